@@ -1,0 +1,1 @@
+"""From a graph to a plan of draws: simplify, fuse, place in textures, generate shaders."""

@@ -1,0 +1,91 @@
+"""Matrix products, as the root of a kernel: every fragment computes a block of 4 rows x 4 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from ...graph.node import Node
+from ..shader import Int, Value
+from .emitter import Accumulators, Coord, Emitter, Position, handles
+
+
+@handles("dot")
+def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    a, b = node.inputs
+    s, ta, tb = e.shader, node.param("ta"), node.param("tb")
+    depth = a.shape[-2 if ta else -1]
+    places = [e.position(node.shape, c).index for c in coords]
+    acc = Accumulators(s, ["v"] * len(coords), 0.0, looped=depth >= 4)
+
+    def left(k: Int, width: int) -> list[list[Value]]:
+        """Per lane: op(a) at that lane's row and ``width`` neighbouring inner positions."""
+        if ta:
+            return [
+                [_with_ones(e, node, p[-2], e.value(a, e.coord(a.shape, Position((*p[:-2], s.add(k, j), p[-2]), None)))) for j in range(width)]
+                for p in places
+            ]
+        texels = e.values(a, [e.coord(a.shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
+        return [[s.component(t, j) for j in range(width)] for t in texels]
+
+    def step(k: Int, width: int) -> None:
+        columns = left(k, width)
+        for lane, p in enumerate(places):
+            if tb:
+                # four rows of b, each along the inner axis: one product per output column
+                rows = [(*p[:-2], s.add(p[-1], i), k) for i in range(4)]
+                texels = e.values(b, [e.coord(b.shape, Position(r, len(r) - 1)) for r in rows])
+                products = _inner(s, columns[lane], texels)
+                acc.combine("add", lane, s.vec4(products))
+            else:
+                for j in range(width):
+                    row = (*p[:-2], s.add(k, j), p[-1])
+                    texel = e.value(b, e.coord(b.shape, Position(row, len(row) - 1)))
+                    multiply_add(e, acc, lane, columns[lane][j], texel)
+
+    over_inner(e, depth, step)
+    return [acc.get(lane) for lane in range(len(acc))]
+
+
+def over_inner(e: Emitter, depth: int, step: Callable[[Int, int], None]) -> None:
+    """Run ``step(k, width)`` over the inner axis, four at a time and then the rest, so that no lane past it is read."""
+    if depth >= 4:
+        e.unrolled_or_looped(depth // 4, 1, lambda i: step(e.shader.mul(i, 4), 4))
+    if depth % 4:
+        step(depth - depth % 4, depth % 4)
+
+
+def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalar: Value, vector: Value) -> None:
+    s = e.shader
+    acc.set(lane, s.op("fma", vector.type, s.splat(scalar) if vector.type == "v" else scalar, vector, acc.get(lane)))
+
+
+def _inner(s, left: list[Value], texels: list[Value]) -> list[Value]:
+    """The products of a row of op(a) with each row of b."""
+    if len(left) == 4:
+        whole = s.vec4(left)
+        return [s.op("dot", "f", whole, t) for t in texels]
+    out = []
+    for t in texels:
+        total = s.f("mul", left[0], s.component(t, 0))
+        for j in range(1, len(left)):
+            total = s.op("fma", "f", left[j], s.component(t, j), total)
+        out.append(total)
+    return out
+
+
+def _with_ones(e: Emitter, node: Node, row: Int, value: Value) -> Value:
+    """The extra row of ones: only the lane whose rows can hit it pays for the test."""
+    if not node.param("ones"):
+        return value
+    s, last = e.shader, node.shape[-2] - 1
+    return s.select(row_is(e, row, last), s.const(1.0), value)
+
+
+def row_is(e: Emitter, row: Int, n: int) -> Value | bool:
+    """Whether a lane's row is ``n``; known to be false when the lane's rows (4 apart) cannot be."""
+    if isinstance(row, Value) and row.op == "iadd" and isinstance(row.args[1], int):
+        base, offset = row.args
+        return False if (n - offset) % base.divisor else e.shader.equal(base, n - offset)
+    if isinstance(row, Value) and n % row.divisor:
+        return False
+    return e.shader.equal(row, n)

@@ -1,0 +1,159 @@
+"""Convolutions as implicit matrix products: 4 neighbouring pixels x 4 output channels per fragment.
+
+The last kernel axis is unrolled. Neighbouring pixels then name the same input texels, which the shader builder shares:
+a row of five taps over four pixels reads eight pixels, not twenty.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from ...graph.node import Node
+from ..shader import Int, Value
+from .contraction import multiply_add, over_inner, row_is
+from .emitter import Accumulators, Coord, Emitter, Position, handles
+
+# Kernel rows up to this length are unrolled.
+UNROLL = 8
+
+
+def _over_taps(e: Emitter, kernel: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
+    """Loop over the leading kernel axes; unroll the last."""
+    lead, last = kernel[:-1], kernel[-1]
+
+    def outer(flat: Int) -> None:
+        head = unflatten(e, flat, lead)
+        e.unrolled_or_looped(last, UNROLL, lambda t: body((*head, t)))
+
+    e.unrolled_or_looped(math.prod(lead), 1, outer)
+
+
+def unflatten(e: Emitter, flat: Int, dims: Sequence[int]) -> tuple[Int, ...]:
+    index: list[Int] = []
+    for d in reversed(dims[1:]):
+        index.insert(0, e.shader.mod(flat, d))
+        flat = e.shader.div(flat, d)
+    return (flat, *index) if dims else ()
+
+
+def _input_position(
+    e: Emitter, node: Node, size: Sequence[int], out: Sequence[Int], tap: Sequence[Int]
+) -> tuple[list[Int], Value | bool]:
+    """The input pixel under a tap at an output pixel, and whether there is one (padding and dilation have none)."""
+    s = e.shader
+    ok: Value | bool = True
+    index: list[Int] = []
+    strides, padding = node.param("strides"), node.param("padding")
+    dilations = zip(node.param("lhs_dilation"), node.param("rhs_dilation"), strict=True)
+    for o, t, d, k, (lo, hi), (ld, rd) in zip(out, tap, size, strides, padding, dilations, strict=True):
+        i = s.add(s.add(s.mul(o, k), s.mul(t, rd)), -lo)
+        if lo > 0 or hi > 0:
+            ok = s.both(ok, s.within(i, (d - 1) * ld + 1))
+        if ld > 1:
+            # below zero the remainder has no defined sign in GLSL, but there `within` is false already
+            ok = s.both(ok, s.equal(s.mod(i, ld), 0))
+            i = s.div(i, ld)
+        index.append(i)
+    return index, ok
+
+
+@handles("conv")
+def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    x, w = node.inputs
+    s, swap, flip = e.shader, node.param("swap"), node.param("flip")
+    channels, kernel, size = x.shape[-1], w.shape[:-2], x.shape[1:-1]
+    single = node.shape[-1] == 1  # one output channel: pixels are columns, and each lane is a pixel
+    lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
+    places = [e.position(node.shape, c) for c in lanes]
+    acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
+
+    def weights(tap: Sequence[Int], p: Position, k: Int, width: int) -> list[Value]:
+        """A vector over output channels per input channel, or (swapped) over input channels per output channel."""
+        at = tuple(s.sub(d - 1, t) for t, d in zip(tap, kernel, strict=True)) if flip else tuple(tap)
+        if swap:
+            rows = [(*at, s.add(p.index[-1], i), k) for i in range(1 if single else 4)]
+        else:
+            rows = [(*at, s.add(k, j), p.index[-1]) for j in range(width)]
+        # a size-1 last axis does not count as columns: such weights are read one by one
+        vec = None if w.shape[-1] == 1 else len(w.shape) - 1
+        return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
+
+    def step(k: Int, width: int) -> None:
+        def at_tap(tap: tuple[Int, ...]) -> None:
+            for lane, p in enumerate(places):
+                index, ok = _input_position(e, node, size, p.index[1:-1], tap)
+                vec = None if channels == 1 else len(x.shape) - 1
+                pixel = e.value(x, e.coord(x.shape, Position((p.index[0], *index, k), vec)))
+                pixel = s.select(ok, pixel, s.const(0.0, pixel.type))
+                parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
+                _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
+
+        _over_taps(e, kernel, at_tap)
+
+    over_inner(e, channels, step)
+    out = [acc.get(lane) for lane in range(len(acc))]
+    return e.gathered(coords, out) if single else out
+
+
+def _accumulate(
+    e: Emitter, acc: Accumulators, lane: int, pixel: list[Value], weights: list[Value], swapped: bool, single: bool
+) -> None:
+    s = e.shader
+    if swapped:
+        # weights[i] runs along the input channels of output channel i
+        sums = []
+        for row in weights:
+            total = s.f("mul", pixel[0], s.component(row, 0))
+            for j in range(1, len(pixel)):
+                total = s.op("fma", "f", pixel[j], s.component(row, j), total)
+            sums.append(total)
+        acc.combine("add", lane, sums[0] if single else s.vec4(sums))
+    elif len(weights) == 4 and len(pixel) == 1 and weights[0].type == "f":
+        # one input channel, swapped: four scalars, one per output channel
+        multiply_add(e, acc, lane, pixel[0], s.vec4(weights))
+    else:
+        for value, row in zip(pixel, weights, strict=True):
+            multiply_add(e, acc, lane, value, s.component(row, 0) if single and row.type == "v" else row)
+
+
+@handles("conv_kernel_grad")
+def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    """Rows are (tap, input channel), columns output channels; the sum runs over all pixels of a part of the batch."""
+    x, dy = node.inputs
+    s, kernel, splits = e.shader, node.param("kernel"), node.param("splits")
+    channels, size, spatial = x.shape[-1], x.shape[1:-1], dy.shape[1:-1]
+    last_row = math.prod(kernel) * channels
+    single = node.shape[-1] == 1
+    lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
+    places = [e.position(node.shape, c).index for c in lanes]
+    part = x.shape[0] // (splits or 1)
+    acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
+    taps = [(unflatten(e, s.div(p[-2], channels), kernel), s.mod(p[-2], channels)) for p in places]
+    block = 4 if spatial[-1] % 4 == 0 else 1
+
+    def at_pixel(n: Int, o: tuple[Int, ...]) -> None:
+        for lane, (p, (tap, channel)) in enumerate(zip(places, taps, strict=True)):
+            image = s.add(s.mul(p[0], part), n) if splits else n
+            g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
+            index, ok = _input_position(e, node, size, o, tap)
+            pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
+            pixel = s.select(ok, pixel, s.const(0.0))
+            if node.param("ones"):
+                pixel = s.select(row_is(e, p[-2], last_row), s.const(1.0), pixel)
+            multiply_add(e, acc, lane, pixel, g)
+
+    def along_row(n: Int, lead: tuple[Int, ...]) -> None:
+        def pixels(i: Int) -> None:
+            for j in range(block):
+                at_pixel(n, (*lead, s.add(s.mul(i, block), j)))
+
+        e.unrolled_or_looped(spatial[-1] // block, 1, pixels)
+
+    def image(n: Int) -> None:
+        lead = spatial[:-1]
+        e.unrolled_or_looped(math.prod(lead), 1, lambda flat: along_row(n, unflatten(e, flat, lead)))
+
+    e.unrolled_or_looped(part, 1, image)
+    out = [acc.get(lane) for lane in range(len(acc))]
+    return e.gathered(coords, out) if single else out

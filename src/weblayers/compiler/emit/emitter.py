@@ -1,0 +1,267 @@
+"""Pull-based code generation: ask for a node's values at coordinates, get shader values.
+
+A coordinate names a row and, in the row, either one column or four neighbouring ones (a texel). Elementwise
+primitives pass coordinates on, movement primitives translate them, reductions loop over them, and materialized nodes
+fetch. So whatever lies between what is stored and what is asked for is fused without further ado.
+
+Values are asked for at several coordinates at once ("lanes"): reductions then run one loop for all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...graph.node import Node, Shape
+from ..layout import MAX_EXTENT, Layout, Placement, layout_of, stripped
+from ..shader import Int, Shader, Value, level_of
+
+
+class Coord(NamedTuple):
+    """A place in a tensor's row-column form; ``col`` counts texels when ``vec``, columns otherwise."""
+
+    row: Int
+    col: Int
+    vec: bool
+
+
+class Position(NamedTuple):
+    """A place in a tensor's own axes. ``vec`` is the axis along which four neighbours are meant, if any."""
+
+    index: tuple[Int, ...]
+    vec: int | None
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a materialized node is read: a sampler and a placement in its texture."""
+
+    sampler: int
+    placement: Placement
+    scale: float = 1.0
+
+
+Handler = Callable[["Emitter", Node, Sequence[Coord]], list[Value]]
+HANDLERS: dict[str, Handler] = {}
+
+
+def handles(*ops: str) -> Callable[[Handler], Handler]:
+    def register(handler: Handler) -> Handler:
+        for op in ops:
+            HANDLERS[op] = handler
+        return handler
+
+    return register
+
+
+def level(coord: Coord) -> int:
+    return max(level_of(coord.row), level_of(coord.col))
+
+
+class Emitter:
+    """Emits one kernel into one shader."""
+
+    def __init__(self, shader: Shader, sources: Mapping[Node, Source], registers: Mapping[Node, int]) -> None:
+        self.shader = shader
+        self.sources = sources
+        self._registers = registers
+        self.uniforms: list[int] = []
+
+    # -- values ---------------------------------------------------------------------------------------------------
+
+    def values(self, node: Node, coords: Sequence[Coord]) -> list[Value]:
+        """The node at each coordinate: a vec4 where the coordinate is vec, else a float."""
+        s = self.shader
+        keys = [(node, c) for c in coords]
+        levels = [level(c) for c in coords]
+        known = [s.memo[at].get(k) for k, at in zip(keys, levels, strict=True)]
+        if all(v is not None for v in known):
+            return known  # type: ignore[return-value]
+        values = self._compute(node, coords)
+        for key, at, value in zip(keys, levels, values, strict=True):
+            s.memo[at][key] = value
+        return values
+
+    def value(self, node: Node, coord: Coord) -> Value:
+        return self.values(node, [coord])[0]
+
+    def _compute(self, node: Node, coords: Sequence[Coord]) -> list[Value]:
+        s = self.shader
+        if node.op == "constant":
+            return [s.const(node.param("value"), "v" if c.vec else "f") for c in coords]
+        if node.is_host:
+            value = self.scalar(node)
+            return [s.splat(value) if c.vec else value for c in coords]
+        if node in self.sources:
+            return [self.load(node, c) for c in coords]
+        if node.prim.elementwise:
+            return self._elementwise(node, coords)
+        return HANDLERS[node.op](self, node, coords)
+
+    def _elementwise(self, node: Node, coords: Sequence[Coord]) -> list[Value]:
+        s = self.shader
+        columns = [self.values(i, coords) for i in node.inputs]
+        op = node.op
+        if op == "stop_gradient" or (op == "cast" and not _cast_changes(node)):
+            return columns[0]
+        if op == "cast":
+            if node.dtype == "int32":
+                return [s.f("trunc", x) for x in columns[0]]
+            zeros = [s.const(0.0, x.type) for x in columns[0]]
+            return [s.f("not", s.f("eq", x, z)) for x, z in zip(columns[0], zeros, strict=True)]
+        return [s.f(op, *args) for args in zip(*columns, strict=True)]
+
+    def scalar(self, node: Node) -> Value:
+        """A host scalar, as a uniform."""
+        register = self._registers[node]
+        if register not in self.uniforms:
+            self.uniforms.append(register)
+        return self.shader.op("uniform", "f", self.uniforms.index(register))
+
+    # -- memory ---------------------------------------------------------------------------------------------------
+
+    def load(self, node: Node, coord: Coord) -> Value:
+        """Fetch a materialized node from its texture."""
+        s = self.shader
+        source, layout = self.sources[node], layout_of(node.shape)
+        texel = coord.col if coord.vec else s.div(coord.col, 4)
+        x, y, layer = self._address(layout, source.placement, coord.row, texel)
+        value = s.op("fetch", "v", source.sampler, x, y, layer)
+        if source.scale != 1.0:
+            value = s.f("mul", value, s.const(source.scale, "v"))
+        return value if coord.vec else s.component(value, s.mod(coord.col, 4))
+
+    def _address(self, layout: Layout, place: Placement, row: Int, texel: Int) -> tuple[Int, Int, Int]:
+        s = self.shader
+        if layout.rows == 1:
+            row = 0
+        row = s.add(row, place.row)
+        y, layer = s.div(row, place.layers), s.mod(row, place.layers)
+        if layout.row_folds > 1:
+            texel = s.add(s.mul(s.div(y, MAX_EXTENT), layout.blocks_wide), texel)
+            y = s.mod(y, MAX_EXTENT)
+        elif layout.col_folds > 1:
+            y = s.add(s.mul(y, layout.col_folds), s.div(texel, MAX_EXTENT))
+            texel = s.mod(texel, MAX_EXTENT)
+        return s.add(texel, place.x), y, layer
+
+    # -- coordinates ----------------------------------------------------------------------------------------------
+
+    def position(self, shape: Shape, coord: Coord) -> Position:
+        """A coordinate in the tensor's own axes."""
+        s, dims = self.shader, stripped(shape)
+        if not dims:
+            return Position((0,) * len(shape), None)
+        index: list[Int] = []
+        row = coord.row if len(dims) > 1 else 0
+        for d in reversed(dims[1:-1]):
+            index.insert(0, s.mod(row, d))
+            row = s.div(row, d)
+        if len(dims) > 1:
+            index.insert(0, row)
+        index.append(s.mul(coord.col, 4) if coord.vec else coord.col)
+        tail = (0,) * (len(shape) - len(dims))
+        return Position((*index, *tail), len(dims) - 1 if coord.vec else None)
+
+    def coord(self, shape: Shape, position: Position) -> Coord:
+        """The coordinate of a position. A vec position must run along the last counted axis, from a multiple of 4."""
+        s, dims = self.shader, stripped(shape)
+        if not dims:
+            return Coord(0, 0, False)
+        row: Int = 0
+        for i, d in zip(position.index[: len(dims) - 1], dims[:-1], strict=True):
+            row = s.add(s.mul(row, d), i)
+        last = position.index[len(dims) - 1]
+        if position.vec is None:
+            return Coord(row, last, False)
+        return Coord(row, s.div(last, 4), True)
+
+    def linear(self, shape: Shape, coord: Coord) -> Int:
+        """The element number of a coordinate (of its first element when vec)."""
+        s = self.shader
+        col = s.mul(coord.col, 4) if coord.vec else coord.col
+        layout = layout_of(shape)
+        return col if layout.rows == 1 else s.add(s.mul(coord.row, layout.cols), col)
+
+    def lanes(self, coord: Coord) -> list[Coord]:
+        """The four scalar coordinates of a vec one; itself if it is scalar."""
+        if not coord.vec:
+            return [coord]
+        s = self.shader
+        return [Coord(coord.row, s.add(s.mul(coord.col, 4), j), False) for j in range(4)]
+
+    def by_lanes(self, node: Node, coords: Sequence[Coord]) -> list[Value]:
+        """Vec coordinates computed as four scalar ones each."""
+        flat = [lane for c in coords for lane in self.lanes(c)]
+        return self.gathered(coords, self.values(node, flat))
+
+    def gathered(self, coords: Sequence[Coord], scalars: Sequence[Value]) -> list[Value]:
+        """Scalars of consecutive lanes put back together, four to a vec coordinate."""
+        out: list[Value] = []
+        at = 0
+        for c in coords:
+            if c.vec:
+                out.append(self.shader.vec4(scalars[at : at + 4]))
+                at += 4
+            else:
+                out.append(scalars[at])
+                at += 1
+        return out
+
+    # -- loops ----------------------------------------------------------------------------------------------------
+
+    def unrolled_or_looped(self, count: int, limit: int, body: Callable[[Int], None]) -> None:
+        """Run ``body`` for 0..count-1: unrolled when short, so that neighbours share what they read."""
+        if count <= limit:
+            for i in range(count):
+                body(i)
+        else:
+            with self.shader.loop(count) as i:
+                body(i)
+
+
+class Accumulators:
+    """Running values, one per lane, kept as expressions in straight-line code and as variables across loops."""
+
+    def __init__(self, shader: Shader, types: Sequence[str], init: float, looped: bool) -> None:
+        self._shader = shader
+        self._looped = looped
+        self._cells = [shader.variable(t, init) if looped else None for t in types]
+        self._values = [shader.const(init, t) for t in types]
+        self._fresh = True
+
+    def get(self, lane: int) -> Value:
+        cell = self._cells[lane]
+        return self._shader.read(cell) if cell is not None else self._values[lane]
+
+    def set(self, lane: int, value: Value) -> None:
+        cell = self._cells[lane]
+        if cell is not None:
+            self._shader.assign(cell, value)
+        else:
+            self._values[lane] = value
+
+    def combine(self, op: str, lane: int, value: Value) -> None:
+        if op == "add" and not self._looped and _is_zero(self._values[lane]):
+            self._values[lane] = value
+        else:
+            self.set(lane, self._shader.f(op, self.get(lane), value))
+
+    def __len__(self) -> int:
+        return len(self._cells)
+
+
+def _is_zero(value: Value) -> bool:
+    return value.op == "const" and value.args[0] == 0.0
+
+
+def _cast_changes(node: Node) -> bool:
+    """Whether a cast computes anything: all dtypes are stored as floats."""
+    source = node.inputs[0].dtype
+    return (node.dtype == "bool" and source != "bool") or (node.dtype == "int32" and source == "float32")
+
+
+def product(shape: Shape) -> int:
+    return math.prod(shape)

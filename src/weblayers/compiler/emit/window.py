@@ -1,0 +1,164 @@
+"""Pooling and its gradient, as reads around a position."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+
+from ...graph.node import Node
+from ...graph.primitives.reduction import IDENTITY
+from ..layout import stripped
+from ..shader import Int, Value
+from .emitter import Accumulators, Coord, Emitter, Position, handles, level
+from .reduction import keep_better
+
+# Windows up to so many positions are read in straight-line code.
+UNROLL = 16
+
+
+def _channels_are_columns(node: Node) -> bool:
+    return len(stripped(node.shape)) == len(node.shape)
+
+
+def _taps(e: Emitter, window: Sequence[int], body) -> None:
+    """Run ``body(tap, flat)`` for every position of the window, in row-major order."""
+    total = math.prod(window)
+    if total <= UNROLL:
+        for flat, tap in enumerate(itertools.product(*map(range, window))):
+            body(tap, flat)
+        return
+    s = e.shader
+    with s.loop(total) as flat:
+        body(_unflatten(e, flat, window), flat)
+
+
+def _unflatten(e: Emitter, flat: Int, window: Sequence[int]) -> tuple[Int, ...]:
+    tap: list[Int] = []
+    for w in reversed(window):
+        tap.insert(0, e.shader.mod(flat, w))
+        flat = e.shader.div(flat, w)
+    return tuple(tap)
+
+
+@handles("pool_sum", "pool_max", "pool_argmax")
+def pool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    (x,) = node.inputs
+    if any(c.vec for c in coords) and not (_channels_are_columns(node) and _channels_are_columns(x)):
+        return e.by_lanes(node, coords)
+    s, window, strides, padding = e.shader, node.param("window"), node.param("strides"), node.param("padding")
+    positions = [e.position(node.shape, c) for c in coords]
+    kind = node.op.removeprefix("pool_")
+    with s.at_level(max(map(level, coords))):
+        types = ["v" if c.vec else "f" for c in coords]
+        looped = math.prod(window) > UNROLL
+        fill = IDENTITY["sum" if kind == "sum" else "max"]
+        acc = Accumulators(s, types, fill, looped)
+        tags = Accumulators(s, types, 0.0, looped)
+
+        def body(tap: tuple[Int, ...], flat: Int) -> None:
+            at, inside = [], []
+            for p in positions:
+                index, ok = _inside(e, p.index[1:-1], tap, x.shape[1:-1], strides, padding)
+                at.append(e.coord(x.shape, Position((p.index[0], *index, p.index[-1]), p.vec)))
+                inside.append(ok)
+            for lane, value in enumerate(e.values(x, at)):
+                value = s.select(inside[lane], value, s.const(fill, value.type))
+                if kind == "argmax":
+                    keep_better(e, acc, tags, lane, value, s.to_float(flat), "max")
+                else:
+                    acc.combine("add" if kind == "sum" else "max", lane, value)
+
+        _taps(e, window, body)
+        chosen = tags if kind == "argmax" else acc
+        return [chosen.get(lane) for lane in range(len(coords))]
+
+
+def _inside(
+    e: Emitter, out: Sequence[Int], tap: Sequence[Int], size: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> tuple[list[Int], Value | bool]:
+    """The input position under a tap of the window at ``out``, and whether there is one."""
+    s = e.shader
+    ok: Value | bool = True
+    index: list[Int] = []
+    for o, t, d, k, (lo, hi) in zip(out, tap, size, strides, padding, strict=True):
+        i = s.add(s.add(s.mul(o, k), t), -lo)
+        if lo or hi:
+            ok = s.both(ok, s.within(i, d))
+            i = s.clamp(i, 0, d - 1)
+        index.append(i)
+    return index, ok
+
+
+def _covering(
+    e: Emitter, index: Sequence[Int], out: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> Iterator[tuple[list[Int], Int, Value | bool]]:
+    """Every window over an input position: where it is in the output, the tap that the position is in it, and whether
+    it exists. Windows that do not overlap are one division; others are tried tap by tap."""
+    s = e.shader
+    if all(w <= k for w, k in zip(window, strides, strict=True)):
+        where: list[Int] = []
+        flat: Int = 0
+        ok: Value | bool = True
+        for i, n, w, k, (lo, _) in zip(index, out, window, strides, padding, strict=True):
+            at = s.add(i, lo)
+            tap, o = s.mod(at, k), s.div(at, k)
+            ok = s.both(ok, s.both(s.less(tap, w), s.less(o, n)))
+            flat = s.add(s.mul(flat, w), tap)
+            where.append(s.clamp(o, 0, n - 1))
+        yield where, flat, ok
+        return
+    for flat, taps in enumerate(itertools.product(*map(range, window))):
+        where, ok = [], True
+        for i, t, n, k, (lo, _) in zip(index, taps, out, strides, padding, strict=True):
+            at = s.add(i, lo - t)
+            ok = s.both(ok, s.at_least(at, 0))
+            at = s.clamp(at, 0, 2**20)
+            o = s.div(at, k)
+            ok = s.both(ok, s.both(s.equal(s.mod(at, k), 0), s.less(o, n)))
+            where.append(s.clamp(o, 0, n - 1))
+        if ok is not False:
+            yield where, flat, ok
+
+
+@handles("unpool")
+def unpool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    index, dy = node.inputs
+    if any(c.vec for c in coords) and not (_channels_are_columns(node) and _channels_are_columns(dy)):
+        return e.by_lanes(node, coords)
+    s = e.shader
+    window, strides, padding = node.param("window"), node.param("strides"), node.param("padding")
+    out: list[Value] = []
+    for c in coords:
+        p = e.position(node.shape, c)
+        total: Value | None = None
+        for where, flat, ok in _covering(e, p.index[1:-1], dy.shape[1:-1], window, strides, padding):
+            at = e.coord(dy.shape, Position((p.index[0], *where, p.index[-1]), p.vec))
+            g, hit = e.value(dy, at), e.value(index, at)
+            tag = s.to_float(flat)
+            mine = s.f("eq", hit, s.splat(tag) if c.vec else tag)
+            part = s.f("where", mine, g, s.const(0.0, g.type))
+            part = s.select(ok, part, s.const(0.0, g.type))
+            total = part if total is None else s.f("add", total, part)
+        out.append(total if total is not None else s.const(0.0, "v" if c.vec else "f"))
+    return out
+
+
+@handles("pool_at")
+def pool_at(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    index, x = node.inputs
+    if any(c.vec for c in coords):
+        return e.by_lanes(node, coords)
+    s = e.shader
+    window, strides, padding = node.param("window"), node.param("strides"), node.param("padding")
+    out = []
+    for c in coords:
+        p = e.position(node.shape, c)
+        flat = s.clamp(s.to_int(e.value(index, c)), 0, math.prod(window) - 1)
+        tap = _unflatten(e, flat, window)
+        at = [
+            s.clamp(s.add(s.add(s.mul(o, k), t), -lo), 0, d - 1)
+            for o, t, k, d, (lo, _) in zip(p.index[1:-1], tap, strides, x.shape[1:-1], padding, strict=True)
+        ]
+        out.append(e.value(x, e.coord(x.shape, Position((p.index[0], *at, p.index[-1]), None))))
+    return out

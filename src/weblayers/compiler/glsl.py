@@ -1,0 +1,225 @@
+"""Prints shaders as GLSL ES 3.00."""
+
+from __future__ import annotations
+
+import math
+import struct
+
+from .shader import Assign, Loop, Shader, Statement, Value, Variable
+
+_TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
+
+# Templates that read the same for floats and vectors.
+_SAME = {
+    "add": "{0} + {1}",
+    "sub": "{0} - {1}",
+    "mul": "{0} * {1}",
+    "div": "{0} / {1}",
+    "neg": "-{0}",
+    "max": "max({0}, {1})",
+    "min": "min({0}, {1})",
+    "abs": "abs({0})",
+    "sign": "sign({0})",
+    "floor": "floor({0})",
+    "ceil": "ceil({0})",
+    "round": "roundEven({0})",
+    "trunc": "trunc({0})",
+    "exp": "exp({0})",
+    "log": "log({0})",
+    "sqrt": "sqrt({0})",
+    "rsqrt": "inversesqrt({0})",
+    "sin": "sin({0})",
+    "cos": "cos({0})",
+    "tan": "tan({0})",
+    "asin": "asin({0})",
+    "acos": "acos({0})",
+    "atan": "atan({0})",
+    "atan2": "atan({0}, {1})",
+    "sinh": "sinh({0})",
+    "cosh": "cosh({0})",
+    "fma": "{0} * {1} + {2}",
+}
+
+_FLOAT = {
+    "eq": "float({0} == {1})",
+    "lt": "float({0} < {1})",
+    "le": "float({0} <= {1})",
+    "and": "float({0} != 0.0 && {1} != 0.0)",
+    "or": "float({0} != 0.0 || {1} != 0.0)",
+    "not": "float({0} == 0.0)",
+    "where": "({0} != 0.0 ? {1} : {2})",
+    # not max(x, 0.0): what GLSL's max makes of a NaN is undefined, and a NaN must stay visible
+    "relu": "({0} < 0.0 ? 0.0 : {0})",
+}
+
+_VECTOR = {
+    "eq": "vec4(equal({0}, {1}))",
+    "lt": "vec4(lessThan({0}, {1}))",
+    "le": "vec4(lessThanEqual({0}, {1}))",
+    "and": "vec4(notEqual({0} * {1}, vec4(0.0)))",
+    "or": "vec4(notEqual(abs({0}) + abs({1}), vec4(0.0)))",
+    "not": "vec4(equal({0}, vec4(0.0)))",
+    "where": "mix({2}, {1}, notEqual({0}, vec4(0.0)))",
+    "relu": "mix({0}, vec4(0.0), lessThan({0}, vec4(0.0)))",
+}
+
+_OTHER = {
+    "iadd": "{0} + {1}",
+    "imul": "{0} * {1}",
+    "idiv": "{0} / {1}",
+    "imod": "{0} % {1}",
+    "iclamp": "clamp({0}, {1}, {2})",
+    "ilt": "{0} < {1}",
+    "ige": "{0} >= {1}",
+    "ieq": "{0} == {1}",
+    "band": "{0} && {1}",
+    "select": "({0} ? {1} : {2})",
+    "to_int": "int({0})",
+    "to_float": "float({0})",
+    "splat": "vec4({0})",
+    "vec4": "vec4({0}, {1}, {2}, {3})",
+    "dot": "dot({0}, {1})",
+    "fragment_x": "int(gl_FragCoord.x)",
+    "fragment_y": "int(gl_FragCoord.y)",
+    "uniform": "u[{0}]",
+    "fetch": "texelFetch(t{0}, ivec3({1}, {2}, {3}), 0)",
+    "random": "wl_random({0}, {1}, {2})",
+}
+
+# Functions of our own, printed for floats; the vector form applies them per component.
+_FUNCTIONS = {
+    # built-in tanh overflows to NaN for large arguments on several drivers (it divides two infinities)
+    "tanh": ("float wl_tanh(float x) { return abs(x) > 15.0 ? sign(x) : tanh(x); }", 1),
+    "sigmoid": ("float wl_sigmoid(float x) { float e = exp(-abs(x)); return (x >= 0.0 ? 1.0 : e) / (1.0 + e); }", 1),
+    # exp(x) - 1 and log(1 + x) cancel near zero: series there
+    "expm1": (
+        "float wl_expm1(float x) { return abs(x) > 0.4 ? exp(x) - 1.0 : x * (1.0 + x / 2.0 * (1.0 + x / 3.0 *"
+        " (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0)))))); }",
+        1,
+    ),
+    "log1p": (
+        "float wl_log1p(float x) { float s = x / (2.0 + x), q = s * s; return abs(x) > 0.3 ? log(1.0 + x)"
+        " : 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q / 9.0)))); }",
+        1,
+    ),
+    # GLSL's pow is undefined for a negative base
+    "pow": (
+        "float wl_pow(float x, float y) { if (y == 0.0) return 1.0; float p = pow(abs(x), y); if (x >= 0.0) return p;"
+        " if (y != floor(y)) return 0.0 / (x - x); return mod(y, 2.0) == 1.0 ? -p : p; }",
+        2,
+    ),
+    # some drivers compute x / y through an inexact reciprocal, so that a multiple of y leaves y and not 0
+    "mod": (
+        "float wl_mod(float x, float y) { float r = x - y * floor(x / y);"
+        " return r == y ? 0.0 : (r != 0.0 && (r < 0.0) != (y < 0.0)) ? r + y : r; }",
+        2,
+    ),
+    # Abramowitz and Stegun 7.1.26 with a Taylor series near zero, where its absolute error would be a large relative one
+    "erf": (
+        "float wl_erf(float x) { float a = abs(x); if (a < 0.5) { float q = x * x; return 1.1283791671 * x * (1.0 - q *"
+        " (1.0 / 3.0 - q * (0.1 - q * (1.0 / 42.0 - q * (1.0 / 216.0 - q / 1320.0))))); }"
+        " float t = 1.0 / (1.0 + 0.3275911 * a); return sign(x) * (1.0 - ((((1.061405429 * t - 1.453152027) * t"
+        " + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a)); }",
+        1,
+    ),
+    # built-in isnan and x != x are optimized away by compilers that assume there are no NaNs
+    "isnan": ("float wl_isnan(float x) { return (x < 0.0 || x > 0.0 || x == 0.0) ? 0.0 : 1.0; }", 1),
+}
+
+_RANDOM = """void wl_mix(inout uvec4 v) { v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z; }
+float wl_random(int i, float key, float counter) {
+  uvec4 v = uvec4(uint(i), uint(key), uint(counter), 0u) * 1664525u + 1013904223u;
+  wl_mix(v); v ^= v >> 16u; wl_mix(v);
+  return float(v.x >> 8u);
+}"""
+
+_HEADER = """#version 300 es
+precision highp float;
+precision highp int;
+precision highp sampler2DArray;
+"""
+
+
+def print_shader(shader: Shader, samplers: int, uniforms: int) -> str:
+    """The complete fragment shader, with as many samplers ``t0..`` and host scalars ``u[]`` as it is bound to."""
+    lines: list[str] = []
+    used: set[tuple[str, str]] = set()
+    _print_block(shader.body, lines, "  ", used)
+    head = [_HEADER]
+    head += [f"uniform sampler2DArray t{i};" for i in range(samplers)]
+    if uniforms:
+        head.append(f"uniform float u[{uniforms}];")
+    head += [f"layout(location = {i}) out vec4 o{i};" for i in range(len(shader.outputs))]
+    for name in sorted({name for name, _ in used}):
+        head += _function(name, (name, "v") in used)
+    writes = [f"  o{i} = {_name(v)};" for i, v in enumerate(shader.outputs)]
+    return "\n".join([*head, "void main() {", *lines, *writes, "}", ""])
+
+
+def _function(name: str, vector: bool) -> list[str]:
+    if name == "random":
+        return [_RANDOM]
+    text, arity = _FUNCTIONS[name]
+    if not vector:
+        return [text]
+    parameters = ", ".join(f"vec4 {p}" for p in "xy"[:arity])
+    calls = ", ".join(f"wl_{name}({', '.join(f'{p}.{c}' for p in 'xy'[:arity])})" for c in "xyzw")
+    return [text, f"vec4 wl_{name}({parameters}) {{ return vec4({calls}); }}"]
+
+
+def _print_block(block: list[Statement], lines: list[str], indent: str, used: set[tuple[str, str]]) -> None:
+    for statement in block:
+        if isinstance(statement, Value):
+            if statement.op not in ("const", "index"):
+                lines.append(f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};")
+        elif isinstance(statement, Variable):
+            lines.append(f"{indent}{_TYPES[statement.type]} a{statement.id} = {_constant(statement.init, statement.type)};")
+        elif isinstance(statement, Assign):
+            lines.append(f"{indent}a{statement.variable.id} = {_name(statement.value)};")
+        else:
+            i = _name(statement.index)
+            lines.append(f"{indent}for (int {i} = 0; {i} < {statement.count}; {i}++) {{")
+            _print_block(statement.body, lines, indent + "  ", used)
+            lines.append(indent + "}")
+
+
+def _name(value: object) -> str:
+    if isinstance(value, Value):
+        return _constant(value.args[0], value.type) if value.op == "const" else f"{value.type}{value.id}"
+    if isinstance(value, Variable):
+        return f"a{value.id}"
+    return f"({value})" if isinstance(value, int) and value < 0 else str(value)
+
+
+def _constant(value: float, type_: str) -> str:
+    if math.isnan(value):
+        text = "uintBitsToFloat(0x7fc00000u)"
+    elif math.isinf(value):
+        text = f"uintBitsToFloat({'0x7f800000u' if value > 0 else '0xff800000u'})"
+    else:
+        text = _float32_text(value)
+    return f"vec4({text})" if type_ == "v" else text
+
+
+def _float32_text(value: float) -> str:
+    text = repr(value)
+    if float(text) and abs(value) > 3.4028234e38:
+        text = repr(struct.unpack("f", struct.pack("I", 0x7F7FFFFF))[0] * math.copysign(1, value))
+    text = text if any(c in text for c in ".e") else text + ".0"
+    return f"({text})" if value < 0 else text
+
+
+def _expression(value: Value, used: set[tuple[str, str]]) -> str:
+    op, args = value.op, [_name(a) for a in value.args]
+    if op in _FUNCTIONS:
+        used.add((op, value.type))
+        return f"wl_{op}({', '.join(args)})"
+    if op == "random":
+        used.add((op, "f"))
+    if op == "read":
+        return args[0]
+    if op == "component":
+        i = value.args[1]
+        return f"{args[0]}.{'xyzw'[i]}" if isinstance(i, int) else f"{args[0]}[{args[1]}]"
+    template = _SAME.get(op) or (_VECTOR if value.type == "v" else _FLOAT).get(op) or _OTHER[op]
+    return template.format(*args)

@@ -1,0 +1,263 @@
+"""From kernels to draws: shaders, textures, bindings. The result is a plan that any executor can run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..graph.node import Node, make_node, topological
+from ..graph.registry import PRIMITIVES
+from .atlas import Home, pack_updates
+from .emit import Emitter, Source
+from .emit.emitter import Coord
+from .fuse import MAX_TARGETS, Kernel, fuse, is_leaf
+from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
+from .shader import Shader
+from .simplify import simplify
+
+
+@dataclass(frozen=True)
+class TextureSpec:
+    width: int
+    height: int
+    layers: int
+    format: str = "rgba32f"
+
+
+@dataclass
+class Draw:
+    shader: Shader
+    targets: list[tuple[int, int]]  # (buffer, layer)
+    viewport: tuple[int, int, int, int]
+    samplers: list[int]  # buffers
+    uniforms: list[int]  # host registers
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a graph input or output is found: the number of an external texture, and the place in it."""
+
+    texture: int
+    placement: Placement
+
+
+@dataclass
+class Plan:
+    """Draws over numbered buffers. Buffers are temporaries first, then inputs, then outputs."""
+
+    textures: list[TextureSpec] = field(default_factory=list)
+    constants: dict[int, np.ndarray] = field(default_factory=dict)
+    input_specs: list[TextureSpec] = field(default_factory=list)
+    output_specs: list[TextureSpec] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    scalar_inputs: int = 0
+    scalar_ops: list[list] = field(default_factory=list)
+    inputs: list[Slot] = field(default_factory=list)
+    outputs: list[Slot] = field(default_factory=list)
+
+
+def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:
+    return TextureSpec(layout.width, layout.height, layout.layers, format_)
+
+
+def input_format(node: Node) -> str:
+    return "rgba8" if node.dtype == "uint8" else "rgba32f"
+
+
+def lower(
+    inputs: Sequence[Node],
+    scalars: Sequence[Node],
+    outputs: Sequence[Node],
+    swaps: Mapping[int, int] | None = None,
+    placements: Mapping[int, Placement] | None = None,
+) -> Plan:
+    """Compile a graph.
+
+    ``swaps`` maps the number of each state input to that of the output which replaces it; such state may be packed
+    into atlases. ``placements`` says where inputs lie that somebody else has placed.
+    """
+    ends = [_computed(n) for n in simplify(outputs)]
+    kernels = fuse(ends)
+    pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
+    packing = pack_updates(kernels, pairs)
+    return _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {}).plan
+
+
+def _computed(node: Node) -> Node:
+    """An output has to be written by a draw: inputs and host scalars are copied."""
+    if is_leaf(node) or node.is_host:
+        return make_node(PRIMITIVES["reshape"], (node,), {"shape": node.shape})
+    return node
+
+
+class _Lowering:
+    def __init__(
+        self,
+        inputs: Sequence[Node],
+        scalars: Sequence[Node],
+        outputs: Sequence[Node],
+        kernels: list[Kernel],
+        homes: Mapping[Node, Home],
+        placements: Mapping[int, Placement],
+    ) -> None:
+        self.plan = Plan(scalar_inputs=len(scalars))
+        self._homes = dict(homes)
+        for i, place in placements.items():
+            self._homes[inputs[i]] = (inputs[i], place)
+        self._kernels = _scheduled(kernels, self._homes)
+        self._registers = self._host_program(scalars)
+        # every buffer is named by the node that it was made for
+        self._external_inputs = self._slots(inputs, self.plan.inputs)
+        self._external_outputs = self._slots(outputs, self.plan.outputs)
+        self._temporaries = self._allocate()
+        self._number_buffers()
+        for kernel in self._kernels:
+            self._draw(kernel)
+
+    # -- buffers ----------------------------------------------------------------------------------------------------
+
+    def _home(self, node: Node) -> Home:
+        return self._homes.get(node) or (node, whole(layout_of(node.shape)))
+
+    def _slots(self, nodes: Sequence[Node], slots: list[Slot]) -> dict[Node, int]:
+        numbers: dict[Node, int] = {}
+        for node in nodes:
+            owner, place = self._home(node)
+            slots.append(Slot(numbers.setdefault(owner, len(numbers)), place))
+        return numbers
+
+    def _allocate(self) -> dict[Node, int]:
+        """Temporary buffers, reused once nothing reads them any more; constants keep theirs."""
+        last: dict[Node, int] = {}
+        for i, kernel in enumerate(self._kernels):
+            for n in kernel.reads:
+                last[self._home(n)[0]] = i
+        external = self._external_inputs.keys() | self._external_outputs.keys()
+        numbers: dict[Node, int] = {}
+        free: dict[TextureSpec, list[int]] = {}
+        for i, kernel in enumerate(self._kernels):
+            for n in kernel.reads:
+                if n.op == "array" and n not in numbers:
+                    numbers[n] = self._texture(spec_of(layout_of(n.shape)))
+                    self.plan.constants[numbers[n]] = pack(n.param("value").array, layout_of(n.shape))
+            for n in kernel.outputs:
+                owner = self._home(n)[0]
+                if owner not in external and owner not in numbers:
+                    spec = spec_of(layout_of(owner.shape))
+                    numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
+            for owner in {self._home(n)[0] for n in kernel.reads}:
+                if owner in numbers and owner.op != "array" and last[owner] == i:
+                    free.setdefault(spec_of(layout_of(owner.shape)), []).append(numbers[owner])
+        return numbers
+
+    def _texture(self, spec: TextureSpec) -> int:
+        self.plan.textures.append(spec)
+        return len(self.plan.textures) - 1
+
+    def _number_buffers(self) -> None:
+        plan = self.plan
+        self._buffer = dict(self._temporaries)
+        at = len(plan.textures)
+        for owner, i in self._external_inputs.items():
+            plan.input_specs.append(spec_of(layout_of(owner.shape), input_format(owner)))
+            self._buffer[owner] = at + i
+        at += len(self._external_inputs)
+        for owner, i in self._external_outputs.items():
+            plan.output_specs.append(spec_of(layout_of(owner.shape)))
+            self._buffer[owner] = at + i
+
+    # -- host scalars -------------------------------------------------------------------------------------------------
+
+    def _host_program(self, scalars: Sequence[Node]) -> dict[Node, int]:
+        registers = {n: i for i, n in enumerate(scalars)}
+        used: list[Node] = []
+        for kernel in self._kernels:
+            used += [n for n in topological(kernel.outputs) if n.is_host]
+        for node in topological(used):
+            if node in registers:
+                continue
+            registers[node] = len(scalars) + len(self.plan.scalar_ops)
+            if node.op == "constant":
+                self.plan.scalar_ops.append(["const", node.param("value")])
+            else:
+                name = f"cast_{node.dtype}" if node.op == "cast" else node.op
+                self.plan.scalar_ops.append([name, *[registers[i] for i in node.inputs]])
+        return registers
+
+    # -- draws --------------------------------------------------------------------------------------------------------
+
+    def _draw(self, kernel: Kernel) -> None:
+        """One draw, or several that share the layers out between them when there are more targets than draw buffers."""
+        layers = kernel.layout.layers
+        per_draw = min(layers, MAX_TARGETS // len(kernel.outputs))
+        for first in range(0, layers, per_draw):
+            self._draw_layers(kernel, range(first, min(first + per_draw, layers)))
+
+    def _draw_layers(self, kernel: Kernel, layers: Sequence[int]) -> None:
+        shader = Shader()
+        sources, samplers = self._sources(kernel)
+        emitter = Emitter(shader, sources, self._registers)
+        layout = kernel.layout
+        places = [self._home(n)[1] for n in kernel.outputs]
+        first = places[0]
+        coords = _fragment_coords(shader, layout, first, layers)
+        targets = []
+        for node, place in zip(kernel.outputs, places, strict=True):
+            for layer, value in zip(layers, emitter.values(node, coords), strict=True):
+                shader.output(shader.splat(value))
+                targets.append((self._buffer[self._home(node)[0]], place.layer + layer))
+        viewport = (first.x, first.y, layout.width, layout.height)
+        self.plan.draws.append(Draw(shader, targets, viewport, samplers, emitter.uniforms))
+
+    def _sources(self, kernel: Kernel) -> tuple[dict[Node, Source], list[int]]:
+        samplers: list[int] = []
+        sources = {}
+        for node in kernel.reads:
+            owner, place = self._home(node)
+            buffer = self._buffer[owner]
+            if buffer not in samplers:
+                samplers.append(buffer)
+            sources[node] = Source(samplers.index(buffer), place, 255.0 if node.dtype == "uint8" else 1.0)
+        return sources, samplers
+
+
+def _fragment_coords(s: Shader, layout: Layout, place: Placement, layers: Sequence[int]) -> list[Coord]:
+    """The coordinates that this fragment computes: one texel in each of the layers."""
+    x = s.add(s.fragment("x", place.x + layout.width), -place.x)
+    y = s.add(s.fragment("y", place.y + layout.height), -place.y) if layout.height > 1 else 0
+    for v in (x, y):
+        if not isinstance(v, int):
+            v.lo = 0
+    if layout.row_folds > 1:
+        y = s.add(y, s.mul(s.div(x, layout.blocks_wide), MAX_EXTENT))
+        x = s.mod(x, layout.blocks_wide)
+    elif layout.col_folds > 1:
+        x = s.add(x, s.mul(s.mod(y, layout.col_folds), MAX_EXTENT))
+        y = s.div(y, layout.col_folds)
+    # a tensor of one element is asked for as one, not as a texel
+    vec = layout.rows * layout.cols > 1
+    return [Coord(s.add(s.mul(y, layout.layers), i) if layout.rows > 1 else 0, x, vec) for i in layers]
+
+
+def _scheduled(kernels: list[Kernel], homes: Mapping[Node, Home]) -> list[Kernel]:
+    """Kernels in an order in which everything is written before it is read."""
+    writers: dict[Node, list[Kernel]] = {}
+    for k in kernels:
+        for n in k.outputs:
+            writers.setdefault(homes[n][0] if n in homes else n, []).append(k)
+    done: dict[Kernel, None] = {}
+
+    def visit(kernel: Kernel) -> None:
+        if kernel in done:
+            return
+        for n in kernel.reads:
+            for writer in writers.get(homes[n][0] if n in homes else n, ()):
+                if writer is not kernel:
+                    visit(writer)
+        done[kernel] = None
+
+    for kernel in kernels:
+        visit(kernel)
+    return list(done)

@@ -1,0 +1,59 @@
+"""Plans as bytes: what crosses the boundary to the executor in the browser, once."""
+
+from __future__ import annotations
+
+import json
+import struct
+
+import numpy as np
+
+from .glsl import print_shader
+from .lower import Plan, TextureSpec
+
+MAGIC = b"WLP1"
+
+
+def serialize(plan: Plan) -> bytes:
+    """Magic, header length, JSON header, then the constants as float32 texels."""
+    shaders: dict[str, int] = {}
+    draws = []
+    for draw in plan.draws:
+        source = print_shader(draw.shader, len(draw.samplers), len(draw.uniforms))
+        draws.append(
+            {
+                "shader": shaders.setdefault(source, len(shaders)),
+                "targets": draw.targets,
+                "viewport": draw.viewport,
+                "samplers": draw.samplers,
+                "uniforms": draw.uniforms,
+            }
+        )
+    constants, blobs, at = [], [], 0
+    for texture, data in plan.constants.items():
+        constants.append([texture, at, data.size])
+        blobs.append(data.astype("<f4").tobytes())
+        at += data.size
+    header = {
+        "version": 1,
+        "textures": [_spec(t) for t in plan.textures],
+        "constants": constants,
+        "inputs": len(plan.input_specs),
+        "outputs": [_spec(t)[:3] for t in plan.output_specs],
+        "shaders": list(shaders),
+        "scalar_inputs": plan.scalar_inputs,
+        "scalar_ops": plan.scalar_ops,
+        "draws": draws,
+    }
+    text = json.dumps(header, separators=(",", ":"), default=_plain).encode()
+    text += b" " * (-(len(MAGIC) + 4 + len(text)) % 8)
+    return b"".join([MAGIC, struct.pack("<I", len(text)), text, *blobs])
+
+
+def _spec(spec: TextureSpec) -> list:
+    return [spec.width, spec.height, spec.layers, spec.format]
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} in a plan")

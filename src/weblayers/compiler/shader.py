@@ -1,0 +1,308 @@
+"""A small intermediate representation of fragment shaders, and its builder.
+
+Kernels are written once, against this builder. `glsl` prints what they build, `softgpu` executes it with NumPy.
+The builder shares equal expressions, moves loop-invariant ones out of loops, and folds integer arithmetic: indices
+carry their range and a known divisor, so that most divisions of an index disappear.
+
+Types: ``f`` float, ``v`` vec4, ``i`` int, ``b`` bool. An int operand may be a plain Python int.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+_FAR = 2**30
+
+
+class Value:
+    """An expression, emitted once in the block of its ``level`` (0 is the body, each loop adds one)."""
+
+    __slots__ = ("args", "divisor", "hi", "id", "level", "lo", "op", "type")
+
+    def __init__(self, op: str, type_: str, args: tuple, level: int, id_: int) -> None:
+        self.op, self.type, self.args, self.level, self.id = op, type_, args, level, id_
+        self.lo, self.hi, self.divisor = -_FAR, _FAR, 1
+
+    def __repr__(self) -> str:
+        return f"{self.type}{self.id}"
+
+
+Int = Value | int
+
+
+@dataclass(eq=False)
+class Variable:
+    """A mutable local: the accumulator of a loop."""
+
+    type: str
+    init: float
+    id: int
+
+
+@dataclass(eq=False)
+class Assign:
+    variable: Variable
+    value: Value
+
+
+@dataclass(eq=False)
+class Loop:
+    """``for (index = 0; index < count; index++) body``: counts are literals, which every driver compiles best."""
+
+    index: Value
+    count: int
+    body: list = field(default_factory=list)
+
+
+Statement = Value | Variable | Assign | Loop
+
+
+def level_of(value: Any) -> int:
+    return value.level if isinstance(value, Value) else 0
+
+
+class Shader:
+    """Builds one fragment shader."""
+
+    def __init__(self) -> None:
+        self.blocks: list[list[Statement]] = [[]]
+        self.memo: list[dict] = [{}]
+        self.outputs: list[Value] = []
+        self._next = 0
+
+    @property
+    def body(self) -> list[Statement]:
+        return self.blocks[0]
+
+    # -- expressions --------------------------------------------------------------------------------------------
+
+    def op(self, op: str, type_: str, *args: Any) -> Value:
+        """The value of ``op(*args)``, emitted in the outermost block where its arguments exist."""
+        level = max(map(level_of, args), default=0)
+        key = (op, type_, args)
+        value = self.memo[level].get(key)
+        if value is None:
+            value = self._emit(op, type_, args, level)
+            self.memo[level][key] = value
+        return value
+
+    def _emit(self, op: str, type_: str, args: tuple, level: int) -> Value:
+        value = Value(op, type_, args, level, self._id())
+        self.blocks[level].append(value)
+        return value
+
+    def _id(self) -> int:
+        self._next += 1
+        return self._next
+
+    def output(self, value: Value) -> None:
+        self.outputs.append(value)
+
+    # -- control ------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def loop(self, count: int) -> Iterator[Value]:
+        """A loop in the current innermost block."""
+        level = len(self.blocks)
+        index = Value("index", "i", (), level, self._id())
+        index.lo, index.hi = 0, count - 1
+        body: list[Statement] = []
+        self.blocks.append(body)
+        self.memo.append({})
+        yield index
+        self.blocks.pop()
+        self.memo.pop()
+        self.blocks[-1].append(Loop(index, count, body))
+
+    @contextmanager
+    def at_level(self, level: int) -> Iterator[None]:
+        """Emit into the open block of ``level``: before the loops around it, which are not emitted until they end."""
+        blocks, memo = self.blocks[level + 1 :], self.memo[level + 1 :]
+        del self.blocks[level + 1 :], self.memo[level + 1 :]
+        yield
+        self.blocks += blocks
+        self.memo += memo
+
+    def variable(self, type_: str, init: float) -> Variable:
+        variable = Variable(type_, init, self._id())
+        self.blocks[-1].append(variable)
+        return variable
+
+    def assign(self, variable: Variable, value: Value) -> None:
+        self.blocks[-1].append(Assign(variable, value))
+
+    def read(self, variable: Variable) -> Value:
+        """The variable's value at this point of the program (never shared with another point)."""
+        return self._emit("read", variable.type, (variable,), len(self.blocks) - 1)
+
+    # -- integers -----------------------------------------------------------------------------------------------
+
+    def _int(self, op: str, args: tuple, lo: int, hi: int, divisor: int = 1) -> Int:
+        if lo == hi:
+            return lo
+        value = self.op(op, "i", *args)
+        value.lo, value.hi, value.divisor = max(lo, -_FAR), min(hi, _FAR), divisor
+        return value
+
+    def fragment(self, axis: str, extent: int) -> Int:
+        return self._int("fragment_" + axis, (), 0, extent - 1)
+
+    def add(self, a: Int, b: Int) -> Int:
+        """Sums keep their constant outermost, so that ``(x + 1) + 2`` and ``x + 3`` are one value."""
+        if isinstance(a, int):
+            a, b = b, a
+        if isinstance(a, int):
+            return a + b  # type: ignore[operator]
+        if a.op == "iadd" and isinstance(a.args[1], int):
+            return self.add(self.add(a.args[0], b), a.args[1]) if not isinstance(b, int) else self.add(a.args[0], a.args[1] + b)
+        if isinstance(b, int):
+            return a if b == 0 else self._int("iadd", (a, b), a.lo + b, a.hi + b, math.gcd(a.divisor, b))
+        if b.op == "iadd" and isinstance(b.args[1], int):
+            return self.add(self.add(a, b.args[0]), b.args[1])
+        if b.id < a.id:
+            a, b = b, a
+        return self._int("iadd", (a, b), a.lo + b.lo, a.hi + b.hi, math.gcd(a.divisor, b.divisor))
+
+    def mul(self, a: Int, n: int) -> Int:
+        if isinstance(a, int):
+            return a * n
+        if n == 0:
+            return 0
+        if n == 1:
+            return a
+        if a.op == "imul":
+            return self.mul(a.args[0], a.args[1] * n)
+        if a.op == "iadd" and isinstance(a.args[1], int):
+            return self.add(self.mul(a.args[0], n), a.args[1] * n)
+        ends = sorted((a.lo * n, a.hi * n))
+        return self._int("imul", (a, n), ends[0], ends[1], a.divisor * abs(n))
+
+    def sub(self, a: Int, b: Int) -> Int:
+        return self.add(a, self.mul(b, -1))
+
+    def div(self, a: Int, n: int) -> Int:
+        """Floored division of a value that is not negative (or a known multiple) by a literal."""
+        if isinstance(a, int):
+            return a // n
+        if n == 1:
+            return a
+        if a.op == "imul" and a.args[1] % n == 0:
+            return self.mul(a.args[0], a.args[1] // n)
+        if a.op == "iadd":
+            x, y = a.args
+            if x.divisor % n == 0 and (isinstance(y, int) or y.lo >= 0):
+                return self.add(self.div(x, n), self.div(y, n))
+            if isinstance(y, Value) and y.divisor % n == 0 and x.lo >= 0:
+                return self.add(self.div(y, n), self.div(x, n))
+            if isinstance(y, int) and n % x.divisor == 0 and 0 <= x.lo and 0 <= y % n < x.divisor:
+                # a constant below the step of x never carries into the next multiple of n
+                return self.add(self.div(x, n), y // n)
+        if 0 <= a.lo and a.hi < n:
+            return 0
+        if a.op == "idiv":
+            return self.div(a.args[0], a.args[1] * n)
+        return self._int("idiv", (a, n), a.lo // n, a.hi // n, a.divisor // n if a.divisor % n == 0 else 1)
+
+    def mod(self, a: Int, n: int) -> Int:
+        if isinstance(a, int):
+            return a % n
+        if a.divisor % n == 0:
+            return 0
+        if a.op == "iadd":
+            x, y = a.args
+            if x.divisor % n == 0:
+                return self.mod(y, n)
+            if isinstance(y, Value) and y.divisor % n == 0:
+                return self.mod(x, n)
+            if isinstance(y, int) and n % x.divisor == 0 and 0 <= x.lo and y % n < x.divisor:
+                # x is a multiple of d and so is its remainder: a constant below d never carries
+                return self.add(self.mod(x, n), y % n)
+        if 0 <= a.lo and a.hi < n:
+            return a
+        return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
+
+    def clamp(self, a: Int, lo: int, hi: int) -> Int:
+        if isinstance(a, int):
+            return min(max(a, lo), hi)
+        if lo <= a.lo and a.hi <= hi:
+            return a
+        return self._int("iclamp", (a, lo, hi), lo, hi)
+
+    def to_int(self, value: Value) -> Int:
+        return self.op("to_int", "i", value)
+
+    def to_float(self, a: Int) -> Value:
+        return self.const(float(a)) if isinstance(a, int) else self.op("to_float", "f", a)
+
+    # -- predicates on integers: True, False or a bool value -------------------------------------------------------
+
+    def less(self, a: Int, n: int) -> Value | bool:
+        if isinstance(a, int):
+            return a < n
+        return True if a.hi < n else False if a.lo >= n else self.op("ilt", "b", a, n)
+
+    def at_least(self, a: Int, n: int) -> Value | bool:
+        if isinstance(a, int):
+            return a >= n
+        return True if a.lo >= n else False if a.hi < n else self.op("ige", "b", a, n)
+
+    def equal(self, a: Int, n: Int) -> Value | bool:
+        if isinstance(a, int) and isinstance(n, int):
+            return a == n
+        if isinstance(a, int):
+            a, n = n, a
+        assert isinstance(a, Value)
+        if isinstance(n, int) and not a.lo <= n <= a.hi:
+            return False
+        return self.op("ieq", "b", a, n)
+
+    def both(self, a: Value | bool, b: Value | bool) -> Value | bool:
+        if a is False or b is False:
+            return False
+        if a is True:
+            return b
+        return a if b is True else self.op("band", "b", a, b)
+
+    def within(self, a: Int, n: int) -> Value | bool:
+        return self.both(self.at_least(a, 0), self.less(a, n))
+
+    # -- floats ---------------------------------------------------------------------------------------------------
+
+    def const(self, value: float, type_: str = "f") -> Value:
+        return self.op("const", type_, float(value))
+
+    def select(self, condition: Value | bool, a: Value, b: Value) -> Value:
+        """``a`` where an index predicate holds, else ``b``; never arithmetic, so a NaN in the other is harmless."""
+        if isinstance(condition, bool):
+            return a if condition else b
+        return self.op("select", a.type, condition, a, b)
+
+    def splat(self, value: Value) -> Value:
+        if value.op == "const":
+            return self.const(value.args[0], "v")
+        return value if value.type == "v" else self.op("splat", "v", value)
+
+    def component(self, value: Value, i: Int) -> Value:
+        if value.op == "splat":
+            return value.args[0]
+        if value.op == "const":
+            return self.const(value.args[0])
+        if value.op == "vec4" and isinstance(i, int):
+            return value.args[i]
+        return self.op("component", "f", value, i)
+
+    def vec4(self, parts: Sequence[Value]) -> Value:
+        first = parts[0]
+        if all(p is first for p in parts):
+            return self.splat(first)
+        if all(p.op == "component" and p.args == (first.args[0], i) for i, p in enumerate(parts)):
+            return first.args[0]
+        return self.op("vec4", "v", *parts)
+
+    def f(self, op: str, *args: Value) -> Value:
+        """An elementwise float operation on floats or vectors of one type."""
+        return self.op(op, args[0].type if op != "where" else args[1].type, *args)

@@ -1,0 +1,297 @@
+"""Graph to graph: algebra, and the rewrites that give the kernels a better shape to work on.
+
+Every pass keeps the meaning; tests hold them to it on random graphs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ..graph import build as b
+from ..graph.node import Node, make_node, topological
+
+Rule = Callable[[Node], Node]
+
+# A reduction longer than this runs in two stages, unless its result alone keeps the GPU busy.
+LONG_REDUCTION = 1024
+# Kernel gradients sum over all pixels; they are split over the batch until there are about so many fragments.
+BUSY_FRAGMENTS = 1024
+
+
+def simplify(outputs: Sequence[Node]) -> list[Node]:
+    outputs = rewrite(outputs, algebra)
+    outputs = rewrite(outputs, shape_contractions)
+    outputs = rewrite(outputs, bias_as_row(outputs))
+    outputs = rewrite(outputs, split_sums)
+    return rewrite(outputs, algebra)
+
+
+def rewrite(outputs: Sequence[Node], rule: Rule) -> list[Node]:
+    """Rebuild a graph bottom-up; the rule sees every node with its inputs already rewritten."""
+    new: dict[Node, Node] = {}
+    for node in topological(outputs):
+        inputs = tuple(new[i] for i in node.inputs)
+        same = inputs == node.inputs
+        new[node] = rule(node if same else make_node(node.prim, inputs, node.params))
+    return [new[n] for n in outputs]
+
+
+# -- algebra ----------------------------------------------------------------------------------------------------------
+
+
+def _constant(node: Node) -> float | None:
+    """The number that every element of the node is, if it is a constant."""
+    while node.op in ("broadcast", "reshape"):
+        node = node.inputs[0]
+    return node.param("value") if node.op == "constant" else None
+
+
+def algebra(node: Node) -> Node:
+    if node.is_host and node.inputs and all(i.op == "constant" for i in node.inputs):
+        return _folded(node)
+    rule = _ALGEBRA.get(node.op)
+    return rule(node) if rule else node
+
+
+def _folded(node: Node) -> Node:
+    values = [np.asarray(i.param("value"), np.float64) for i in node.inputs]
+    with np.errstate(all="ignore"):
+        return b.constant(float(node.prim.numpy(*values, **node.params)), node.dtype)
+
+
+def _add(node: Node) -> Node:
+    x, y = node.inputs
+    return y if _constant(x) == 0 else x if _constant(y) == 0 else node
+
+
+def _sub(node: Node) -> Node:
+    x, y = node.inputs
+    return x if _constant(y) == 0 else b.neg(y) if _constant(x) == 0 else node
+
+
+def _mul(node: Node) -> Node:
+    x, y = node.inputs
+    a, c = _constant(x), _constant(y)
+    if a == 1:
+        return y
+    if c == 1:
+        return x
+    return b.neg(y) if a == -1 else b.neg(x) if c == -1 else node
+
+
+def _div(node: Node) -> Node:
+    x, y = node.inputs
+    return x if _constant(y) == 1 else node
+
+
+def _neg(node: Node) -> Node:
+    (x,) = node.inputs
+    return x.inputs[0] if x.op == "neg" else node
+
+
+def _pow(node: Node) -> Node:
+    x, y = node.inputs
+    exponent = _constant(y)
+    if exponent == 1:
+        return x
+    if exponent == 2:
+        return b.mul(x, x)
+    if exponent == 0.5:
+        return b.unary("sqrt", x)
+    return b.div(1.0, x) if exponent == -1 else node
+
+
+def _where(node: Node) -> Node:
+    condition, x, y = node.inputs
+    known = _constant(condition)
+    if x is y:
+        return x
+    return node if known is None else x if known else y
+
+
+def _cast(node: Node) -> Node:
+    (x,) = node.inputs
+    if x.dtype == node.dtype:
+        return x
+    return b.cast(x, node.dtype) if x.op == "constant" else node
+
+
+def _broadcast(node: Node) -> Node:
+    (x,) = node.inputs
+    if x.shape == node.shape:
+        return x
+    source = x
+    while source.op in ("broadcast", "reshape") and source.aval.size == 1:
+        source = source.inputs[0]
+    # a number needs no shape on the way
+    return b.broadcast(source, node.shape) if source.shape == () and source is not x else node
+
+
+def _transpose(node: Node) -> Node:
+    (x,) = node.inputs
+    if x.op == "transpose":
+        inner = x.param("perm")
+        return b.transpose(x.inputs[0], tuple(inner[p] for p in node.param("perm")))
+    perm, shape = node.param("perm"), x.shape
+    moved = [p for p in perm if shape[p] != 1]
+    # only axes of size 1 change places
+    return b.reshape(x, node.shape) if moved == sorted(moved) else node
+
+
+_ALGEBRA: dict[str, Rule] = {
+    "add": _add,
+    "sub": _sub,
+    "mul": _mul,
+    "div": _div,
+    "neg": _neg,
+    "pow": _pow,
+    "where": _where,
+    "cast": _cast,
+    "broadcast": _broadcast,
+    "transpose": _transpose,
+    "reshape": lambda node: b.reshape(node.inputs[0], node.shape),
+}
+
+
+# -- contractions -----------------------------------------------------------------------------------------------------
+
+
+def shape_contractions(node: Node) -> Node:
+    """Products without two real sides become multiplications and sums; 1x1 convolutions become products."""
+    if node.op == "dot":
+        return _thin_dot(node)
+    if node.op == "conv":
+        return _pointwise_conv(node)
+    return node
+
+
+def _thin_dot(node: Node) -> Node:
+    x, y = node.inputs
+    x = _swapped(x) if node.param("ta") else x
+    y = _swapped(y) if node.param("tb") else y
+    m, k, n = x.shape[-2], x.shape[-1], y.shape[-1]
+    if min(m, k, n) > 1:
+        return node
+    batch = x.shape[:-2]
+    if k == 1:
+        return b.mul(x, y)
+    # put the summed axis last where both sides have it there, else before the columns
+    if n == 1:
+        return b.reduce("sum", b.mul(x, b.reshape(y, (*batch, 1, k))), -1, keepdims=True)
+    return b.reduce("sum", b.mul(b.reshape(x, (*batch, k, 1)), y), -2, keepdims=True)
+
+
+def _swapped(x: Node) -> Node:
+    rank = len(x.shape)
+    return b.transpose(x, (*range(rank - 2), rank - 1, rank - 2))
+
+
+def _pointwise_conv(node: Node) -> Node:
+    x, w = node.inputs
+    rank = len(w.shape) - 2
+    plain = all(d == 1 for d in (*w.shape[:rank], *node.param("lhs_dilation")))
+    if not plain or any(p != (0, 0) for p in node.param("padding")):
+        return node
+    strides = node.param("strides")
+    x = b.slice_(x, (0,) * len(x.shape), x.shape, (1, *strides, 1))
+    rows = math.prod(x.shape[:-1])
+    product = b.dot(b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap"))
+    return b.reshape(product, node.shape)
+
+
+# -- bias gradients ---------------------------------------------------------------------------------------------------
+
+
+def bias_as_row(outputs: Sequence[Node]) -> Rule:
+    """Where a layer's kernel gradient ``x^T dy`` meets its bias gradient ``sum(dy)``, compute both as one product.
+
+    The sum is the product with one more row of ones: no draw of its own, and the bias lies under the kernel.
+    """
+    order = topological(outputs)
+    sums = {n.inputs[0] for n in order if _sums_rows(n)}
+    products: dict[Node, Node] = {}
+    for n in order:
+        if _is_kernel_gradient(n) and n.inputs[1] in sums:
+            products.setdefault(n.inputs[1], n)
+
+    def rule(node: Node) -> Node:
+        if _is_kernel_gradient(node) and products.get(node.inputs[1]) is node:
+            whole = _with_ones(node)
+            return b.slice_(whole, (0, 0), node.shape)
+        if _sums_rows(node) and node.inputs[0] in products:
+            whole = _with_ones(products[node.inputs[0]])
+            rows, cols = whole.shape
+            return b.reshape(b.slice_(whole, (rows - 1, 0), (rows, cols)), node.shape)
+        return node
+
+    return rule
+
+
+def _sums_rows(node: Node) -> bool:
+    return node.op == "reduce_sum" and node.param("axes") == tuple(range(len(node.inputs[0].shape) - 1)) and node.shape[0] > 1
+
+
+def _is_kernel_gradient(node: Node) -> bool:
+    if node.op == "dot":
+        plain = node.param("ta") and not node.param("tb") and not node.param("ones")
+        return plain and len(node.shape) == 2 and min(node.shape) > 1
+    return node.op == "conv_kernel_grad" and not node.param("ones") and min(node.shape) > 1
+
+
+def _with_ones(node: Node) -> Node:
+    return make_node(node.prim, node.inputs, {**node.params, "ones": True})
+
+
+# -- long sums --------------------------------------------------------------------------------------------------------
+
+
+def split_sums(node: Node) -> Node:
+    if node.op == "conv_kernel_grad" and not node.param("splits"):
+        return _split_kernel_gradient(node)
+    if node.op.startswith("reduce_"):
+        return _split_reduction(node)
+    return node
+
+
+def _split_kernel_gradient(node: Node) -> Node:
+    images = node.inputs[0].shape[0]
+    fragments = -(-node.shape[0] // 4) * -(-node.shape[1] // 4)
+    parts = _divisor_at_least(images, BUSY_FRAGMENTS // fragments)
+    if parts == 1:
+        return node
+    split = make_node(node.prim, node.inputs, {**node.params, "splits": parts})
+    return b.slice_(b.reduce("sum", split, 0), (0, 0), node.shape)
+
+
+def _divisor_at_least(n: int, wanted: int) -> int:
+    """The smallest divisor of n that is at least ``wanted`` (n itself if there is none)."""
+    return next(d for d in range(max(1, min(n, wanted)), n + 1) if n % d == 0)
+
+
+def _split_reduction(node: Node) -> Node:
+    """Reduce the longest axis in parts first, so that the parts run beside each other."""
+    (x,) = node.inputs
+    axes = node.param("axes")
+    length = math.prod(x.shape[a] for a in axes)
+    if length <= LONG_REDUCTION or node.aval.size * 4 > length:
+        return node
+    kind = node.op.removeprefix("reduce_")
+    axis = max(axes, key=lambda a: x.shape[a])
+    size = x.shape[axis]
+    part = _part_length(size)
+    if part == size or part == 1:
+        return node
+    shape = (*x.shape[:axis], size // part, part, *x.shape[axis + 1 :])
+    partial = b.reduce(kind, b.reshape(x, shape), [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1])
+    position = sum(1 for a in range(axis) if a not in axes)
+    return b.reduce(kind, partial, position)
+
+
+def _part_length(size: int) -> int:
+    """A divisor of ``size`` near its square root, a multiple of 4 if there is one: whole texels are read faster."""
+    divisors = [d for d in range(1, size + 1) if size % d == 0]
+    near = sorted(divisors, key=lambda d: abs(math.log(d) - math.log(size) / 2))
+    return next((d for d in near if d % 4 == 0 and d < size), near[0])

@@ -1,0 +1,138 @@
+"""Nodes: typed, hash-consed operations that form a pure data-flow graph.
+
+A graph needs no container: it is what its output nodes reach. Two nodes built from the same primitive, parameters
+and inputs are the same object, so common subexpressions are shared from the start and identity means equality.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+from weakref import WeakValueDictionary
+
+import numpy as np
+
+Shape = tuple[int, ...]
+
+DTYPES = {
+    "float32": np.dtype(np.float32),
+    "int32": np.dtype(np.int32),
+    "bool": np.dtype(np.bool_),
+    "uint8": np.dtype(np.uint8),
+}
+
+# Integers live in float textures: every one up to 2^24 is exact, the next is not.
+MAX_EXACT_INTEGER = 2**24
+
+
+class Aval(NamedTuple):
+    """The abstract value of a node: all that is known of it before it runs."""
+
+    shape: Shape
+    dtype: str
+
+    @property
+    def size(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __str__(self) -> str:
+        return f"{self.dtype}[{','.join(map(str, self.shape))}]"
+
+
+@dataclass(frozen=True, eq=False)
+class Primitive:
+    """One row of the primitive table.
+
+    ``shape(*avals, **params)`` gives the output's aval, ``numpy(*arrays, **params)`` its value, and
+    ``vjp(g, out, *inputs, **params)`` the cotangent of each input (None where there is none).
+    ``host`` marks scalar functions that the host can evaluate in double precision.
+    ``elementwise`` marks functions of one position only.
+    """
+
+    name: str
+    shape: Callable[..., Aval]
+    numpy: Callable[..., np.ndarray]
+    vjp: Callable[..., Sequence[Node | None]] | None = None
+    elementwise: bool = False
+    host: bool = False
+
+
+class Node:
+    """An application of a primitive to nodes. Build it with :func:`bind`, never directly."""
+
+    __slots__ = ("__weakref__", "aval", "inputs", "is_host", "key", "prim")
+
+    prim: Primitive
+    inputs: tuple[Node, ...]
+    key: tuple[tuple[str, Any], ...]
+    aval: Aval
+    is_host: bool
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return dict(self.key)
+
+    def param(self, name: str) -> Any:
+        for key, value in self.key:
+            if key == name:
+                return value
+        raise KeyError(name)
+
+    @property
+    def op(self) -> str:
+        return self.prim.name
+
+    @property
+    def shape(self) -> Shape:
+        return self.aval.shape
+
+    @property
+    def dtype(self) -> str:
+        return self.aval.dtype
+
+    def __repr__(self) -> str:
+        params = " ".join(f"{k}={v}" for k, v in self.key)
+        return f"<{self.op}{' ' + params if params else ''}: {self.aval}>"
+
+
+_interned: WeakValueDictionary[tuple, Node] = WeakValueDictionary()
+_serial = count()
+
+
+def make_node(prim: Primitive, inputs: tuple[Node, ...], params: dict[str, Any]) -> Node:
+    """The one node for this primitive, these inputs and these (hashable) parameters."""
+    key = tuple(sorted(params.items()))
+    identity = (prim, inputs, key)
+    node = _interned.get(identity)
+    if node is None:
+        node = Node()
+        node.prim, node.inputs, node.key = prim, inputs, key
+        node.aval = prim.shape(*[i.aval for i in inputs], **params)
+        node.is_host = prim.host and node.aval.shape == () and all(i.is_host for i in inputs)
+        _interned[identity] = node
+    return node
+
+
+def next_serial() -> int:
+    """A number never given before: it tells one graph input from another."""
+    return next(_serial)
+
+
+def topological(outputs: Iterable[Node]) -> list[Node]:
+    """Every node that the outputs reach, inputs before users (iterative: deep graphs are common)."""
+    order: list[Node] = []
+    done: set[Node] = set()
+    stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(list(outputs))]
+    while stack:
+        node, expanded = stack.pop()
+        if node in done:
+            continue
+        if expanded:
+            done.add(node)
+            order.append(node)
+        else:
+            stack.append((node, True))
+            stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
+    return order

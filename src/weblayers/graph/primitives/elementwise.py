@@ -1,0 +1,154 @@
+"""Functions of one position: the result at an index depends only on the operands at that index."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from .. import build as b
+from ..node import DTYPES, Aval, Node
+from ..registry import define
+
+Vjp = Callable[..., Sequence[Node | None]]
+
+
+def _same(*avals: Aval) -> Aval:
+    if any(a.shape != avals[0].shape for a in avals):
+        raise ValueError(f"operands of different shapes: {', '.join(map(str, avals))}")
+    return avals[0]
+
+
+def _predicate(*avals: Aval) -> Aval:
+    return Aval(_same(*avals).shape, "bool")
+
+
+def _float(*avals: Aval) -> Aval:
+    return Aval(_same(*avals).shape, "float32")
+
+
+def _as_float(fn: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """Integers and booleans are computed on as float32; host scalars keep their double precision."""
+
+    def run(x: np.ndarray) -> np.ndarray:
+        return fn(x if x.dtype.kind == "f" else x.astype(np.float32))
+
+    return run
+
+
+def _unary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp | None, shape: Callable = _float) -> None:
+    run = _as_float(numpy) if shape is _float else numpy
+    define(name, shape, run, vjp, elementwise=True, host=True)
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    # exp of a non-positive number never overflows
+    e = np.exp(-np.abs(x))
+    return np.where(x >= 0, 1, e) / (1 + e)
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+
+_unary("neg", np.negative, lambda g, out, x: [b.neg(g)], _same)
+_unary("abs", np.abs, lambda g, out, x: [g * b.unary("sign", x)], _same)
+_unary("sign", np.sign, None, _same)
+_unary("floor", np.floor, None, _same)
+_unary("ceil", np.ceil, None, _same)
+_unary("round", np.rint, None, _same)
+_unary("exp", np.exp, lambda g, out, x: [g * out])
+_unary("expm1", np.expm1, lambda g, out, x: [g * (out + 1.0)])
+_unary("log", np.log, lambda g, out, x: [g / x])
+_unary("log1p", np.log1p, lambda g, out, x: [g / (x + 1.0)])
+_unary("sqrt", np.sqrt, lambda g, out, x: [g * 0.5 / out])
+_unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, out, x: [g * -0.5 * out / x])
+_unary("sin", np.sin, lambda g, out, x: [g * b.unary("cos", x)])
+_unary("cos", np.cos, lambda g, out, x: [b.neg(g * b.unary("sin", x))])
+_unary("tan", np.tan, lambda g, out, x: [g * (out * out + 1.0)])
+_unary("asin", np.arcsin, lambda g, out, x: [g * b.unary("rsqrt", 1.0 - x * x)])
+_unary("acos", np.arccos, lambda g, out, x: [b.neg(g * b.unary("rsqrt", 1.0 - x * x))])
+_unary("atan", np.arctan, lambda g, out, x: [g / (x * x + 1.0)])
+_unary("sinh", np.sinh, lambda g, out, x: [g * b.unary("cosh", x)])
+_unary("cosh", np.cosh, lambda g, out, x: [g * b.unary("sinh", x)])
+_unary("tanh", np.tanh, lambda g, out, x: [g * (1.0 - out * out)])
+_unary("sigmoid", _sigmoid, lambda g, out, x: [g * out * (1.0 - out)])
+# relu is a primitive because its gradient needs only its output: the value before it is then never stored
+_unary("relu", lambda x: np.maximum(x, 0), lambda g, out, x: [b.where(out > 0.0, g, 0.0)])
+_unary("erf", _erf, lambda g, out, x: [g * (2 / math.sqrt(math.pi)) * b.unary("exp", b.neg(x * x))])
+_unary("isnan", np.isnan, None, _predicate)
+_unary("not", np.logical_not, None, _predicate)
+
+
+def _cast_shape(x: Aval, dtype: str) -> Aval:
+    return Aval(x.shape, dtype)
+
+
+def _cast_value(x: np.ndarray, dtype: str) -> np.ndarray:
+    return np.trunc(x).astype(DTYPES[dtype]) if dtype == "int32" and x.dtype.kind == "f" else x.astype(DTYPES[dtype])
+
+
+def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
+    return [g if x.dtype == "float32" and dtype == "float32" else None]
+
+
+define("cast", _cast_shape, _cast_value, _cast_vjp, elementwise=True, host=True)
+define("stop_gradient", _same, lambda x: x, None, elementwise=True, host=True)
+
+
+# Ties share the gradient evenly, as Keras does on JAX.
+def _extremum_vjp(g: Node, out: Node, x: Node, y: Node) -> list[Node | None]:
+    half = b.where(b.compare("eq", x, y), 0.5, 1.0)
+    return [g * b.where(b.compare("eq", v, out), half, 0.0) for v in (x, y)]
+
+
+def _pow_vjp(g: Node, out: Node, x: Node, y: Node) -> list[Node | None]:
+    dx = g * y * b.power(x, y - 1.0)
+    log_x = b.unary("log", b.where(x > 0.0, x, 1.0))
+    return [dx, g * out * log_x]
+
+
+def _binary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp | None, shape: Callable = _same) -> None:
+    define(name, shape, numpy, vjp, elementwise=True, host=True)
+
+
+_binary("add", np.add, lambda g, out, x, y: [g, g])
+_binary("sub", np.subtract, lambda g, out, x, y: [g, b.neg(g)])
+_binary("mul", np.multiply, lambda g, out, x, y: [g * y, g * x])
+_binary("div", np.divide, lambda g, out, x, y: [g / y, b.neg(g * out / y)])
+_binary("pow", np.power, _pow_vjp)
+_binary("max", np.maximum, _extremum_vjp)
+_binary("min", np.minimum, _extremum_vjp)
+_binary("mod", np.mod, lambda g, out, x, y: [g, b.neg(g * b.unary("floor", x / y))])
+_binary("atan2", np.arctan2, lambda g, out, y, x: [g * x / (x * x + y * y), b.neg(g * y / (x * x + y * y))])
+for _name, _numpy in (("eq", np.equal), ("lt", np.less), ("le", np.less_equal)):
+    _binary(_name, _numpy, None, _predicate)
+_binary("and", np.logical_and, None, _predicate)
+_binary("or", np.logical_or, None, _predicate)
+
+
+def _where_shape(condition: Aval, x: Aval, y: Aval) -> Aval:
+    _same(condition, x, y)
+    return Aval(x.shape, b.promote(x.dtype, y.dtype))
+
+
+define(
+    "where",
+    _where_shape,
+    np.where,
+    lambda g, out, c, x, y: [None, b.where(c, g, 0.0), b.where(c, 0.0, g)],
+    elementwise=True,
+    host=True,
+)
+
+
+def _node_operator(name: str, swapped: bool = False) -> Callable[[Node, b.Operand], Node]:
+    build = b.div if name == "div" else partial(b.binary, name)
+    return (lambda x, y: build(y, x)) if swapped else (lambda x, y: build(x, y))
+
+
+for _method, _name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow")):
+    setattr(Node, f"__{_method}__", _node_operator(_name))
+    setattr(Node, f"__r{_method}__", _node_operator(_name, swapped=True))
+Node.__gt__ = lambda x, y: b.compare("lt", y, x)  # type: ignore[operator]
+Node.__lt__ = lambda x, y: b.compare("lt", x, y)  # type: ignore[operator]

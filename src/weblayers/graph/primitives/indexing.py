@@ -1,0 +1,55 @@
+"""Reading at positions that are themselves values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import build as b
+from ..node import Aval, Node
+from ..registry import define
+
+
+def _gather_shape(x: Aval, index: Aval, axis: int) -> Aval:
+    return Aval((*x.shape[:axis], *index.shape, *x.shape[axis + 1 :]), x.dtype)
+
+
+def _gather_value(x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
+    return np.take(x, np.clip(index.astype(np.int64), 0, x.shape[axis] - 1), axis)
+
+
+def _gather_vjp(g: Node, out: Node, x: Node, index: Node, axis: int) -> list[Node | None]:
+    """Rows of the gradient summed by index: a product with the one-hot matrix of the indices."""
+    n = index.aval.size
+    before, after = x.shape[:axis], x.shape[axis + 1 :]
+    rank = len(before)
+    middle = b.reshape(g, (*before, n, *after))
+    rows = b.transpose(middle, (rank, *(i for i in range(len(middle.shape)) if i != rank)))
+    hot = b.one_hot(b.reshape(index, (n,)), x.shape[axis])
+    summed = b.dot(hot, b.reshape(rows, (n, -1)), True, False)
+    summed = b.reshape(summed, (x.shape[axis], *before, *after))
+    return [b.transpose(summed, (*range(1, rank + 1), 0, *range(rank + 1, len(x.shape)))), None]
+
+
+define("gather", _gather_shape, _gather_value, _gather_vjp)
+
+
+def _dynamic_slice_shape(x: Aval, start: Aval, size: int) -> Aval:
+    if size > x.shape[0]:
+        raise ValueError(f"cannot take {size} rows of shape {list(x.shape)}")
+    return Aval((size, *x.shape[1:]), x.dtype)
+
+
+def _dynamic_slice_value(x: np.ndarray, start: np.ndarray, size: int) -> np.ndarray:
+    at = int(np.clip(start, 0, x.shape[0] - size))
+    return x[at : at + size]
+
+
+def _dynamic_slice_vjp(g: Node, out: Node, x: Node, start: Node, size: int) -> list[Node | None]:
+    index = b.iota(x.shape[0]) - b.cast(start, "int32")
+    index = b.reshape(index, (x.shape[0],) + (1,) * (len(x.shape) - 1))
+    inside = b.bind("and", b.compare("le", 0, index), b.compare("lt", index, size))
+    rows = b.gather(g, b.reshape(index, (x.shape[0],)))
+    return [b.where(b.broadcast(inside, x.shape), rows, 0.0), None]
+
+
+define("dynamic_slice", _dynamic_slice_shape, _dynamic_slice_value, _dynamic_slice_vjp)

@@ -1,0 +1,73 @@
+"""Many elements to one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .. import build as b
+from ..node import Aval, Node
+from ..registry import define
+
+
+def _reduced(x: Aval, axes: Sequence[int]) -> Aval:
+    return Aval(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
+
+
+def _spread(g: Node, x: Node, axes: Sequence[int]) -> Node:
+    """A reduced value put back over the axes it was reduced from."""
+    return b.broadcast(b.reshape(g, tuple(1 if i in axes else d for i, d in enumerate(x.shape))), x.shape)
+
+
+def _sum_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
+    return [_spread(g, x, axes)]
+
+
+# Ties share the gradient evenly, as Keras does on JAX.
+def _extremum_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
+    hit = b.cast(b.compare("eq", x, _spread(out, x, axes)), "float32")
+    return [hit * _spread(g / b.reduce("sum", hit, axes), x, axes)]
+
+
+# Right where no more than one factor is zero needs the product of the others: exclusive products along the axes.
+def _prod_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
+    zero = b.compare("eq", x, 0.0)
+    zeros = b.reduce("sum", zero, axes)
+    rest = b.reduce("prod", b.where(zero, 1.0, x), axes)
+    one_zero = b.where(b.compare("eq", zeros, 1), rest, 0.0)
+    others = b.where(zero, _spread(one_zero, x, axes), _spread(out, x, axes) / b.where(zero, 1.0, x))
+    return [_spread(g, x, axes) * others]
+
+
+def _sum(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    return np.sum(x, axis=tuple(axes), dtype=x.dtype)
+
+
+def _prod(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    return np.prod(x, axis=tuple(axes), dtype=x.dtype)
+
+
+# The value of an empty maximum or minimum, and what tails of a texel are filled with.
+IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -3.4e38, "min": 3.4e38}
+
+
+def _extremum(fn: Callable, kind: str) -> Callable[..., np.ndarray]:
+    def run(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+        return fn(x, axis=tuple(axes), initial=None if x.size else IDENTITY[kind])
+
+    return run
+
+
+define("reduce_sum", _reduced, _sum, _sum_vjp)
+define("reduce_prod", _reduced, _prod, _prod_vjp)
+define("reduce_max", _reduced, _extremum(np.max, "max"), _extremum_vjp)
+define("reduce_min", _reduced, _extremum(np.min, "min"), _extremum_vjp)
+
+
+def _arg(x: Aval, axis: int) -> Aval:
+    return Aval(_reduced(x, (axis,)).shape, "int32")
+
+
+define("argmax", _arg, lambda x, axis: np.argmax(x, axis).astype(np.int32))
+define("argmin", _arg, lambda x, axis: np.argmin(x, axis).astype(np.int32))
