@@ -1,3 +1,53 @@
-"""The TensorFlow.js Layers API in pure Python, on WebGL2 in the browser and NumPy everywhere."""
+"""The TensorFlow.js Layers API in pure Python, on WebGL2 in the browser and NumPy everywhere.
+
+>>> import asyncio, weblayers as wl
+>>> model = wl.sequential()
+>>> model.add(wl.layers.dense(units=1, input_shape=[1]))
+>>> model.compile(optimizer="sgd", loss="mean_squared_error")
+>>> xs = wl.tensor2d([[1], [2], [3], [4]], [4, 1]); ys = wl.tensor2d([[1], [3], [5], [7]], [4, 1])
+>>> async def main():
+...     await model.fit(xs, ys, epochs=300, verbose=0)
+...     return model.predict(wl.tensor2d([[5]], [1, 1])).array_sync()
+>>> round(asyncio.run(main())[0][0])
+9
+"""
+
+from __future__ import annotations
+
+from . import activations, initializers, layers, losses, metrics, naming, ops, optimizers
+from . import optimizers as train
+from .models.callbacks import Callback, History
+from .models.sequential import Sequential
+from .ops import *  # noqa: F403
+from .random_seed import set_random_seed
+from .runtime.device import get_backend, ready, set_backend
+from .runtime.memory import memory
+from .runtime.tensor import Tensor, Variable
 
 __version__ = "0.1.0"
+
+sequential = Sequential
+
+__all__ = [
+    "Callback",
+    "History",
+    "Sequential",
+    "Tensor",
+    "Variable",
+    "activations",
+    "get_backend",
+    "initializers",
+    "layers",
+    "losses",
+    "memory",
+    "metrics",
+    "optimizers",
+    "ready",
+    "sequential",
+    "set_backend",
+    "set_random_seed",
+    "train",
+    *ops.__all__,
+]
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -126,6 +126,8 @@ def _extent(node: Node) -> int:
 def _worth_storing(node: Node, users: Sequence[Node], cost: _Costs) -> bool:
     if node.op in ("broadcast", "reshape", "transpose", "iota", "slice"):
         return False
+    if node.op == "reduce_sum" and node.inputs[0].op == "conv_kernel_grad":
+        return True  # a whole gradient can be packed with others; the sum of its parts inside an update could not
     if node.op.startswith(("reduce_", "arg", "pool_")):
         each = _extent(node) * max(1.0, cost.of(node.inputs[0]))
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..graph import build
 from ..graph.node import Node, make_node, topological
 from ..graph.registry import PRIMITIVES
 from .atlas import Home, pack_updates
@@ -83,6 +84,22 @@ def lower(
     pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
     packing = pack_updates(kernels, pairs)
     return _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {}).plan
+
+
+def lower_copies(
+    inputs: Sequence[Node], sources: Sequence[Placement], targets: Sequence[Placement], spec: TextureSpec
+) -> Plan:
+    """A plan that copies tensors, from wherever they lie, to places in one texture.
+
+    They are written in the order of their rows: a matrix writes whole blocks, and the vector that begins in its last
+    one comes after it.
+    """
+    atlas = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+    copies = [_computed(n) for n in inputs]
+    order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
+    kernels = [Kernel([copies[i]], None, [inputs[i]]) for i in order]
+    homes = {copy: (atlas, place) for copy, place in zip(copies, targets, strict=True)}
+    return _Lowering(inputs, (), copies, kernels, homes, dict(enumerate(sources))).plan
 
 
 def _computed(node: Node) -> Node:

@@ -1,0 +1,22 @@
+"""A traced computation: what every executor takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from .node import Node
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Inputs are bound to tensors and scalars to numbers at each run.
+
+    ``swaps`` maps the number of an input to that of the output which replaces it in the next step: the state of a
+    training step.
+    """
+
+    inputs: Sequence[Node]
+    scalars: Sequence[Node]
+    outputs: Sequence[Node]
+    swaps: dict[int, int] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Models: layers in order, and how they are trained."""

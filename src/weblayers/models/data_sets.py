@@ -1,0 +1,88 @@
+"""What users pass as inputs and targets, checked and brought to the form that a training run reads."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from .. import losses
+from ..layers.base import BatchShape
+from ..ops import movement
+from ..runtime.tensor import Tensor, to_tensor
+
+
+def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:
+    """Inputs for a model whose input has this shape; a vector serves a model of single numbers.
+
+    Raises:
+        ValueError: with the expected and the actual shape.
+    """
+    tensor = to_tensor(x)
+    if tensor.is_symbolic:
+        return tensor
+    if tensor.rank == 1 and len(shape) == 2 and shape[1] == 1:
+        tensor = _reshaped(tensor, (tensor.shape[0], 1))
+    if tensor.rank != len(shape):
+        raise ValueError(
+            f"Error when checking {name}: expected it to have {len(shape)} dimension(s), shape {_text(shape)},"
+            f" but got an array with shape {_text(tensor.shape)}"
+        )
+    if any(e is not None and e != d for e, d in zip(shape, tensor.shape, strict=True)):
+        raise ValueError(
+            f"Error when checking {name}: expected it to have shape {_text(shape)} but got an array with shape"
+            f" {_text(tensor.shape)}. Each example must have shape {_text(shape[1:])}."
+        )
+    return tensor
+
+
+def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
+    """Targets for a model whose output has this shape: class numbers for a sparse loss, else of the output's shape."""
+    tensor = to_tensor(y)
+    if not losses.is_sparse(loss):
+        return as_inputs(tensor, output, "target")
+    classes = output[-1]
+    expected = (None, *output[1:-1])
+    if tensor.rank == len(output) and tensor.shape[-1] == 1:
+        tensor = _reshaped(tensor, tensor.shape[:-1])
+    tensor = as_inputs(tensor, expected, "target (class numbers, for a sparse loss)")
+    if tensor._host is not None and tensor.size:
+        low, high = tensor.numpy().min(), tensor.numpy().max()
+        if low < 0 or high >= classes:
+            raise IndexError(f"target holds class {low if low < 0 else high}; the model has {classes} classes, 0 to {classes - 1}")
+    return tensor
+
+
+def check_samples(x: Tensor, y: Tensor) -> None:
+    if x.shape[0] != y.shape[0]:
+        raise ValueError(
+            "Input Tensors should have the same number of samples as target Tensors."
+            f" Found {x.shape[0]} input sample(s) and {y.shape[0]} target sample(s)."
+        )
+    if not x.shape[0]:
+        raise ValueError("there are no samples: the first axis of the inputs is empty")
+
+
+def as_rows(tensor: Tensor) -> Tensor:
+    """One row per sample, whatever its shape: the form in which a batch is gathered fastest."""
+    return _reshaped(tensor, (tensor.shape[0], math.prod(tensor.shape[1:])))
+
+
+def take(tensor: Tensor, start: int, stop: int) -> Tensor:
+    """Samples ``start`` to ``stop``."""
+    if start == 0 and stop == tensor.shape[0]:
+        return tensor
+    if tensor._host is not None:
+        return to_tensor(np.ascontiguousarray(tensor.numpy()[start:stop]), tensor.dtype)
+    return movement.slice(tensor, [start], [stop - start])
+
+
+def _reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
+    if tensor._host is not None:
+        return to_tensor(tensor.numpy(), tensor.dtype, shape)
+    return movement.reshape(tensor, shape)
+
+
+def _text(shape: Any) -> str:
+    return "[" + ",".join("null" if d is None else str(d) for d in shape) + "]"

@@ -1,0 +1,222 @@
+"""The training loop: epochs of steps that run without Python, with Python between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import random_seed
+from ..runtime.base import TrainResult, TrainSpec
+from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tracing import Compiled
+from .callbacks import CallbackList, History, ProgressLine
+from .data_sets import as_rows, check_samples
+from .steps import Steps, scalars_of
+
+
+@dataclass
+class FitPlan:
+    """The arguments of a fit, checked."""
+
+    x: Tensor
+    y: Tensor
+    batch_size: int
+    epochs: int
+    initial_epoch: int
+    shuffle: bool
+    verbose: int
+    validation: tuple[Tensor, Tensor] | None
+
+
+class Fit:
+    """One call of ``fit``."""
+
+    def __init__(self, model: Any, steps: Steps, names: Sequence[str], plan: FitPlan, callbacks: Any) -> None:
+        self._model, self._steps, self._names, self._plan = model, steps, list(names), plan
+        self.history = History()
+        samples = plan.x.shape[0]
+        self._total = -(-samples // plan.batch_size)
+        params = {
+            "epochs": plan.epochs,
+            "initial_epoch": plan.initial_epoch,
+            "samples": samples,
+            "steps": self._total,
+            "batch_size": plan.batch_size,
+            "verbose": plan.verbose,
+            "do_validation": plan.validation is not None,
+            "metrics": self._names + ([f"val_{n}" for n in self._names] if plan.validation else []),
+        }
+        shown = [ProgressLine()] if plan.verbose else []
+        self._callbacks = CallbackList(callbacks, model, params, [self.history, *shown])
+        self.history.params = params
+
+    async def run(self) -> History:
+        plan, callbacks = self._plan, self._callbacks
+        x, y = as_rows(plan.x), as_rows(plan.y)
+        self._model.stop_training = False
+        await callbacks.call("on_train_begin", {})
+        for epoch in range(plan.initial_epoch, plan.epochs):
+            await callbacks.call("on_epoch_begin", epoch, {})
+            logs = await self._epoch(epoch, x, y)
+            if plan.validation is not None and not self._model.stop_training:
+                tested = await evaluate_rows(self._steps, *plan.validation, plan.batch_size)
+                logs = {**{f"val_{n}": v for n, v in zip(self._names, tested, strict=True)}, **logs}
+            await callbacks.call("on_epoch_end", epoch, logs)
+            if self._model.stop_training:
+                break
+        await callbacks.call("on_train_end", {})
+        return self.history
+
+    async def _epoch(self, epoch: int, x: Tensor, y: Tensor) -> dict[str, float]:
+        samples = x.shape[0]
+        order = random_seed.generator().permutation(samples) if self._plan.shuffle else np.arange(samples)
+        permutation = to_tensor(order.astype(np.int32), "int32")
+        rows: list[np.ndarray] = []
+        for compiled, start, steps, batch in segments(self._steps.train, x, y, self._plan.batch_size):
+            self._steps.start.value, self._steps.start.increment = start, batch
+            segment = _Segment(self, compiled, epoch, len(rows), batch)
+            rows += list(await segment.run([x, y, permutation], steps))
+            if self._model.stop_training:
+                break
+        self._check_finite(rows, epoch)
+        return self._summary(rows)
+
+    def _check_finite(self, rows: Sequence[np.ndarray], epoch: int) -> None:
+        for step, row in enumerate(rows):
+            if not np.isfinite(row[0]):
+                raise FloatingPointError(
+                    f"the loss became {row[0]} in epoch {epoch + 1} at step {step + 1} of {self._total}. The model keeps"
+                    " the weights that it had before this epoch. Try a smaller learning rate, and look for NaN or very"
+                    " large values in the data."
+                )
+
+    def _summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
+        """The means over the samples of the epoch so far."""
+        sizes = np.array([self.size_of(i) for i in range(len(rows))], np.float64)
+        means = sizes @ np.stack(rows).astype(np.float64) / sizes.sum() if rows else np.full(len(self._names), np.nan)
+        return dict(zip(self._names, means.tolist(), strict=True))
+
+    def size_of(self, step: int) -> int:
+        samples, batch = self._plan.x.shape[0], self._plan.batch_size
+        return min(batch, samples - step * batch)
+
+    def batch_logs(self, step: int, row: np.ndarray) -> dict[str, float]:
+        return {"batch": step, "size": self.size_of(step), **dict(zip(self._names, map(float, row), strict=True))}
+
+    @property
+    def callbacks(self) -> CallbackList:
+        return self._callbacks
+
+    @property
+    def total(self) -> int:
+        return self._total
+
+    @property
+    def stopped(self) -> bool:
+        return bool(self._model.stop_training)
+
+    def summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
+        return self._summary(rows)
+
+
+class _Segment:
+    """Steps of one batch size. Batch callbacks run beside them, in order, from a queue that the device fills."""
+
+    def __init__(self, fit: Fit, compiled: Compiled, epoch: int, first: int, batch: int) -> None:
+        self._fit, self._compiled, self._first = fit, compiled, first
+        self._queue: asyncio.Queue[np.ndarray | None] = asyncio.Queue()
+        self._rows: list[np.ndarray] = []
+
+    async def run(self, tensors: Sequence[Tensor], steps: int) -> np.ndarray:
+        compiled, callbacks = self._compiled, self._fit.callbacks
+        executable = compiled.executable()
+        await prepare(executable)
+        values, increments = scalars_of(compiled)
+        every = "step" if callbacks.per_batch else "frame" if callbacks.progress else "end"
+        inputs = [t.storage() for t in (*tensors, *compiled.captured)]
+        spec = TrainSpec(steps, inputs, values, increments, None if every == "end" else self._arrived, every)
+        job = executable.train(spec)
+        for i, key in enumerate(compiled.keys):
+            key.follow(lambda value, i=i: job.set_scalar(i, value))
+        consumer = asyncio.ensure_future(self._consume(job)) if every == "step" else None
+        try:
+            result = await job.result()
+        except asyncio.CancelledError:
+            # the device stops at the end of a step; the weights of that step are kept
+            job.cancel()
+            self._settle(await job.result())
+            raise
+        finally:
+            for key in compiled.keys:
+                key.follow(None)
+            self._queue.put_nowait(None)
+        if consumer is not None:
+            await consumer
+        self._settle(result)
+        return result.logs
+
+    def _settle(self, result: TrainResult) -> None:
+        """Take over the state, unless the steps have made it useless."""
+        finished = len(result.logs)
+        for key in self._compiled.keys:
+            key.advance(finished)
+        if finished and np.isfinite(result.logs[:, 0]).all():
+            offset = len(self._compiled.graph.inputs) - len(self._compiled.captured)
+            for number, storage in result.state.items():
+                self._compiled.captured[number - offset].assign_storage(storage)
+
+    def _arrived(self, first: int, rows: np.ndarray) -> None:
+        if self._fit.callbacks.per_batch:
+            for row in rows:
+                self._queue.put_nowait(row)
+        self._rows += list(rows)
+        if self._fit.callbacks.progress:
+            done = self._first + first + len(rows)
+            self._fit.callbacks.tell_progress(done, self._fit.total, self._fit.summary(self._rows))
+
+    async def _consume(self, job: Any) -> None:
+        step = self._first
+        while (row := await self._queue.get()) is not None:
+            logs = self._fit.batch_logs(step, row)
+            if not self._fit.stopped:
+                await self._fit.callbacks.call("on_batch_begin", step, {})
+                await self._fit.callbacks.call("on_batch_end", step, logs)
+                if self._fit.stopped:
+                    job.cancel()
+            step += 1
+
+
+async def prepare(executable: Any) -> None:
+    """Let the executable compile what it needs, where that takes time."""
+    ready = getattr(executable, "prepare", None)
+    if ready is not None:
+        await ready()
+
+
+def segments(trace: Any, x: Tensor, y: Tensor, batch: int) -> list[tuple[Compiled, int, int, int]]:
+    """The runs of equal batches that cover the samples: compiled step, first sample, steps, batch size."""
+    samples = x.shape[0]
+    whole, rest = divmod(samples, batch)
+    parts = [(trace(x, y, batch), 0, whole, batch)] if whole else []
+    return parts + ([(trace(x, y, rest), whole * batch, 1, rest)] if rest else [])
+
+
+async def evaluate_rows(steps: Steps, x: Tensor, y: Tensor, batch: int) -> list[float]:
+    """Loss and metrics over all samples, without blocking."""
+    check_samples(x, y)
+    x, y = as_rows(x), as_rows(y)
+    order = to_tensor(np.arange(x.shape[0], dtype=np.int32), "int32")
+    total = np.zeros(0)
+    for compiled, start, count, size in segments(steps.test, x, y, batch):
+        steps.start.value, steps.start.increment = start, size
+        executable = compiled.executable()
+        await prepare(executable)
+        inputs = [t.storage() for t in (x, y, order, *compiled.captured)]
+        result = await executable.train(TrainSpec(count, inputs, *scalars_of(compiled))).result()
+        part = result.logs.astype(np.float64).sum(0) * size
+        total = part if not total.size else total + part
+    return (total / x.shape[0]).tolist()

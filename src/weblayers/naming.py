@@ -1,0 +1,136 @@
+"""The one place that knows camelCase from snake_case, and PascalCase configuration from keyword arguments.
+
+The code is written in Python's spelling. TensorFlow.js' spelling is understood in attribute look-ups that miss, in
+configuration keys and in known string values. Every unknown name is an error that suggests the nearest valid ones.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def snake(name: str) -> str:
+    """The Python spelling of a TensorFlow.js name.
+
+    >>> snake("meanSquaredError"), snake("maxPooling2d"), snake("conv2dTranspose"), snake("inputShape")
+    ('mean_squared_error', 'max_pooling2d', 'conv2d_transpose', 'input_shape')
+    """
+    name = re.sub(r"(?<=[a-z0-9])([A-Z])(?=[a-z])", r"_\1", name)
+    return re.sub(r"(?<=[a-z])([A-Z]+)", r"_\1", name).lower()
+
+
+def camel(name: str) -> str:
+    """The TensorFlow.js spelling of a Python name.
+
+    >>> camel("mean_squared_error")
+    'meanSquaredError'
+    """
+    head, *tail = name.split("_")
+    return head + "".join(t[:1].upper() + t[1:] for t in tail)
+
+
+def class_snake(name: str) -> str:
+    """A class name in the form that TensorFlow.js builds layer names from.
+
+    >>> class_snake("Conv2D"), class_snake("MaxPooling2D"), class_snake("LSTM")
+    ('conv2d', 'max_pooling2d', 'lstm')
+    """
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def suggestion(name: str, valid: Iterable[str]) -> str:
+    """A sentence that names the nearest valid names."""
+    options = sorted(set(valid))
+    near = difflib.get_close_matches(snake(name), options, 3, 0.5)
+    if near:
+        return f"Did you mean {' or '.join(map(repr, near))}?"
+    return f"Valid names: {', '.join(options)}." if len(options) <= 40 else ""
+
+
+def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
+    """An entry of a table by its name in either spelling.
+
+    Raises:
+        ValueError: if there is none; the message names the nearest.
+    """
+    found = table.get(name, table.get(snake(name), table.get(name.lower())))
+    if found is None:
+        raise ValueError(f"Unknown {kind}: {name!r}. {suggestion(name, table)}")
+    return found
+
+
+class Named:
+    """Attributes in both spellings; a miss names the nearest."""
+
+    def __getattr__(self, name: str) -> Any:
+        if not name.startswith("_"):
+            python = snake(name)
+            if python != name:
+                try:
+                    return getattr(self, python)
+                except AttributeError:
+                    pass
+            public = [n for n in dir(type(self)) if not n.startswith("_")]
+            hint = suggestion(name, public) if len(name) > 2 else ""
+            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {hint}".rstrip())
+        raise AttributeError(name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        plain = name.startswith("_") or name.islower()
+        object.__setattr__(self, name if plain else snake(name), value)
+
+
+def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """Configuration keys as keyword arguments of ``fn``, checked.
+
+    Raises:
+        TypeError: for an unknown or a missing key; the message names the owner and the nearest keys.
+    """
+    parameters = inspect.signature(fn).parameters
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    valid = [n for n, p in parameters.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    out: dict[str, Any] = {}
+    for key, value in config.items():
+        name = key if key in parameters else snake(key)
+        if name not in valid and not open_ended:
+            raise TypeError(f"{owner} has no argument {key!r}. {suggestion(key, valid)}")
+        if name in out:
+            raise TypeError(f"{owner} got {name!r} twice")
+        out[name] = value
+    return out
+
+
+class Configurable(type):
+    """Classes that take one configuration object, as in TensorFlow.js, or keyword arguments, as in Keras."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if len(args) == 1 and isinstance(args[0], Mapping):
+            kwargs = {**args[0], **kwargs}
+            args = ()
+        kwargs = arguments(cls._init_signature(), cls.__name__, kwargs)
+        try:
+            inspect.signature(cls._init_signature()).bind(None, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{cls.__name__}: {error}") from None
+        return super().__call__(*args, **kwargs)
+
+    def _init_signature(cls) -> Any:
+        return cls.__init__  # type: ignore[misc]
+
+
+def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
+    """A module's ``__getattr__``: attributes in TensorFlow.js' spelling."""
+
+    def get(name: str) -> Any:
+        python = snake(name)
+        if python != name and python in names:
+            return names[python]
+        public = [n for n in names if not n.startswith("_")]
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. {suggestion(name, public)}".rstrip())
+
+    return get

@@ -1,0 +1,174 @@
+"""Making tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.node import DTYPES
+from ..runtime.tensor import Tensor, Variable, to_tensor
+from .dispatch import OPS
+
+
+def _public(fn: Callable[..., Any]) -> Callable[..., Any]:
+    OPS[fn.__name__] = fn
+    return fn
+
+
+@_public
+def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of any rank from nested lists, a number, a NumPy array or a JavaScript typed array.
+
+    Plain Python numbers make a float32 tensor, as in TensorFlow.js; arrays keep their kind (float64 becomes float32).
+
+    Args:
+        values: the values; flat if ``shape`` is given.
+        shape: the shape; taken from the nesting of ``values`` if left out.
+        dtype: ``"float32"``, ``"int32"`` or ``"bool"``.
+
+    Raises:
+        ValueError: if shape and values disagree, or the lists are ragged.
+
+    >>> import weblayers as wl
+    >>> wl.tensor([[1, 2], [3, 4]]).shape
+    (2, 2)
+    """
+    return to_tensor(values, dtype, shape)
+
+
+def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | None) -> Tensor:
+    made = to_tensor(values, dtype)
+    if shape is not None:
+        if len(shape) != rank:
+            raise ValueError(f"tensor{rank}d wants a shape of {rank} numbers, got {list(shape)}")
+        if made.rank not in (1, rank) or (made.rank == rank and made.shape != tuple(shape)):
+            raise ValueError(f"values of shape {list(made.shape)} do not match the shape {list(shape)}")
+        return to_tensor(made.numpy(), made.dtype, shape)
+    if made.rank != rank:
+        raise ValueError(f"tensor{rank}d wants values of rank {rank} (or flat values and a shape), got shape {list(made.shape)}")
+    return made
+
+
+@_public
+def scalar(value: float, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 0.
+
+    >>> import weblayers as wl
+    >>> wl.scalar(3).array_sync()
+    3.0
+    """
+    return _ranked(0, value, None, dtype)
+
+
+@_public
+def tensor1d(values: Any, dtype: str | None = None) -> Tensor:
+    """A vector.
+
+    >>> import weblayers as wl
+    >>> wl.tensor1d([1, 2]).shape
+    (2,)
+    """
+    return _ranked(1, values, None, dtype)
+
+
+@_public
+def tensor2d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A matrix, from nested lists, or from flat values and a shape.
+
+    >>> import weblayers as wl
+    >>> wl.tensor2d([1, 2, 3, 4], [2, 2]).array_sync()
+    [[1.0, 2.0], [3.0, 4.0]]
+    """
+    return _ranked(2, values, shape, dtype)
+
+
+@_public
+def tensor3d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 3; see :func:`tensor2d`."""
+    return _ranked(3, values, shape, dtype)
+
+
+@_public
+def tensor4d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 4; see :func:`tensor2d`."""
+    return _ranked(4, values, shape, dtype)
+
+
+@_public
+def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
+    """A tensor with one value everywhere.
+
+    >>> import weblayers as wl
+    >>> wl.fill([2], 7).array_sync()
+    [7.0, 7.0]
+    """
+    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
+
+
+@_public
+def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """A tensor of zeros.
+
+    >>> import weblayers as wl
+    >>> wl.zeros([2]).array_sync()
+    [0.0, 0.0]
+    """
+    return fill(shape, 0, dtype)
+
+
+@_public
+def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """A tensor of ones.
+
+    >>> import weblayers as wl
+    >>> wl.ones([2]).array_sync()
+    [1.0, 1.0]
+    """
+    return fill(shape, 1, dtype)
+
+
+@_public
+def linspace(start: float, stop: float, num: int) -> Tensor:
+    """``num`` evenly spaced values from ``start`` to ``stop``, both included.
+
+    >>> import weblayers as wl
+    >>> wl.linspace(0, 1, 3).array_sync()
+    [0.0, 0.5, 1.0]
+    """
+    return to_tensor(np.linspace(start, stop, num, dtype=np.float32))
+
+
+@_public
+def range(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:
+    """Values from ``start`` up to, not including, ``stop``.
+
+    >>> import weblayers as wl
+    >>> wl.range(0, 3).array_sync()
+    [0.0, 1.0, 2.0]
+    """
+    return to_tensor(np.arange(start, stop, step).astype(DTYPES[dtype]), dtype)
+
+
+@_public
+def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
+    """The identity matrix.
+
+    >>> import weblayers as wl
+    >>> wl.eye(2).array_sync()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+    return to_tensor(np.eye(num_rows, num_columns, dtype=DTYPES[dtype]), dtype)
+
+
+@_public
+def variable(initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None) -> Variable:
+    """A tensor whose values can be replaced by ``assign``.
+
+    >>> import weblayers as wl
+    >>> v = wl.variable(wl.scalar(1)); v.assign(wl.scalar(2)); v.array_sync()
+    2.0
+    """
+    value = to_tensor(initial_value, dtype)
+    return Variable(value, name or f"variable_{value.id}", trainable)

@@ -1,0 +1,165 @@
+"""How an op runs: traced into a graph, or compiled on the spot and run on values.
+
+An op is written once, over nodes. Called with values, it is traced for their shapes, compiled to one plan and kept:
+calling it again with other values of the same shapes costs one run. Python numbers become host scalars, so that new
+numbers need no new plan.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import numpy as np
+
+from ..graph import build
+from ..graph.node import Node
+from ..runtime import tracing
+from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tracing import Compiled, Trace
+
+OPS: dict[str, Callable[..., Any]] = {}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class _Number:
+    """A Python number in an eager op: a host scalar, whose value is not part of the plan."""
+
+    def __init__(self, value: float) -> None:
+        self.value = value
+
+
+def op(*tensors: str) -> Callable[[F], F]:
+    """Make a public op of a function over nodes; ``tensors`` names its tensor parameters (or lists of tensors)."""
+
+    def decorate(fn: F) -> F:
+        signature = inspect.signature(fn)
+        cache: dict[tuple, Compiled] = {}
+
+        @functools.wraps(fn)
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError as error:
+                raise TypeError(f"{fn.__name__}{signature}: {error}") from None
+            given = bound.arguments
+            flat = [v for name in tensors for v in _flat(given.get(name))]
+            if any(isinstance(v, Node) for v in flat):
+                return fn(*args, **kwargs)
+            trace = tracing.current()
+            if trace is not None:
+                _replace(given, tensors, lambda v: _traced(v, trace))
+                return _wrapped(fn(*bound.args, **bound.kwargs), tracing.symbolic)
+            if any(isinstance(v, Tensor) and v.is_symbolic for v in flat):
+                with tracing.tracing(Trace()) as outer:
+                    _replace(given, tensors, lambda v: _traced(v, outer))
+                    return _wrapped(fn(*bound.args, **bound.kwargs), tracing.symbolic)
+            return _eager(fn, tensors, bound, cache)
+
+        OPS[fn.__name__] = wrapper
+        return wrapper  # type: ignore[return-value]
+
+    return decorate
+
+
+def _flat(value: Any) -> Sequence[Any]:
+    if _is_list_of_tensors(value):
+        return value
+    return () if value is None else (value,)
+
+
+def _is_list_of_tensors(value: Any) -> bool:
+    return isinstance(value, list | tuple) and any(isinstance(v, Tensor | Node) for v in value)
+
+
+def _replace(arguments: dict[str, Any], names: Sequence[str], fn: Callable[[Any], Any]) -> None:
+    for name in names:
+        value = arguments.get(name)
+        if value is None:
+            continue
+        arguments[name] = [fn(v) for v in value] if _is_list_of_tensors(value) else fn(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, bool | int | float | np.number)
+
+
+def _traced(value: Any, trace: Trace) -> Any:
+    if isinstance(value, Tensor):
+        return trace.node_of(value)
+    if _is_number(value):
+        return value.item() if isinstance(value, np.generic) else value
+    tensor = to_tensor(value)
+    return build.constant(tensor.numpy(), tensor.dtype)
+
+
+def _wrapped(result: Any, wrap: Callable[[Node], Any]) -> Any:
+    if isinstance(result, Node):
+        return wrap(result)
+    return type(result)(wrap(r) for r in result) if isinstance(result, list | tuple) else result
+
+
+def _eager(fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, Compiled]) -> Any:
+    arguments = bound.arguments
+    values: list[Tensor | _Number] = []
+    key: list[Any] = []
+
+    def take(value: Any) -> int:
+        if _is_number(value):
+            values.append(_Number(float(value)))
+            key.append("bool" if isinstance(value, bool) else "int32" if isinstance(value, int | np.integer) else "float32")
+        else:
+            tensor = to_tensor(value)
+            tensor._check()
+            values.append(tensor)
+            key.append(tensor._aval)
+        return len(values) - 1
+
+    _replace(arguments, names, take)
+    statics = {n: (v if n in names else _hashable(v)) for n, v in arguments.items()}
+    identity = (tuple(key), tuple(sorted((n, _hashable(v)) for n, v in statics.items())))
+    entry = cache.get(identity)
+    if entry is None:
+        entry = cache[identity] = _compile(fn, names, bound, values, key)
+    tensors = [v for v in values if isinstance(v, Tensor)]
+    numbers = {i: v.value for i, v in enumerate(values) if isinstance(v, _Number)}
+    results = entry(tensors, numbers)
+    return results[0] if entry.single else type(entry.shape)(results)
+
+
+def _hashable(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return tuple(_hashable(v) for v in value)
+    return value
+
+
+class _CompiledOp(Compiled):
+    """A compiled op that remembers whether it gives one tensor or several."""
+
+    single: bool
+    shape: Any
+
+
+def _compile(
+    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, values: list[Any], key: list[Any]
+) -> _CompiledOp:
+    with tracing.tracing(Trace()) as trace:
+        nodes = [
+            trace.scalar(i, key[i]) if isinstance(v, _Number) else build.input_node(v.shape, v.dtype)
+            for i, v in enumerate(values)
+        ]
+        inputs = [n for n, v in zip(nodes, values, strict=True) if isinstance(v, Tensor)]
+        arguments = dict(bound.arguments)
+        for name in names:
+            at = arguments.get(name)
+            if at is not None:
+                arguments[name] = [nodes[i] for i in at] if isinstance(at, list) else nodes[at]
+        call = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
+        result = fn(*call.args, **call.kwargs)
+    single = isinstance(result, Node)
+    compiled = _CompiledOp(inputs, [result] if single else list(result), trace)
+    compiled.single, compiled.shape = single, result
+    return compiled

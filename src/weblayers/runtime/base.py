@@ -1,0 +1,68 @@
+"""What a runtime offers: storage for tensors, compiled graphs, and training without Python in the loop."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..graph.program import Graph
+
+
+class Storage(Protocol):
+    """A tensor's values on a device."""
+
+    @property
+    def nbytes(self) -> int: ...
+
+
+LogSink = Callable[[int, np.ndarray], None]
+
+
+@dataclass
+class TrainSpec:
+    """Many steps of one executable.
+
+    ``inputs`` are the graph's, state included; after each step the executable's swaps put outputs in the place of
+    inputs. Output 0 is the vector of logs. Scalar k has the value ``scalars[k] + i * increments[k]`` at step i.
+    ``on_logs(first, rows)`` is called for finished steps, in order: every one, once per frame, or never.
+    """
+
+    steps: int
+    inputs: list[Any]
+    scalars: list[float]
+    increments: list[float]
+    on_logs: LogSink | None = None
+    every: str = "end"  # "step", "frame" or "end"
+
+
+@dataclass
+class TrainResult:
+    """``logs`` has a row per finished step; ``state`` holds the storage of each swapped input, by its number."""
+
+    logs: np.ndarray
+    state: dict[int, Any]
+    cancelled: bool
+
+
+class TrainJob(Protocol):
+    def cancel(self) -> None: ...
+    def set_scalar(self, index: int, value: float) -> None: ...
+    def result(self) -> Awaitable[TrainResult]: ...
+
+
+class Executable(Protocol):
+    def run(self, inputs: Sequence[Any], scalars: Sequence[float]) -> list[Any]: ...
+    def train(self, spec: TrainSpec) -> TrainJob: ...
+
+
+class Runtime(Protocol):
+    name: str
+
+    def compile(self, graph: Graph) -> Executable: ...
+    def upload(self, array: np.ndarray) -> Any: ...
+    async def read(self, storage: Any) -> np.ndarray: ...
+    def read_sync(self, storage: Any) -> np.ndarray: ...
+    def memory(self) -> dict[str, Any]: ...

@@ -1,0 +1,97 @@
+"""Which runtime computes. WebGL2 in a browser that has it, NumPy otherwise; the choice is made at first use."""
+
+from __future__ import annotations
+
+import sys
+import warnings
+from typing import Any
+
+from . import glue
+from .base import Runtime
+from .numpy_runtime import NumpyRuntime
+from .webgl import WebGLRuntime
+
+BACKENDS = ("webgl", "numpy")
+
+_numpy = NumpyRuntime()
+_webgl: WebGLRuntime | None = None
+_current: Runtime | None = None
+_reason: str | None = None
+
+
+def in_browser() -> bool:
+    return sys.platform == "emscripten"
+
+
+def current() -> Runtime:
+    """The runtime in use."""
+    if _current is None:
+        _choose(None)
+    assert _current is not None
+    return _current
+
+
+def get_backend() -> str:
+    """The name of the backend in use: ``"webgl"`` or ``"numpy"``.
+
+    >>> import weblayers as wl
+    >>> wl.get_backend() in ("webgl", "numpy")
+    True
+    """
+    return current().name
+
+
+def set_backend(name: str) -> None:
+    """Compute with ``"webgl"`` or ``"numpy"`` from now on; tensors move when they are next used.
+
+    Raises:
+        ValueError: for any other name.
+        RuntimeError: if the backend does not work here, with the reason.
+    """
+    global _current
+    if name not in BACKENDS:
+        raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
+    _current = _numpy if name == "numpy" else _start_webgl(None)
+
+
+def fallback_reason() -> str | None:
+    """Why NumPy computes although this is a browser; None when it does not."""
+    current()
+    return _reason
+
+
+async def ready() -> None:
+    """Choose the backend now. Needed only on pages whose policy forbids evaluating code but allows ``blob:``."""
+    module = await glue.load_async() if in_browser() and _current is None else None
+    if _current is None:
+        _choose(module)
+
+
+def _choose(module: Any | None) -> None:
+    global _current, _reason
+    _current = _numpy
+    if not in_browser():
+        return
+    try:
+        _current = _start_webgl(module)
+    except Exception as error:
+        _reason = str(error)
+        warnings.warn(f"weblayers computes with NumPy, on the CPU: {_reason}", stacklevel=4)
+
+
+def _start_webgl(module: Any | None) -> WebGLRuntime:
+    global _webgl
+    if _webgl is None:
+        if not in_browser():
+            raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
+        module = module or glue.load()
+        try:
+            _webgl = WebGLRuntime(module.createDevice())
+        except Exception as error:
+            raise RuntimeError(_plain_message(error)) from error
+    return _webgl
+
+
+def _plain_message(error: Exception) -> str:
+    """A JavaScript error's message without its class name."""
+    return str(error).removeprefix("Error: ")

@@ -1,0 +1,260 @@
+"""Tensors: values on a device or on the host, or names for values in a graph that is being traced."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph import build
+from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
+from ..naming import Named
+from . import device
+
+_ids = itertools.count(1)
+_live: dict[int, int] = {}
+
+
+class Tensor(Named):
+    """A typed, immutable array. Make one with :func:`weblayers.tensor` and its siblings.
+
+    A concrete tensor has values, on the host, on the device, or both; a symbolic one stands for a value in a traced
+    function and has only a shape and a dtype.
+    """
+
+    __array_priority__ = 1000  # NumPy arrays on the left of an operator leave the operation to the tensor
+
+    def __init__(self, aval: Aval, *, node: Node | None = None, host: np.ndarray | None = None, storage: Any = None) -> None:
+        self._aval, self._node, self._host, self._storage = aval, node, host, storage
+        self._runtime = device.current() if storage is not None else None
+        self._disposed = False
+        self.id = next(_ids)
+        if node is None:
+            _live[self.id] = aval.size * 4
+
+    def __del__(self) -> None:
+        _live.pop(getattr(self, "id", 0), None)
+
+    # -- what it is -----------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Shape:
+        return self._aval.shape
+
+    @property
+    def dtype(self) -> str:
+        return self._aval.dtype
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def size(self) -> int:
+        return self._aval.size
+
+    @property
+    def is_symbolic(self) -> bool:
+        return self._node is not None
+
+    @property
+    def is_disposed(self) -> bool:
+        return self._disposed
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a scalar has no length")
+        return self.shape[0]
+
+    # -- values ---------------------------------------------------------------------------------------------------
+
+    def _check(self) -> None:
+        if self._disposed:
+            raise RuntimeError("Tensor is disposed.")
+        if self._node is not None:
+            raise TypeError(
+                f"a symbolic tensor of shape {list(self.shape)} has no values yet: it stands for a value inside a model"
+                " or a traced function. Read values from what the model or function returns."
+            )
+
+    def storage(self) -> Any:
+        """The values on the current device; uploaded at first use."""
+        self._check()
+        runtime = device.current()
+        if self._storage is None or self._runtime is not runtime:
+            self._storage, self._runtime = runtime.upload(self.numpy()), runtime
+        return self._storage
+
+    def numpy(self) -> np.ndarray:
+        """The values as a NumPy array. Waits for the device."""
+        self._check()
+        if self._host is None:
+            assert self._runtime is not None
+            self._host = self._typed(self._runtime.read_sync(self._storage))
+        return self._host
+
+    async def _fetch(self) -> np.ndarray:
+        self._check()
+        if self._host is None:
+            assert self._runtime is not None
+            self._host = self._typed(await self._runtime.read(self._storage))
+        return self._host
+
+    def _typed(self, array: np.ndarray) -> np.ndarray:
+        return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
+
+    async def data(self) -> np.ndarray:
+        """The values as a flat array, without blocking."""
+        return (await self._fetch()).reshape(-1)
+
+    async def array(self) -> Any:
+        """The values as nested lists (a number for a scalar), without blocking."""
+        return (await self._fetch()).tolist()
+
+    def data_sync(self) -> np.ndarray:
+        """The values as a flat array. Waits for the device."""
+        return self.numpy().reshape(-1)
+
+    def array_sync(self) -> Any:
+        """The values as nested lists (a number for a scalar). Waits for the device."""
+        return self.numpy().tolist()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        values = self.numpy()
+        return values.astype(dtype) if dtype is not None else values.copy() if copy else values
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.numpy())
+
+    def __float__(self) -> float:
+        return float(self.numpy())
+
+    def __int__(self) -> int:
+        return int(self.numpy())
+
+    def __bool__(self) -> bool:
+        if self._node is not None:
+            raise TypeError(
+                "the truth of a symbolic tensor is not known while a function is traced: use wl.where instead of if"
+            )
+        return bool(self.numpy())
+
+    # -- life -----------------------------------------------------------------------------------------------------
+
+    def dispose(self) -> None:
+        """Free the values now; using the tensor afterwards raises."""
+        self._disposed = True
+        self._host = self._storage = None
+        _live.pop(self.id, None)
+
+    # -- showing --------------------------------------------------------------------------------------------------
+
+    def print(self, verbose: bool = False) -> None:
+        """Print the values, as TensorFlow.js does; with ``verbose`` the dtype, rank and shape too.
+
+        >>> import weblayers as wl
+        >>> wl.tensor1d([1, 2.5]).print()
+        Tensor
+            [1, 2.5]
+        """
+        print(self.to_string(verbose))
+
+    def to_string(self, verbose: bool = False) -> str:
+        """The text that :meth:`print` prints."""
+        lines = ["Tensor"]
+        if verbose:
+            lines += [f"  dtype: {self.dtype}", f"  rank: {self.rank}", f"  shape: [{self.shape_text()}]", "  values:"]
+        body = np.array2string(self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000)
+        return "\n".join([*lines, *("    " + line for line in body.splitlines())])
+
+    def shape_text(self) -> str:
+        return ",".join(map(str, self.shape))
+
+    def __repr__(self) -> str:
+        if self._disposed:
+            return "<Tensor: disposed>"
+        if self._node is not None:
+            return f"<Tensor: symbolic, shape=[{self.shape_text()}], dtype={self.dtype}>"
+        where = self._runtime.name if self._runtime is not None else "host"
+        # reading the device would block; what is on the host already may be shown
+        values = ""
+        if self._host is not None:
+            text = np.array2string(self._host, separator=", ", threshold=20, edgeitems=3)
+            values = f", values={text}"
+        return f"<Tensor: shape=[{self.shape_text()}], dtype={self.dtype}, on={where}{values}>"
+
+
+def _number(value: float) -> str:
+    return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
+
+
+class Variable(Tensor):
+    """A tensor whose values can be replaced: a weight, or the state of an optimizer."""
+
+    def __init__(self, value: np.ndarray | Tensor, name: str, trainable: bool = True) -> None:
+        array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+        dtype = build.infer_dtype(array)
+        super().__init__(Aval(array.shape, dtype), host=np.ascontiguousarray(array, DTYPES[dtype]))
+        self.name, self.trainable = name, trainable
+
+    def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
+        """Replace the values by others of the same shape and dtype."""
+        self._check()
+        tensor = value if isinstance(value, Tensor) else to_tensor(value, self.dtype)
+        if tensor.shape != self.shape or tensor.dtype != self.dtype:
+            raise ValueError(
+                f"cannot assign {tensor.dtype} values of shape {list(tensor.shape)} to the {self.dtype} variable"
+                f" {self.name!r} of shape {list(self.shape)}"
+            )
+        tensor._check()
+        self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
+
+    def assign_storage(self, storage: Any) -> None:
+        """Take over the values that a training run has left on the current device."""
+        self._host, self._storage, self._runtime = None, storage, device.current()
+
+
+def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> Tensor:
+    """A tensor from a number, nested lists, a NumPy array, a JavaScript typed array, or a tensor (itself)."""
+    if isinstance(values, Tensor):
+        return values
+    array = _host_array(values)
+    inferred = dtype or ("float32" if _from_numbers(values, array) else build.infer_dtype(array))
+    if inferred not in DTYPES:
+        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+    if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
+        raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
+    array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
+    array = np.ascontiguousarray(array, DTYPES[inferred])
+    if shape is not None:
+        shape = tuple(int(d) for d in shape)
+        if int(np.prod(shape, dtype=np.int64)) != array.size:
+            raise ValueError(f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given")
+        array = array.reshape(shape)
+    elif array.ndim == 0 or array.flags.owndata is False:
+        array = array.copy()
+    return Tensor(Aval(array.shape, inferred), host=array)
+
+
+def _host_array(values: Any) -> np.ndarray:
+    if hasattr(values, "to_py"):  # a JavaScript array or typed array
+        values = values.to_py()
+    try:
+        array = np.asarray(values)
+    except ValueError:
+        raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
+    if array.dtype == object or array.dtype.kind in "USV":
+        raise TypeError(f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them")
+    return array
+
+
+def _from_numbers(values: Any, array: np.ndarray) -> bool:
+    """Whether the values are plain Python numbers: those are float32 in TensorFlow.js, integers or not."""
+    return not isinstance(values, np.ndarray | np.generic | memoryview) and array.dtype.kind in "if"
+
+
+def live_tensors() -> tuple[int, int]:
+    """How many concrete tensors there are, and the bytes of their values."""
+    return len(_live), sum(_live.values())

@@ -1,0 +1,158 @@
+"""Tracing: Python functions over tensors become graphs.
+
+Inside a trace, tensors are symbolic; a concrete tensor or a variable that the function touches becomes an input of the
+graph, and an assignment to a variable becomes one of its outputs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from ..graph import build
+from ..graph.node import Aval, Node
+from ..graph.program import Graph
+from . import device
+from .tensor import Tensor, Variable
+
+_stack: list[Trace] = []
+
+
+class Trace:
+    """What a function under trace has touched so far."""
+
+    def __init__(self) -> None:
+        self.captured: dict[Tensor, Node] = {}
+        self.assigned: dict[Variable, Node] = {}
+        self.scalars: dict[HostScalar | int, Node] = {}
+
+    def node_of(self, tensor: Tensor) -> Node:
+        if tensor._node is not None:
+            return tensor._node
+        if isinstance(tensor, Variable) and tensor in self.assigned:
+            return self.assigned[tensor]
+        if tensor not in self.captured:
+            tensor._check()
+            self.captured[tensor] = build.input_node(tensor.shape, tensor.dtype)
+        return self.captured[tensor]
+
+    def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
+        """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
+        if key not in self.scalars:
+            self.scalars[key] = build.scalar_node(dtype)
+        return self.scalars[key]
+
+
+def current() -> Trace | None:
+    return _stack[-1] if _stack else None
+
+
+@contextmanager
+def tracing(trace: Trace) -> Iterator[Trace]:
+    _stack.append(trace)
+    try:
+        yield trace
+    finally:
+        _stack.pop()
+
+
+def symbolic(node: Node) -> Tensor:
+    return Tensor(node.aval, node=node)
+
+
+def placeholder(shape: Sequence[int], dtype: str) -> Tensor:
+    """A symbolic tensor that is a fresh input."""
+    return symbolic(build.input_node(tuple(shape), dtype))
+
+
+def assign(variable: Variable, value: Tensor) -> None:
+    """Replace a variable's values: at once, or as an output of the graph under trace."""
+    trace = current()
+    if trace is None:
+        variable.assign(value)
+        return
+    node = trace.node_of(value)
+    if node.shape != variable.shape:
+        raise ValueError(f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}")
+    trace.node_of(variable)
+    trace.assigned[variable] = node
+
+
+# -- host scalars with a value of their own -------------------------------------------------------------------------------
+
+
+class HostScalar:
+    """A number that graphs read as a uniform: changing it needs no new trace. It grows by ``increment`` each run."""
+
+    def __init__(self, value: float, increment: float = 0.0) -> None:
+        self._value, self.increment = value, increment
+        self._follower: Callable[[float], None] | None = None
+
+    @property
+    def value(self) -> float:
+        return self._value
+
+    @value.setter
+    def value(self, value: float) -> None:
+        self._value = value
+        if self._follower is not None:
+            self._follower(value)
+
+    def follow(self, follower: Callable[[float], None] | None) -> None:
+        """Tell a running job of every new value, until None is given."""
+        self._follower = follower
+
+    def advance(self, runs: int) -> None:
+        self._value += runs * self.increment
+
+
+# Counts runs, so that random numbers differ from one to the next. Stays exact in float32 for 16 million runs.
+steps = HostScalar(0, 1)
+
+
+class Compiled:
+    """A traced function on the current runtime: call it with tensors in the order of its placeholders."""
+
+    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], trace: Trace) -> None:
+        self.captured = list(trace.captured)
+        self.assigned = list(trace.assigned)
+        self.keys = list(trace.scalars)
+        # a variable that is assigned is state: its output replaces its input in the next run
+        at_input = {t: len(inputs) + i for i, t in enumerate(self.captured)}
+        self.graph = Graph(
+            [*inputs, *trace.captured.values()],
+            list(trace.scalars.values()),
+            [*outputs, *trace.assigned.values()],
+            {at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)},
+        )
+        self._outputs = len(outputs)
+        self._executables: dict[str, Any] = {}
+
+    def executable(self) -> Any:
+        """The graph, compiled for the current runtime."""
+        runtime = device.current()
+        if runtime.name not in self._executables:
+            self._executables[runtime.name] = runtime.compile(self.graph)
+        return self._executables[runtime.name]
+
+    def __call__(self, tensors: Sequence[Tensor], scalars: dict[int, float] | None = None) -> list[Tensor]:
+        executable = self.executable()
+        storages = [t.storage() for t in (*tensors, *self.captured)]
+        numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in self.keys]
+        results = executable.run(storages, numbers)
+        for key in self.keys:
+            if isinstance(key, HostScalar):
+                key.advance(1)
+        for variable, storage in zip(self.assigned, results[self._outputs :], strict=True):
+            variable.assign_storage(storage)
+        pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)
+        return [Tensor(node.aval, storage=storage) for storage, node in pairs]
+
+
+def compile_function(fn: Callable[..., Sequence[Node]], avals: Sequence[Aval]) -> Compiled:
+    """Trace ``fn`` over nodes of the given shapes and dtypes."""
+    inputs = [build.input_node(a.shape, a.dtype) for a in avals]
+    with tracing(Trace()) as trace:
+        outputs = fn(*inputs)
+    return Compiled(inputs, list(outputs), trace)
