@@ -1,0 +1,73 @@
+// @ts-check
+/**
+ * Waiting for the GPU without waiting: fences are polled from the event loop, in the order of their creation.
+ *
+ * Fences only signal after the page has returned to the event loop, and polling them out of order can miss one
+ * (tfjs issue 1145). Message tasks poll as fast as the loop turns; animation frames are a second heartbeat.
+ */
+
+/** @typedef {{sync: WebGLSync, resolve: () => void, reject: (error: Error) => void}} Waiting */
+
+export class Fences {
+  /** @param {WebGL2RenderingContext} gl */
+  constructor(gl) {
+    this._gl = gl;
+    /** @type {Waiting[]} */
+    this._queue = [];
+    this._polling = false;
+    this._channel = new MessageChannel();
+    this._channel.port1.onmessage = () => this._poll();
+    /** @type {Error | null} */
+    this._failed = null;
+  }
+
+  /** Resolves once everything issued so far is done. @returns {Promise<void>} */
+  insert() {
+    const gl = this._gl;
+    if (this._failed) return Promise.reject(this._failed);
+    const sync = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
+    gl.flush();
+    if (!sync) return Promise.reject(new Error("the GPU gave no fence"));
+    return new Promise((resolve, reject) => {
+      this._queue.push({ sync, resolve, reject });
+      if (!this._polling) {
+        this._polling = true;
+        this._again();
+      }
+    });
+  }
+
+  /** @param {Error} error */
+  fail(error) {
+    this._failed = error;
+    for (const { reject } of this._queue.splice(0)) reject(error);
+  }
+
+  _again() {
+    this._channel.port2.postMessage(null);
+  }
+
+  _poll() {
+    const gl = this._gl;
+    while (this._queue.length) {
+      const { sync, resolve } = this._queue[0];
+      // a timeout of 0 asks and does not wait
+      const status = gl.clientWaitSync(sync, 0, 0);
+      if (status === gl.TIMEOUT_EXPIRED) break;
+      this._queue.shift();
+      gl.deleteSync(sync);
+      resolve();
+    }
+    this._polling = this._queue.length > 0;
+    if (!this._polling) return;
+    this._idle();
+  }
+
+  /** The next poll: soon, but not in a loop that leaves no time to anybody else. */
+  _idle() {
+    if (this._turns++ % 8 === 7) setTimeout(() => this._again(), 1);
+    else this._again();
+  }
+
+  _turns = 0;
+}

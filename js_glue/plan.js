@@ -1,0 +1,53 @@
+// @ts-check
+/** Plans as Python's compiler serializes them: magic, header length, JSON header, constants. */
+
+/**
+ * @typedef {object} DrawSpec
+ * @property {number} shader
+ * @property {[number, number][]} targets slot and layer
+ * @property {[number, number, number, number]} viewport
+ * @property {number[]} samplers slots
+ * @property {number[]} uniforms registers of the scalar program
+ */
+
+/**
+ * @typedef {object} Plan
+ * @property {[number, number, number, string][]} textures
+ * @property {{texture: number, data: Float32Array}[]} constants
+ * @property {number} inputs
+ * @property {[number, number, number][]} outputs
+ * @property {string[]} shaders
+ * @property {number} scalarInputs
+ * @property {any[][]} scalarOps
+ * @property {DrawSpec[]} draws
+ */
+
+const MAGIC = "WLP1";
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Plan}
+ */
+export function parsePlan(bytes) {
+  const magic = String.fromCharCode(...bytes.subarray(0, 4));
+  if (magic !== MAGIC) throw new Error(`not a plan: it begins with ${JSON.stringify(magic)}, not ${MAGIC}`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const length = view.getUint32(4, true);
+  const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
+  if (header.version !== 1) throw new Error(`plan of version ${header.version}; this glue knows version 1`);
+  // the bytes may lie at any offset: a copy is aligned
+  const floats = new Float32Array(bytes.slice(8 + length).buffer);
+  return {
+    textures: header.textures,
+    constants: header.constants.map((/** @type {number[]} */ [texture, offset, count]) => ({
+      texture,
+      data: floats.subarray(offset, offset + count),
+    })),
+    inputs: header.inputs,
+    outputs: header.outputs,
+    shaders: header.shaders,
+    scalarInputs: header.scalar_inputs,
+    scalarOps: header.scalar_ops,
+    draws: header.draws,
+  };
+}

@@ -1,0 +1,236 @@
+// @ts-check
+/**
+ * Many steps of a plan without the caller. Work goes out in slices that aim at a few milliseconds of GPU time each, at
+ * most two in flight; between slices the page has its turn. Logs collect in a ring texture and are read back by slice.
+ */
+
+/** @typedef {import("./device.js").LoadedPlan} LoadedPlan */
+/** @typedef {{loaded: LoadedPlan, steps: number}} Segment */
+/**
+ * @typedef {object} TrainSpec
+ * @property {{plan: number, steps: number}[]} segments
+ * @property {number[]} inputs
+ * @property {number[]} outputs 0 for the log, which the job makes
+ * @property {[number, number][]} swaps numbers of inputs and outputs that exchange roles after each step
+ * @property {number} logs number of the output that is the log
+ * @property {number[]} scalars at the first step
+ * @property {number[]} increments of the scalars per step
+ * @property {number} [budgetMs]
+ * @property {((first: number, rows: Float32Array) => void) | null} [onLogs]
+ * @property {"end" | "frame" | "step"} [logEvery]
+ */
+/** @typedef {{steps: number, swapped: boolean, logs: Float32Array, cancelled: boolean, milliseconds: number}} TrainResult */
+
+const RING_ROWS = 1024;
+const FRAME_MS = 16;
+const IN_FLIGHT = 2;
+
+export class TrainJob {
+  /** @param {import("./device.js").Device} device @param {Segment[]} segments @param {TrainSpec} spec */
+  constructor(device, segments, spec) {
+    this._device = device;
+    this._segments = segments;
+    this._spec = spec;
+    this._scalars = Float64Array.from(spec.scalars);
+    this._total = segments.reduce((sum, s) => sum + s.steps, 0);
+    this._rowFloats = segments[0].loaded.plan.outputs[spec.logs][0] * 4;
+    this._ring = device.textures.alloc(this._rowFloats / 4, Math.min(RING_ROWS, Math.max(1, this._total)), 1, "rgba32f");
+    this._ringRows = device.textures.get(this._ring).h;
+    this._logs = new Float32Array(this._total * this._rowFloats);
+    this._records = segments.map((s) => this._bind(s));
+    this._issued = 0;
+    this._read = 0;
+    this._told = 0;
+    this._toldAt = 0;
+    this._cancelled = false;
+    /** @type {Error | null} */
+    this._error = null;
+    /** @type {(() => void) | null} */
+    this._resume = null;
+    this._paused = false;
+    /** The running average of a draw's time on the GPU. */
+    this._drawMs = 0;
+    this._begun = performance.now();
+    /** @type {Promise<TrainResult>} */
+    this.promise = this._run();
+  }
+
+  /** Stop at the end of a step. */
+  cancel() {
+    this._cancelled = true;
+    this.resume();
+  }
+
+  /** Issue nothing more until resumed. */
+  pause() {
+    this._paused = true;
+  }
+
+  resume() {
+    this._paused = false;
+    this._resume?.();
+  }
+
+  /** @param {number} index @param {number} value */
+  setScalar(index, value) {
+    this._scalars[index] = value;
+  }
+
+  /** @param {Error} error */
+  fail(error) {
+    this._error = error;
+    this.resume();
+  }
+
+  /** The records of a segment's draws for even and for odd steps. @param {Segment} segment */
+  _bind({ loaded }) {
+    const { inputs, outputs, swaps, logs } = this._spec;
+    const { executor, programs } = this._device;
+    const linked = programs.linked(loaded.programs);
+    const ringSlot = loaded.textures.length + inputs.length + logs;
+    return [false, true].map((swapped) => {
+      const ins = [...inputs];
+      const outs = outputs.map((id, i) => (i === logs ? this._ring : id));
+      if (swapped) for (const [i, o] of swaps) [ins[i], outs[o]] = [outs[o], ins[i]];
+      return executor.bind(loaded.plan.draws, linked, [...loaded.textures, ...ins, ...outs], ringSlot);
+    });
+  }
+
+  /** @returns {Promise<TrainResult>} */
+  async _run() {
+    const { textures } = this._device;
+    /** @type {Promise<void>[]} */
+    const flying = [];
+    try {
+      let segment = 0;
+      let step = 0;
+      let draw = 0;
+      while (segment < this._segments.length && !(this._cancelled && draw === 0)) {
+        if (this._error) throw this._error;
+        if (this._paused && draw === 0) await new Promise((resolve) => (this._resume = () => resolve(undefined)));
+        if (this._issued - this._read >= this._ringRows) {
+          // the ring is full of rows that nobody has read
+          await flying.shift();
+          continue;
+        }
+        const begun = performance.now();
+        let draws = this._sliceDraws();
+        const first = this._issued;
+        const started = draws;
+        while (draws > 0 && segment < this._segments.length && this._issued - this._read < this._ringRows) {
+          const { loaded, steps } = this._segments[segment];
+          if (step >= steps) {
+            segment++;
+            step = 0;
+            continue;
+          }
+          if (this._cancelled && draw === 0) break;
+          const records = this._records[segment][this._issued % 2];
+          const count = Math.min(draws, records.length - draw);
+          this._device.executor.draw(
+            records, draw, draw + count, loaded.scalars(this._current()), this._issued % this._ringRows, this._device.checked,
+          );
+          draws -= count;
+          draw += count;
+          if (draw === records.length) {
+            draw = 0;
+            step++;
+            this._issued++;
+            this._device.tally.now.steps++;
+          }
+          if (performance.now() - begun > this._budget()) break;
+        }
+        this._device.tally.now.slices++;
+        flying.push(this._slice(first, this._issued, started - draws, begun));
+        this._device.tally.task(performance.now() - begun);
+        if (flying.length >= IN_FLIGHT) await flying.shift();
+      }
+      await Promise.all(flying);
+      if (this._error) throw this._error;
+    } finally {
+      for (const rest of flying) rest.catch(() => {});
+      textures.free([this._ring]);
+    }
+    this._tell(true);
+    return {
+      steps: this._issued,
+      swapped: this._issued % 2 === 1,
+      logs: this._logs.slice(0, this._issued * this._rowFloats),
+      cancelled: this._issued < this._total,
+      milliseconds: performance.now() - this._begun,
+    };
+  }
+
+  _budget() {
+    return this._spec.budgetMs ?? 8;
+  }
+
+  /** How many draws fit the budget, from what they took so far; few at first. */
+  _sliceDraws() {
+    if (!this._drawMs) return 16;
+    return Math.max(1, Math.min(4096, Math.round(this._budget() / this._drawMs)));
+  }
+
+  /** The scalars of the step that is being issued. */
+  _current() {
+    const { increments } = this._spec;
+    const now = this._now;
+    for (let k = 0; k < now.length; k++) now[k] = this._scalars[k] + this._issued * increments[k];
+    return now;
+  }
+
+  get _now() {
+    return (this._scratch ??= new Float64Array(this._scalars.length));
+  }
+
+  /** @type {Float64Array | undefined} */
+  _scratch;
+
+  /**
+   * Wait for a slice's fence, learn from its time, take its logs.
+   * @param {number} first @param {number} end steps whose last draw is in the slice
+   * @param {number} draws @param {number} begun
+   */
+  async _slice(first, end, draws, begun) {
+    const rows = end > first ? this._readRing(first, end) : this._device.readback.fences.insert();
+    const before = this._lastDone ?? begun;
+    await rows;
+    const now = performance.now();
+    this._lastDone = now;
+    const each = (now - Math.max(begun, before)) / Math.max(1, draws);
+    this._drawMs = this._drawMs ? 0.7 * this._drawMs + 0.3 * each : each;
+    if (this._error) throw this._error;
+    this._read = end;
+    this._tell(false);
+  }
+
+  /** @type {number | undefined} */
+  _lastDone;
+
+  /** Copy the finished steps' rows out of the ring. @param {number} first @param {number} end */
+  async _readRing(first, end) {
+    const { readback } = this._device;
+    const width = this._rowFloats / 4;
+    const parts = [];
+    for (let at = first; at < end; ) {
+      const row = at % this._ringRows;
+      const count = Math.min(end - at, this._ringRows - row);
+      parts.push({ at, data: readback.read(this._ring, 0, row, width, count) });
+      at += count;
+    }
+    for (const { at, data } of parts) this._logs.set(await data, at * this._rowFloats);
+  }
+
+  /** @param {boolean} last */
+  _tell(last) {
+    const { onLogs, logEvery } = this._spec;
+    if (!onLogs || logEvery === "end" || this._read === this._told) return;
+    const now = performance.now();
+    if (logEvery === "frame" && !last && now - this._toldAt < FRAME_MS) return;
+    const rows = this._logs.slice(this._told * this._rowFloats, this._read * this._rowFloats);
+    const first = this._told;
+    this._told = this._read;
+    this._toldAt = now;
+    onLogs(first, rows);
+  }
+}
