@@ -8,6 +8,8 @@
 
 /** @typedef {{sync: WebGLSync, resolve: () => void, reject: (error: Error) => void}} Waiting */
 
+const EAGER_POLLS = 4;
+
 export class Fences {
   /** @param {WebGL2RenderingContext} gl */
   constructor(gl) {
@@ -55,6 +57,7 @@ export class Fences {
       const status = gl.clientWaitSync(sync, 0, 0);
       if (status === gl.TIMEOUT_EXPIRED) break;
       this._queue.shift();
+      this._turns = 0;
       gl.deleteSync(sync);
       resolve();
     }
@@ -63,11 +66,12 @@ export class Fences {
     this._idle();
   }
 
-  /** The next poll: soon, but not in a loop that leaves no time to anybody else. */
+  /** The next poll: at once for what is nearly done, then with pauses that leave the processor to the work itself. */
   _idle() {
-    if (this._turns++ % 8 === 7) setTimeout(() => this._again(), 1);
-    else this._again();
+    if (this._turns++ < EAGER_POLLS) this._again();
+    else setTimeout(() => this._again(), 1);
   }
 
+  /** Polls since a fence last signalled. */
   _turns = 0;
 }

@@ -104,7 +104,11 @@ class VarianceScaling(Initializer):
             raise ValueError(f"VarianceScaling: scale must be positive, got {scale}")
         modes = {"fan_in": 0, "fan_out": 1, "fan_avg": 2}
         naming.lookup("VarianceScaling mode", mode, dict.fromkeys(modes, True))
-        naming.lookup("VarianceScaling distribution", distribution, {"normal": True, "uniform": True, "truncated_normal": True})
+        naming.lookup(
+            "VarianceScaling distribution",
+            distribution,
+            {"normal": True, "uniform": True, "truncated_normal": True},
+        )
         self.scale, self.mode, self.seed = scale, naming.snake(mode), seed
         self.distribution = naming.snake(distribution)
 
@@ -164,7 +168,11 @@ def get(identifier: str | dict[str, Any] | Initializer) -> Initializer:
         return identifier
     if isinstance(identifier, dict):
         name = identifier.get("class_name", identifier.get("className"))
-        return naming.lookup("initializer", name, _TABLE)(**naming.arguments(naming.lookup("initializer", name, _TABLE), str(name), identifier.get("config", {})))
+        return naming.lookup("initializer", name, _TABLE)(
+            **naming.arguments(
+                naming.lookup("initializer", name, _TABLE), str(name), identifier.get("config", {})
+            )
+        )
     return naming.lookup("initializer", identifier, _TABLE)()
 
 

@@ -82,7 +82,9 @@ def uniform(shape: Sequence[int], low: float, high: float, seed: int | None) -> 
     return np.array(values, np.float32).reshape(tuple(shape))
 
 
-def normal(shape: Sequence[int], mean: float, stddev: float, seed: int | None, truncated: bool = False) -> np.ndarray:
+def normal(
+    shape: Sequence[int], mean: float, stddev: float, seed: int | None, truncated: bool = False
+) -> np.ndarray:
     """Normal numbers, rejected beyond two standard deviations if truncated; with a seed, those of TensorFlow.js."""
     if seed is not None:
         gauss = _Gauss(mean, stddev, truncated, seed)

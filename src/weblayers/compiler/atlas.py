@@ -147,7 +147,11 @@ def _pack(packing: Packing, members: list[_Member], swaps: Mapping[Node, Node], 
     for m in members:
         computed = [(n, row) for n, row in m.leaves if n not in swaps]
         bases = tuple(n for n, _ in computed)
-        if not computed or len({row for _, row in computed}) != 1 or any(n not in produced or n in packing.homes for n in bases):
+        if (
+            not computed
+            or len({row for _, row in computed}) != 1
+            or any(n not in produced or n in packing.homes for n in bases)
+        ):
             return
         height = max(layout_of(n.shape).rows for n in bases)
         unit = units.setdefault(bases, _Unit(height, m.kernel.layout.blocks_wide))
@@ -185,13 +189,21 @@ def _separate(packing: Packing, owners: set[Node]) -> bool:
             return False
         rest = [n for n in k.outputs if n not in owners]
         parts = [[n] for n in mine] + ([rest] if rest else [])
-        kernels += [Kernel(part, None, [*k.reads, *(n for n in k.outputs if n not in part)]) for part in parts]
+        kernels += [
+            Kernel(part, None, [*k.reads, *(n for n in k.outputs if n not in part)]) for part in parts
+        ]
     packing.kernels = kernels
     return True
 
 
 def _settle(
-    packing: Packing, member: _Member, unit: _Unit, row: int, slots: list[Node], outputs: list[Node], swaps: Mapping[Node, Node]
+    packing: Packing,
+    member: _Member,
+    unit: _Unit,
+    row: int,
+    slots: list[Node],
+    outputs: list[Node],
+    swaps: Mapping[Node, Node],
 ) -> None:
     place = Placement(4, unit.x, unit.row + row)
     for slot, (leaf, _) in zip(slots, member.leaves, strict=True):

@@ -22,7 +22,17 @@ RECOMPUTE_LIMIT = 200_000
 # A reduction of values that are themselves reductions: from so much serial work per fragment on, the inner is stored.
 SERIAL_LIMIT = 2_000
 
-_COSTS = {"exp": 4, "log": 4, "tanh": 6, "sigmoid": 6, "erf": 12, "pow": 8, "random_bits": 12, "div": 2, "sqrt": 2}
+_COSTS = {
+    "exp": 4,
+    "log": 4,
+    "tanh": 6,
+    "sigmoid": 6,
+    "erf": 12,
+    "pow": 8,
+    "random_bits": 12,
+    "div": 2,
+    "sqrt": 2,
+}
 
 
 @dataclass(eq=False)
@@ -126,8 +136,8 @@ def _extent(node: Node) -> int:
 def _worth_storing(node: Node, users: Sequence[Node], cost: _Costs) -> bool:
     if node.op in ("broadcast", "reshape", "transpose", "iota", "slice"):
         return False
-    if node.op == "reduce_sum" and node.inputs[0].op == "conv_kernel_grad":
-        return True  # a whole gradient can be packed with others; the sum of its parts inside an update could not
+    if node.op == "store":
+        return True
     if node.op.startswith(("reduce_", "arg", "pool_")):
         each = _extent(node) * max(1.0, cost.of(node.inputs[0]))
     else:
@@ -182,8 +192,12 @@ class _Assignment:
     def _join(self, node: Node, kernel: Kernel) -> None:
         self._home[node] = kernel
         reads = _frontier(node.inputs if node is kernel.root else (node,), self._is_frontier, node)
-        self._depends[kernel] |= {self._home[r] for r in reads if r in self._home and self._home[r] is not kernel}
-        self._wants_store |= {r for r in reads if r in self._home and r.op in ROOTS and self._home[r] is not kernel}
+        self._depends[kernel] |= {
+            self._home[r] for r in reads if r in self._home and self._home[r] is not kernel
+        }
+        self._wants_store |= {
+            r for r in reads if r in self._home and r.op in ROOTS and self._home[r] is not kernel
+        }
 
     def _is_frontier(self, node: Node) -> bool:
         return is_leaf(node) or node.op in ROOTS or node in self._stored

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
-from .shader import Assign, Loop, Shader, Statement, Value, Variable
+from .shader import Assign, Shader, Statement, Value, Variable
 
 _TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
 
@@ -90,7 +90,10 @@ _OTHER = {
 _FUNCTIONS = {
     # built-in tanh overflows to NaN for large arguments on several drivers (it divides two infinities)
     "tanh": ("float wl_tanh(float x) { return abs(x) > 15.0 ? sign(x) : tanh(x); }", 1),
-    "sigmoid": ("float wl_sigmoid(float x) { float e = exp(-abs(x)); return (x >= 0.0 ? 1.0 : e) / (1.0 + e); }", 1),
+    "sigmoid": (
+        "float wl_sigmoid(float x) { float e = exp(-abs(x)); return (x >= 0.0 ? 1.0 : e) / (1.0 + e); }",
+        1,
+    ),
     # exp(x) - 1 and log(1 + x) cancel near zero: series there
     "expm1": (
         "float wl_expm1(float x) { return abs(x) > 0.4 ? exp(x) - 1.0 : x * (1.0 + x / 2.0 * (1.0 + x / 3.0 *"
@@ -171,9 +174,13 @@ def _print_block(block: list[Statement], lines: list[str], indent: str, used: se
     for statement in block:
         if isinstance(statement, Value):
             if statement.op not in ("const", "index"):
-                lines.append(f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};")
+                lines.append(
+                    f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};"
+                )
         elif isinstance(statement, Variable):
-            lines.append(f"{indent}{_TYPES[statement.type]} a{statement.id} = {_constant(statement.init, statement.type)};")
+            lines.append(
+                f"{indent}{_TYPES[statement.type]} a{statement.id} = {_constant(statement.init, statement.type)};"
+            )
         elif isinstance(statement, Assign):
             lines.append(f"{indent}a{statement.variable.id} = {_name(statement.value)};")
         else:
@@ -221,5 +228,9 @@ def _expression(value: Value, used: set[tuple[str, str]]) -> str:
     if op == "component":
         i = value.args[1]
         return f"{args[0]}.{'xyzw'[i]}" if isinstance(i, int) else f"{args[0]}[{args[1]}]"
+    if op in ("idiv", "imod") and value.args[1] & (value.args[1] - 1) == 0:
+        # software rasterizers and some GPUs divide integers one lane at a time
+        n = value.args[1]
+        return f"{args[0]} >> {n.bit_length() - 1}" if op == "idiv" else f"{args[0]} & {n - 1}"
     template = _SAME.get(op) or (_VECTOR if value.type == "v" else _FLOAT).get(op) or _OTHER[op]
     return template.format(*args)

@@ -158,7 +158,11 @@ class Shader:
         if isinstance(a, int):
             return a + b  # type: ignore[operator]
         if a.op == "iadd" and isinstance(a.args[1], int):
-            return self.add(self.add(a.args[0], b), a.args[1]) if not isinstance(b, int) else self.add(a.args[0], a.args[1] + b)
+            return (
+                self.add(self.add(a.args[0], b), a.args[1])
+                if not isinstance(b, int)
+                else self.add(a.args[0], a.args[1] + b)
+            )
         if isinstance(b, int):
             return a if b == 0 else self._int("iadd", (a, b), a.lo + b, a.hi + b, math.gcd(a.divisor, b))
         if b.op == "iadd" and isinstance(b.args[1], int):
@@ -198,10 +202,10 @@ class Shader:
                 return self.add(self.div(x, n), self.div(y, n))
             if isinstance(y, Value) and y.divisor % n == 0 and x.lo >= 0:
                 return self.add(self.div(y, n), self.div(x, n))
-            if isinstance(y, int) and n % x.divisor == 0 and 0 <= x.lo and 0 <= y % n < x.divisor:
+            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and 0 <= y % n < x.divisor:
                 # a constant below the step of x never carries into the next multiple of n
                 return self.add(self.div(x, n), y // n)
-        if 0 <= a.lo and a.hi < n:
+        if a.lo >= 0 and a.hi < n:
             return 0
         if a.op == "idiv":
             return self.div(a.args[0], a.args[1] * n)
@@ -218,10 +222,10 @@ class Shader:
                 return self.mod(y, n)
             if isinstance(y, Value) and y.divisor % n == 0:
                 return self.mod(x, n)
-            if isinstance(y, int) and n % x.divisor == 0 and 0 <= x.lo and y % n < x.divisor:
+            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and y % n < x.divisor:
                 # x is a multiple of d and so is its remainder: a constant below d never carries
                 return self.add(self.mod(x, n), y % n)
-        if 0 <= a.lo and a.hi < n:
+        if a.lo >= 0 and a.hi < n:
             return a
         return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
 

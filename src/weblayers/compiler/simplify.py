@@ -198,7 +198,9 @@ def _pointwise_conv(node: Node) -> Node:
     strides = node.param("strides")
     x = b.slice_(x, (0,) * len(x.shape), x.shape, (1, *strides, 1))
     rows = math.prod(x.shape[:-1])
-    product = b.dot(b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap"))
+    product = b.dot(
+        b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap")
+    )
     return b.reshape(product, node.shape)
 
 
@@ -231,7 +233,11 @@ def bias_as_row(outputs: Sequence[Node]) -> Rule:
 
 
 def _sums_rows(node: Node) -> bool:
-    return node.op == "reduce_sum" and node.param("axes") == tuple(range(len(node.inputs[0].shape) - 1)) and node.shape[0] > 1
+    return (
+        node.op == "reduce_sum"
+        and node.param("axes") == tuple(range(len(node.inputs[0].shape) - 1))
+        and node.shape[0] > 1
+    )
 
 
 def _is_kernel_gradient(node: Node) -> bool:
@@ -258,12 +264,40 @@ def split_sums(node: Node) -> Node:
 
 def _split_kernel_gradient(node: Node) -> Node:
     images = node.inputs[0].shape[0]
+    pads = _pads_taps(node)
     fragments = -(-node.shape[0] // 4) * -(-node.shape[1] // 4)
     parts = _divisor_at_least(images, BUSY_FRAGMENTS // fragments)
-    if parts == 1:
+    if parts == 1 and not pads:
         return node
-    split = make_node(node.prim, node.inputs, {**node.params, "splits": parts})
-    return b.slice_(b.reduce("sum", split, 0), (0, 0), node.shape)
+    split = make_node(node.prim, node.inputs, {**node.params, "splits": parts, "pad_taps": pads})
+    # the whole gradient is stored, as it can be packed with others; a sum of parts inside an update could not
+    return b.bind("store", _unpadded(b.reduce("sum", split, 0), node, pads))
+
+
+def _pads_taps(node: Node) -> bool:
+    """Whether rows of taps are rounded up to blocks of four.
+
+    With one input channel the rows of a block are neighbouring taps; begun at a multiple of four, all pixels that a
+    block needs for four outputs lie in two texels.
+    """
+    x, _ = node.inputs
+    dilations = (*node.param("lhs_dilation"), *node.param("rhs_dilation"), *node.param("strides"))
+    plain = all(d == 1 for d in dilations) and all(p == (0, 0) for p in node.param("padding"))
+    return x.shape[-1] == 1 and node.param("kernel")[-1] % 4 != 0 and plain
+
+
+def _unpadded(total: Node, node: Node, pads: bool) -> Node:
+    """The rows of a kernel gradient without those that only fill blocks."""
+    rows, columns = node.shape
+    if not pads:
+        return b.slice_(total, (0, 0), node.shape)
+    *lead, last = node.param("kernel")
+    heads, wide = math.prod(lead), -(-last // 4) * 4
+    taps = b.reshape(b.slice_(total, (0, 0), (heads * wide, columns)), (heads, wide, columns))
+    taps = b.reshape(b.slice_(taps, (0, 0, 0), (heads, last, columns)), (heads * last, columns))
+    if not node.param("ones"):
+        return taps
+    return b.concat([taps, b.slice_(total, (heads * wide, 0), (heads * wide + 1, columns))], 0)
 
 
 def _divisor_at_least(n: int, wanted: int) -> int:
@@ -285,7 +319,9 @@ def _split_reduction(node: Node) -> Node:
     if part == size or part == 1:
         return node
     shape = (*x.shape[:axis], size // part, part, *x.shape[axis + 1 :])
-    partial = b.reduce(kind, b.reshape(x, shape), [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1])
+    partial = b.reduce(
+        kind, b.reshape(x, shape), [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1]
+    )
     position = sum(1 for a in range(axis) if a not in axes)
     return b.reduce(kind, partial, position)
 

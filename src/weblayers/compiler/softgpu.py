@@ -21,7 +21,9 @@ Array = np.ndarray
 class Draw:
     """One draw: runs the shader for the fragments of a viewport and gives each output's texels."""
 
-    def __init__(self, textures: Sequence[Array], uniforms: Sequence[float], viewport: tuple[int, int, int, int]) -> None:
+    def __init__(
+        self, textures: Sequence[Array], uniforms: Sequence[float], viewport: tuple[int, int, int, int]
+    ) -> None:
         self.textures, self.uniforms = textures, [np.float32(u) for u in uniforms]
         x, y, w, h = viewport
         rows, columns = np.mgrid[y : y + h, x : x + w]
@@ -81,7 +83,7 @@ class Draw:
         texture = self.textures[int(slot)]
         x, y, layer = (np.broadcast_to(v, self.x.shape) for v in (x, y, layer))
         layers, height, width, _ = texture.shape
-        inside = (0 <= x) & (x < width) & (0 <= y) & (y < height) & (0 <= layer) & (layer < layers)
+        inside = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (layer >= 0) & (layer < layers)
         texels = texture[np.clip(layer, 0, layers - 1), np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)]
         return np.where(inside[:, None], texels, np.float32(np.nan))
 

@@ -107,7 +107,9 @@ def cast(x: Node, dtype: str) -> Node:
         return x
     if x.op == "constant":
         value = x.param("value")
-        return constant(bool(value) if dtype == "bool" else math.trunc(value) if dtype == "int32" else value, dtype)
+        return constant(
+            bool(value) if dtype == "bool" else math.trunc(value) if dtype == "int32" else value, dtype
+        )
     return bind("cast", x, dtype=dtype)
 
 
@@ -228,7 +230,9 @@ def slice_(x: Node, start: Sequence[int], stop: Sequence[int], step: Sequence[in
     return bind("slice", x, start=start, stop=stop, step=step)
 
 
-def pad(x: Node, lo: Sequence[int], hi: Sequence[int], interior: Sequence[int] | None = None, value: float = 0.0) -> Node:
+def pad(
+    x: Node, lo: Sequence[int], hi: Sequence[int], interior: Sequence[int] | None = None, value: float = 0.0
+) -> Node:
     """Pad with a constant; ``interior`` puts that many gaps between neighbours; negative lo or hi crop."""
     interior = tuple(interior) if interior else (0,) * len(x.shape)
     lo, hi = tuple(lo), tuple(hi)
@@ -318,16 +322,21 @@ def conv(
     )
 
 
-def conv_kernel_grad(x: Node, dy: Node, ones: bool = False, splits: int = 0, **params: Any) -> Node:
+def conv_kernel_grad(
+    x: Node, dy: Node, ones: bool = False, splits: int = 0, pad_taps: bool = False, **params: Any
+) -> Node:
     """The kernel gradient of :func:`conv`, as a matrix ``[prod(kernel) * in (+ 1 with ones), out]``.
 
     With ``splits`` the batch is summed in that many parts: the result has a leading axis of them, and its rows are
-    rounded up to a multiple of 4 (the rows past the end are zeros that nobody needs).
+    rounded up to a multiple of 4 (what the rows past the end hold, nobody needs). ``pad_taps`` rounds the last kernel
+    axis up likewise.
     """
-    return bind("conv_kernel_grad", x, dy, ones=ones, splits=splits, **params)
+    return bind("conv_kernel_grad", x, dy, ones=ones, splits=splits, pad_taps=pad_taps, **params)
 
 
-def pool(kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> Node:
+def pool(
+    kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> Node:
     """Pool ``x [n, *spatial, channels]`` by ``sum``, ``max``, or ``argmax`` (position in the window, first wins)."""
     return bind("pool_" + kind, x, **_window(window, strides, padding))
 
@@ -342,7 +351,9 @@ def pool_at(index: Node, x: Node, **window: Any) -> Node:
     return bind("pool_at", index, x, **window)
 
 
-def _window(window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> dict[str, Any]:
+def _window(
+    window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+) -> dict[str, Any]:
     return {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
 
 

@@ -66,7 +66,9 @@ class Layer(naming.Named, metaclass=naming.Configurable):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's function."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define call(inputs, training)")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say what it computes: define call(inputs, training)"
+        )
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, weights aside."""
@@ -112,7 +114,9 @@ class Layer(naming.Named, metaclass=naming.Configurable):
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
-    def add_weight(self, name: str, shape: Sequence[int], initializer: Any = "glorot_normal", trainable: bool = True) -> Variable:
+    def add_weight(
+        self, name: str, shape: Sequence[int], initializer: Any = "glorot_normal", trainable: bool = True
+    ) -> Variable:
         """Make a weight that is trained and saved with the layer."""
         values = initializers.get(initializer)(tuple(shape))
         variable = Variable(values, f"{self.name}/{name}", trainable)
@@ -168,7 +172,9 @@ def _known(name: str, shape: BatchShape) -> tuple[int, ...]:
 
 def _checked_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     if not all(isinstance(d, int | np.integer) and d > 0 for d in shape):
-        raise ValueError(f"layer {name!r}: input_shape must be positive integers, without the batch axis; got {list(shape)}")
+        raise ValueError(
+            f"layer {name!r}: input_shape must be positive integers, without the batch axis; got {list(shape)}"
+        )
     return tuple(int(d) for d in shape)
 
 

@@ -92,7 +92,11 @@ class Conv2D(Layer):
     def build(self, input_shape: BatchShape) -> None:
         check_rank(self, input_shape, 4)
         channels = input_shape[-1 if self.data_format == "channels_last" else 1]
-        shape = (*self.kernel_size, positive(self.name, "the number of input channels", channels), self.filters)
+        shape = (
+            *self.kernel_size,
+            positive(self.name, "the number of input channels", channels),
+            self.filters,
+        )
         self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         self.bias = self.add_weight("bias", (self.filters,), self.bias_initializer) if self.use_bias else None
 

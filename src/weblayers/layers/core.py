@@ -54,7 +54,9 @@ class Dense(Layer):
 
     def build(self, input_shape: BatchShape) -> None:
         if len(input_shape) < 2 or input_shape[-1] is None:
-            raise ValueError(f"Input 0 is incompatible with layer {self.name}: it needs a sized last axis, got {list(input_shape)}.")
+            raise ValueError(
+                f"Input 0 is incompatible with layer {self.name}: it needs a sized last axis, got {list(input_shape)}."
+            )
         self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
         self.bias = self.add_weight("bias", (self.units,), self.bias_initializer) if self.use_bias else None
 

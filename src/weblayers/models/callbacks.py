@@ -95,7 +95,13 @@ class CallbackList:
     """Calls every callback's hook in order and waits for those that are async."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], own: Sequence[Callback]) -> None:
-        given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        given = (
+            []
+            if callbacks is None
+            else list(callbacks)
+            if isinstance(callbacks, list | tuple)
+            else [callbacks]
+        )
         self._callbacks = [*own[:1], *given, *own[1:]]
         for callback in self._callbacks:
             if isinstance(callback, Callback):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -50,7 +51,9 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     if tensor._host is not None and tensor.size:
         low, high = tensor.numpy().min(), tensor.numpy().max()
         if low < 0 or high >= classes:
-            raise IndexError(f"target holds class {low if low < 0 else high}; the model has {classes} classes, 0 to {classes - 1}")
+            raise IndexError(
+                f"target holds class {low if low < 0 else high}; the model has {classes} classes, 0 to {classes - 1}"
+            )
     return tensor
 
 
@@ -65,8 +68,20 @@ def check_samples(x: Tensor, y: Tensor) -> None:
 
 
 def as_rows(tensor: Tensor) -> Tensor:
-    """One row per sample, whatever its shape: the form in which a batch is gathered fastest."""
-    return _reshaped(tensor, (tensor.shape[0], math.prod(tensor.shape[1:])))
+    """One row per sample, whatever its shape: the form in which a batch is gathered fastest.
+
+    Kept with the tensor, so that data used again is not uploaded again.
+    """
+    shape = (tensor.shape[0], math.prod(tensor.shape[1:]))
+    if tensor.shape == shape:
+        return tensor
+    rows = _rows.get(tensor)
+    if rows is None or rows.is_disposed:
+        rows = _rows[tensor] = _reshaped(tensor, shape)
+    return rows
+
+
+_rows: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
 
 
 def take(tensor: Tensor, start: int, stop: int) -> Tensor:

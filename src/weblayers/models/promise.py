@@ -38,7 +38,11 @@ class Promise:
         """Stop the work; awaiting it then raises ``asyncio.CancelledError``."""
         return self._future.cancel()
 
-    def then(self, on_fulfilled: Callable[[Any], Any] | None = None, on_rejected: Callable[[Any], Any] | None = None) -> Promise:
+    def then(
+        self,
+        on_fulfilled: Callable[[Any], Any] | None = None,
+        on_rejected: Callable[[Any], Any] | None = None,
+    ) -> Promise:
         """A promise of what the function makes of the result (or, the second, of the exception)."""
 
         async def chain() -> Any:

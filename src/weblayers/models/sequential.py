@@ -62,9 +62,13 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         if not isinstance(layer, Layer):
             raise TypeError(f"add expects a layer, got {type(layer).__name__}")
         if not self.layers and layer.batch_input_shape is None:
-            raise ValueError("The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument.")
+            raise ValueError(
+                "The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument."
+            )
         if any(layer.name == other.name for other in self.layers):
-            raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
+            raise ValueError(
+                f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.'
+            )
         shape = self.output_shape if self.layers else layer.batch_input_shape
         assert shape is not None
         layer.ensure_built(shape)
@@ -114,7 +118,12 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
 
     __call__ = apply
 
-    def summary(self, line_length: int = 90, positions: Sequence[float] = (0.32, 0.61, 0.89, 1.0), print_fn: Callable[[str], Any] = print) -> None:
+    def summary(
+        self,
+        line_length: int = 90,
+        positions: Sequence[float] = (0.32, 0.61, 0.89, 1.0),
+        print_fn: Callable[[str], Any] = print,
+    ) -> None:
         """Print the layers, their shapes and their numbers of weights."""
         self._check_built()
         print_fn(table(self, self._shapes, line_length, positions))
@@ -144,7 +153,9 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         """Replace the values of all weights, in the order of :meth:`get_weights`."""
         expected = sum(len(layer.weights) for layer in self.layers)
         if len(weights) != expected:
-            raise ValueError(f"set_weights of model {self.name!r}: got {len(weights)} values for {expected} weights")
+            raise ValueError(
+                f"set_weights of model {self.name!r}: got {len(weights)} values for {expected} weights"
+            )
         at = 0
         for layer in self.layers:
             count = len(layer.weights)
@@ -255,7 +266,17 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
             self._fitting = False
 
     def _fit_plan(
-        self, x: Any, y: Any, *, validation_split: float, validation_data: Any, batch_size: Any, epochs: Any, callbacks: Any, initial_epoch: int, **rest: Any
+        self,
+        x: Any,
+        y: Any,
+        *,
+        validation_split: float,
+        validation_data: Any,
+        batch_size: Any,
+        epochs: Any,
+        callbacks: Any,
+        initial_epoch: int,
+        **rest: Any,
     ) -> tuple[FitPlan, Any]:
         compilation = self._compiled()
         batch_size = positive("fit", "batch_size", batch_size)
@@ -263,7 +284,9 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         validation = None
         if validation_data is not None:
             if len(validation_data) != 2:
-                raise ValueError(f"validation_data must be inputs and targets, got {len(validation_data)} values")
+                raise ValueError(
+                    f"validation_data must be inputs and targets, got {len(validation_data)} values"
+                )
             validation = self._samples(*validation_data, compilation)
         elif validation_split:
             if not 0 < validation_split < 1:
@@ -274,7 +297,9 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
             inputs, targets = take(inputs, 0, at), take(targets, 0, at)
         check_samples(inputs, targets)
         epochs = positive("fit", "epochs", epochs)
-        return FitPlan(inputs, targets, batch_size, epochs, initial_epoch, validation=validation, **rest), callbacks
+        return FitPlan(
+            inputs, targets, batch_size, epochs, initial_epoch, validation=validation, **rest
+        ), callbacks
 
     def _samples(self, x: Any, y: Any, compilation: Compilation) -> tuple[Tensor, Tensor]:
         inputs = as_inputs(x, self.input_shape, "input")
@@ -284,12 +309,17 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
 
     # -- use ----------------------------------------------------------------------------------------------------------
 
-    def evaluate(self, x: Any, y: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Tensor | list[Tensor]:
+    def evaluate(
+        self, x: Any, y: Any, config: dict[str, Any] | None = None, **kwargs: Any
+    ) -> Tensor | list[Tensor]:
         """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
 
         Returns at once; reading the values waits. ``batch_size`` is 32.
         """
-        options = {"batch_size": 32, **naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs})}
+        options = {
+            "batch_size": 32,
+            **naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs}),
+        }
         batch_size = positive("evaluate", "batch_size", options["batch_size"])
         inputs, targets = self._samples(x, y, self._compiled())
         rows, labels = as_rows(inputs), as_rows(targets)

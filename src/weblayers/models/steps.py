@@ -62,7 +62,9 @@ class Steps:
         order = b.input_node((x.shape[0],), "int32")
         with tracing.tracing(Trace()) as trace:
             chosen = b.dynamic_slice(order, trace.scalar(self.start), batch)
-            samples, targets = (b.cast(b.gather(r, chosen), "float32" if r.dtype == "uint8" else r.dtype) for r in rows)
+            samples, targets = (
+                b.cast(b.gather(r, chosen), "float32" if r.dtype == "uint8" else r.dtype) for r in rows
+            )
             samples = b.reshape(samples, (batch, *self._model.input_shape[1:]))
             targets = b.reshape(targets, (batch, *self._target_shape(y)))
             logs = self._logs(trace, symbolic(samples), symbolic(targets), training)

@@ -17,12 +17,21 @@ def table(model: Any, shapes: Sequence[BatchShape], line_length: int, positions:
     lines = [rule, _row(HEADERS, ends), "=" * line_length]
     inputs = [model.input_shape, *shapes[:-1]]
     for i, (layer, before, after) in enumerate(zip(model.layers, inputs, shapes, strict=True)):
-        cells = (f"{layer.name} ({layer.class_name})", f"[{_shape(before)}]", _shape(after), str(layer.count_params()))
+        cells = (
+            f"{layer.name} ({layer.class_name})",
+            f"[{_shape(before)}]",
+            _shape(after),
+            str(layer.count_params()),
+        )
         lines.append(_row(cells, ends))
         lines.append("=" * line_length if i == len(shapes) - 1 else rule)
     trainable = sum(w.size for w in model.trainable_weights)
     frozen = sum(w.size for w in model.non_trainable_weights)
-    totals = [f"Total params: {trainable + frozen}", f"Trainable params: {trainable}", f"Non-trainable params: {frozen}"]
+    totals = [
+        f"Total params: {trainable + frozen}",
+        f"Trainable params: {trainable}",
+        f"Non-trainable params: {frozen}",
+    ]
     return "\n".join([*lines, *totals, rule])
 
 

@@ -97,7 +97,11 @@ class Fit:
     def _summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
         """The means over the samples of the epoch so far."""
         sizes = np.array([self.size_of(i) for i in range(len(rows))], np.float64)
-        means = sizes @ np.stack(rows).astype(np.float64) / sizes.sum() if rows else np.full(len(self._names), np.nan)
+        means = (
+            sizes @ np.stack(rows).astype(np.float64) / sizes.sum()
+            if rows
+            else np.full(len(self._names), np.nan)
+        )
         return dict(zip(self._names, means.tolist(), strict=True))
 
     def size_of(self, step: int) -> int:
@@ -105,7 +109,11 @@ class Fit:
         return min(batch, samples - step * batch)
 
     def batch_logs(self, step: int, row: np.ndarray) -> dict[str, float]:
-        return {"batch": step, "size": self.size_of(step), **dict(zip(self._names, map(float, row), strict=True))}
+        return {
+            "batch": step,
+            "size": self.size_of(step),
+            **dict(zip(self._names, map(float, row), strict=True)),
+        }
 
     @property
     def callbacks(self) -> CallbackList:

@@ -47,7 +47,9 @@ def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | No
             raise ValueError(f"values of shape {list(made.shape)} do not match the shape {list(shape)}")
         return to_tensor(made.numpy(), made.dtype, shape)
     if made.rank != rank:
-        raise ValueError(f"tensor{rank}d wants values of rank {rank} (or flat values and a shape), got shape {list(made.shape)}")
+        raise ValueError(
+            f"tensor{rank}d wants values of rank {rank} (or flat values and a shape), got shape {list(made.shape)}"
+        )
     return made
 
 
@@ -163,7 +165,9 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
 
 
 @_public
-def variable(initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None) -> Variable:
+def variable(
+    initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None
+) -> Variable:
     """A tensor whose values can be replaced by ``assign``.
 
     >>> import weblayers as wl

@@ -102,7 +102,9 @@ def _wrapped(result: Any, wrap: Callable[[Node], Any]) -> Any:
     return type(result)(wrap(r) for r in result) if isinstance(result, list | tuple) else result
 
 
-def _eager(fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, Compiled]) -> Any:
+def _eager(
+    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, Compiled]
+) -> Any:
     arguments = bound.arguments
     values: list[Tensor | _Number] = []
     key: list[Any] = []
@@ -110,7 +112,13 @@ def _eager(fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArg
     def take(value: Any) -> int:
         if _is_number(value):
             values.append(_Number(float(value)))
-            key.append("bool" if isinstance(value, bool) else "int32" if isinstance(value, int | np.integer) else "float32")
+            key.append(
+                "bool"
+                if isinstance(value, bool)
+                else "int32"
+                if isinstance(value, int | np.integer)
+                else "float32"
+            )
         else:
             tensor = to_tensor(value)
             tensor._check()
@@ -144,7 +152,11 @@ class _CompiledOp(Compiled):
 
 
 def _compile(
-    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, values: list[Any], key: list[Any]
+    fn: Callable[..., Any],
+    names: Sequence[str],
+    bound: inspect.BoundArguments,
+    values: list[Any],
+    key: list[Any],
 ) -> _CompiledOp:
     with tracing.tracing(Trace()) as trace:
         nodes = [

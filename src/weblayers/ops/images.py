@@ -23,7 +23,9 @@ def pair(value: int | Sequence[int], rank: int = 2) -> tuple[int, ...]:
     return (value,) * rank if isinstance(value, int) else tuple(value)
 
 
-def paddings(pad: Pads, x: Node, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]) -> list[tuple[int, int]]:
+def paddings(
+    pad: Pads, x: Node, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> list[tuple[int, int]]:
     if pad == "same":
         return [same_padding(*c) for c in zip(x.shape[1:-1], window, strides, dilations, strict=True)]
     if pad == "valid":
@@ -31,12 +33,20 @@ def paddings(pad: Pads, x: Node, window: Sequence[int], strides: Sequence[int], 
     if isinstance(pad, int):
         return [(pad, pad)] * len(window)
     if isinstance(pad, str):
-        raise ValueError(f"unknown padding {pad!r}; expected 'valid', 'same', a number or a pair of numbers per axis")
+        raise ValueError(
+            f"unknown padding {pad!r}; expected 'valid', 'same', a number or a pair of numbers per axis"
+        )
     return [(int(p[0]), int(p[1])) for p in pad]
 
 
 @op("x", "filter")
-def conv2d(x: Any, filter: Any, strides: int | Sequence[int] = 1, pad: Pads = "valid", dilations: int | Sequence[int] = 1) -> Any:
+def conv2d(
+    x: Any,
+    filter: Any,
+    strides: int | Sequence[int] = 1,
+    pad: Pads = "valid",
+    dilations: int | Sequence[int] = 1,
+) -> Any:
     """2-D convolution of ``[batch, height, width, in]`` with ``[height, width, in, out]``.
 
     >>> import weblayers as wl
@@ -44,14 +54,18 @@ def conv2d(x: Any, filter: Any, strides: int | Sequence[int] = 1, pad: Pads = "v
     (1, 2, 2, 2)
     """
     if len(x.shape) != 4 or len(filter.shape) != 4:
-        raise ValueError(f"conv2d wants an input and a filter of rank 4, got {list(x.shape)} and {list(filter.shape)}")
+        raise ValueError(
+            f"conv2d wants an input and a filter of rank 4, got {list(x.shape)} and {list(filter.shape)}"
+        )
     strides, dilations = pair(strides), pair(dilations)
     lo_hi = paddings(pad, x, filter.shape[:2], strides, dilations)
     return b.conv(x, filter, strides, lo_hi, rhs_dilation=dilations)
 
 
 @op("x")
-def max_pool(x: Any, filter_size: int | Sequence[int], strides: int | Sequence[int] | None = None, pad: Pads = "valid") -> Any:
+def max_pool(
+    x: Any, filter_size: int | Sequence[int], strides: int | Sequence[int] | None = None, pad: Pads = "valid"
+) -> Any:
     """The maximum of every window; of equal maxima the first gets the gradient.
 
     >>> import weblayers as wl
@@ -64,7 +78,9 @@ def max_pool(x: Any, filter_size: int | Sequence[int], strides: int | Sequence[i
 
 
 @op("x")
-def avg_pool(x: Any, filter_size: int | Sequence[int], strides: int | Sequence[int] | None = None, pad: Pads = "valid") -> Any:
+def avg_pool(
+    x: Any, filter_size: int | Sequence[int], strides: int | Sequence[int] | None = None, pad: Pads = "valid"
+) -> Any:
     """The mean of every window, over the elements of it that lie in the input."""
     window = pair(filter_size, len(x.shape) - 2)
     steps = window if strides is None else pair(strides, len(x.shape) - 2)

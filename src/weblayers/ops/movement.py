@@ -157,7 +157,9 @@ def _frozen(key: Any) -> tuple:
         elif item is None or item is Ellipsis or isinstance(item, int | np.integer):
             out.append(int(item) if isinstance(item, np.integer) else item)
         else:
-            raise TypeError(f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}")
+            raise TypeError(
+                f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}"
+            )
     return tuple(out)
 
 

@@ -26,7 +26,9 @@ class Tensor(Named):
 
     __array_priority__ = 1000  # NumPy arrays on the left of an operator leave the operation to the tensor
 
-    def __init__(self, aval: Aval, *, node: Node | None = None, host: np.ndarray | None = None, storage: Any = None) -> None:
+    def __init__(
+        self, aval: Aval, *, node: Node | None = None, host: np.ndarray | None = None, storage: Any = None
+    ) -> None:
         self._aval, self._node, self._host, self._storage = aval, node, host, storage
         self._runtime = device.current() if storage is not None else None
         self._disposed = False
@@ -165,8 +167,15 @@ class Tensor(Named):
         """The text that :meth:`print` prints."""
         lines = ["Tensor"]
         if verbose:
-            lines += [f"  dtype: {self.dtype}", f"  rank: {self.rank}", f"  shape: [{self.shape_text()}]", "  values:"]
-        body = np.array2string(self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000)
+            lines += [
+                f"  dtype: {self.dtype}",
+                f"  rank: {self.rank}",
+                f"  shape: [{self.shape_text()}]",
+                "  values:",
+            ]
+        body = np.array2string(
+            self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000
+        )
         return "\n".join([*lines, *("    " + line for line in body.splitlines())])
 
     def shape_text(self) -> str:
@@ -225,13 +234,17 @@ def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None
     if inferred not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
-        raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
+        raise ValueError(
+            f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}"
+        )
     array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
     array = np.ascontiguousarray(array, DTYPES[inferred])
     if shape is not None:
         shape = tuple(int(d) for d in shape)
         if int(np.prod(shape, dtype=np.int64)) != array.size:
-            raise ValueError(f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given")
+            raise ValueError(
+                f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given"
+            )
         array = array.reshape(shape)
     elif array.ndim == 0 or array.flags.owndata is False:
         array = array.copy()
@@ -244,9 +257,13 @@ def _host_array(values: Any) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
+        raise ValueError(
+            "the nested lists do not form a tensor: every sublist must have the same length"
+        ) from None
     if array.dtype == object or array.dtype.kind in "USV":
-        raise TypeError(f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them")
+        raise TypeError(
+            f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them"
+        )
     return array
 
 

@@ -74,7 +74,9 @@ def assign(variable: Variable, value: Tensor) -> None:
         return
     node = trace.node_of(value)
     if node.shape != variable.shape:
-        raise ValueError(f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}")
+        raise ValueError(
+            f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}"
+        )
     trace.node_of(variable)
     trace.assigned[variable] = node
 

@@ -105,7 +105,9 @@ class WebGLRuntime:
     def load(self, plan: Plan) -> int:
         return self.device.loadPlan(_js_array(np.frombuffer(serialize(plan), np.uint8)))
 
-    def run(self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
+    def run(
+        self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]
+    ) -> list[Texture]:
         self.flush()
         ids = self.device.run(plan_id, _js_list([t.id for t in textures]), _js_list(scalars))
         return [Texture(self, int(i), spec) for i, spec in zip(ids, plan.output_specs, strict=True)]
@@ -170,7 +172,9 @@ class _WebGLJob:
         self._inputs = _bound_inputs(runtime, plan, graph.inputs, spec.inputs)
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
-        self._outputs = [None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)]
+        self._outputs = [
+            None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)
+        ]
         swaps = {plan.inputs[i].texture: plan.outputs[o].texture for i, o in graph.swaps.items()}
         self._swaps = sorted(swaps.items())
         self._proxies: list[Any] = []
@@ -224,7 +228,9 @@ class _WebGLJob:
                 assert output is not None
                 textures[i] = output
         state = {
-            i: GpuStorage(textures[plan.inputs[i].texture], plan.inputs[i].placement, self._graph.inputs[i].aval)
+            i: GpuStorage(
+                textures[plan.inputs[i].texture], plan.inputs[i].placement, self._graph.inputs[i].aval
+            )
             for i in self._graph.swaps
         }
         return TrainResult(self._log_rows(done.logs).copy(), state, bool(done.cancelled))
@@ -240,10 +246,18 @@ def _bound_inputs(
     textures: list[Texture] = []
     for texture, members in sorted(groups.items()):
         first = storages[members[0]].texture
-        settled = all(storages[i].texture is first and storages[i].placement == plan.inputs[i].placement for i in members)
+        settled = all(
+            storages[i].texture is first and storages[i].placement == plan.inputs[i].placement
+            for i in members
+        )
         if not settled:
             targets = [plan.inputs[i].placement for i in members]
-            copies = lower_copies([nodes[i] for i in members], [storages[i].placement for i in members], targets, plan.input_specs[texture])
+            copies = lower_copies(
+                [nodes[i] for i in members],
+                [storages[i].placement for i in members],
+                targets,
+                plan.input_specs[texture],
+            )
             loaded = _Loaded(runtime, copies)
             (first,) = runtime.run(copies, loaded.id, [storages[i].texture for i in members], [])
         textures.append(first)

@@ -21,7 +21,15 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         """Per lane: op(a) at that lane's row and ``width`` neighbouring inner positions."""
         if ta:
             return [
-                [_with_ones(e, node, p[-2], e.value(a, e.coord(a.shape, Position((*p[:-2], s.add(k, j), p[-2]), None)))) for j in range(width)]
+                [
+                    _with_ones(
+                        e,
+                        node,
+                        p[-2],
+                        e.value(a, e.coord(a.shape, Position((*p[:-2], s.add(k, j), p[-2]), None))),
+                    )
+                    for j in range(width)
+                ]
                 for p in places
             ]
         texels = e.values(a, [e.coord(a.shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
@@ -56,7 +64,10 @@ def over_inner(e: Emitter, depth: int, step: Callable[[Int, int], None]) -> None
 
 def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalar: Value, vector: Value) -> None:
     s = e.shader
-    acc.set(lane, s.op("fma", vector.type, s.splat(scalar) if vector.type == "v" else scalar, vector, acc.get(lane)))
+    acc.set(
+        lane,
+        s.op("fma", vector.type, s.splat(scalar) if vector.type == "v" else scalar, vector, acc.get(lane)),
+    )
 
 
 def _inner(s, left: list[Value], texels: list[Value]) -> list[Value]:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
+from ...graph.primitives.contraction import padded_kernel
 from ..shader import Int, Value
 from .contraction import multiply_add, over_inner, row_is
 from .emitter import Accumulators, Coord, Emitter, Position, handles
@@ -97,7 +98,13 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
 
 
 def _accumulate(
-    e: Emitter, acc: Accumulators, lane: int, pixel: list[Value], weights: list[Value], swapped: bool, single: bool
+    e: Emitter,
+    acc: Accumulators,
+    lane: int,
+    pixel: list[Value],
+    weights: list[Value],
+    swapped: bool,
+    single: bool,
 ) -> None:
     s = e.shader
     if swapped:
@@ -123,19 +130,22 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     x, dy = node.inputs
     s, kernel, splits = e.shader, node.param("kernel"), node.param("splits")
     channels, size, spatial = x.shape[-1], x.shape[1:-1], dy.shape[1:-1]
-    last_row = math.prod(kernel) * channels
+    wide = padded_kernel(kernel, node.param("pad_taps"))
+    last_row = math.prod(wide) * channels
     single = node.shape[-1] == 1
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
     places = [e.position(node.shape, c).index for c in lanes]
     part = x.shape[0] // (splits or 1)
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
-    taps = [(unflatten(e, s.div(p[-2], channels), kernel), s.mod(p[-2], channels)) for p in places]
+    taps = [(unflatten(e, s.div(p[-2], channels), wide), s.mod(p[-2], channels)) for p in places]
     block = 4 if spatial[-1] % 4 == 0 else 1
 
     def at_pixel(n: Int, o: tuple[Int, ...]) -> None:
         for lane, (p, (tap, channel)) in enumerate(zip(places, taps, strict=True)):
             image = s.add(s.mul(p[0], part), n) if splits else n
-            g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
+            g = e.value(
+                dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1))
+            )
             index, ok = _input_position(e, node, size, o, tap)
             pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
             pixel = s.select(ok, pixel, s.const(0.0))

@@ -104,7 +104,7 @@ class Emitter:
         s = self.shader
         columns = [self.values(i, coords) for i in node.inputs]
         op = node.op
-        if op == "stop_gradient" or (op == "cast" and not _cast_changes(node)):
+        if op in ("stop_gradient", "store") or (op == "cast" and not _cast_changes(node)):
             return columns[0]
         if op == "cast":
             if node.dtype == "int32":

@@ -36,7 +36,9 @@ def reshape(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     out = []
     for c in coords:
         linear = e.linear(node.shape, c)
-        row, col = (0, linear) if theirs.rows == 1 else (s.div(linear, theirs.cols), s.mod(linear, theirs.cols))
+        row, col = (
+            (0, linear) if theirs.rows == 1 else (s.div(linear, theirs.cols), s.mod(linear, theirs.cols))
+        )
         out.append(Coord(row, s.div(col, 4) if c.vec else col, c.vec))
     return e.values(x, out)
 
@@ -152,7 +154,10 @@ def concat(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     for x in node.inputs:
         bounds.append(bounds[-1] + x.shape[axis])
     along = axis == _last(node.shape)
-    if vec and (any(_last(x.shape) != _last(node.shape) for x in node.inputs) or (along and any(b % 4 for b in bounds[:-1]))):
+    if vec and (
+        any(_last(x.shape) != _last(node.shape) for x in node.inputs)
+        or (along and any(b % 4 for b in bounds[:-1]))
+    ):
         return e.by_lanes(node, coords)
     positions = [e.position(node.shape, c) for c in coords]
     out: list[Value] | None = None

@@ -62,7 +62,9 @@ def _count(x: Node, axes: Sequence[int]) -> int:
     return count
 
 
-def _down(e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: str, vec: int | None) -> list[Value]:
+def _down(
+    e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: str, vec: int | None
+) -> list[Value]:
     """Over axes other than the columns: four columns stay four columns."""
     looped = _count(x, loops) > UNROLL
     acc = Accumulators(e.shader, ["f" if vec is None else "v"] * len(bases), IDENTITY[kind], looped)

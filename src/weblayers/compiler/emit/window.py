@@ -75,7 +75,12 @@ def pool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
 
 
 def _inside(
-    e: Emitter, out: Sequence[Int], tap: Sequence[Int], size: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+    e: Emitter,
+    out: Sequence[Int],
+    tap: Sequence[Int],
+    size: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
 ) -> tuple[list[Int], Value | bool]:
     """The input position under a tap of the window at ``out``, and whether there is one."""
     s = e.shader
@@ -91,7 +96,12 @@ def _inside(
 
 
 def _covering(
-    e: Emitter, index: Sequence[Int], out: Sequence[int], window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
+    e: Emitter,
+    index: Sequence[Int],
+    out: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
 ) -> Iterator[tuple[list[Int], Int, Value | bool]]:
     """Every window over an input position: where it is in the output, the tap that the position is in it, and whether
     it exists. Windows that do not overlap are one division; others are tried tap by tap."""

@@ -22,7 +22,9 @@ def _dot_shape(x: Aval, y: Aval, ta: bool, tb: bool, ones: bool) -> Aval:
     m, k = x.shape[-2:][:: -1 if ta else 1]
     k2, n = y.shape[-2:][:: -1 if tb else 1]
     if k != k2:
-        raise ValueError(f"dot of shapes {list(x.shape)} and {list(y.shape)}: inner sizes {k} and {k2} differ")
+        raise ValueError(
+            f"dot of shapes {list(x.shape)} and {list(y.shape)}: inner sizes {k} and {k2} differ"
+        )
     return Aval((*x.shape[:-2], m + ones, n), "float32")
 
 
@@ -52,7 +54,13 @@ def _conv_shape(x: Aval, w: Aval, **p: Any) -> Aval:
     if len(x.shape) != len(w.shape) or x.shape[-1] != w.shape[-1 if p["swap"] else -2]:
         raise ValueError(f"convolution of input {list(x.shape)} with kernel {list(w.shape)}")
     columns = zip(
-        x.shape[1:-1], w.shape[:-2], p["strides"], p["padding"], p["lhs_dilation"], p["rhs_dilation"], strict=True
+        x.shape[1:-1],
+        w.shape[:-2],
+        p["strides"],
+        p["padding"],
+        p["lhs_dilation"],
+        p["rhs_dilation"],
+        strict=True,
     )
     spatial = tuple(_conv_extent(*c) for c in columns)
     if min(spatial) < 1:
@@ -87,7 +95,14 @@ def _input_gradient(g: Node, w: Node, x: Node, **p: Any) -> Node:
     """The gradient of a convolution's input is a convolution of the output's gradient, with the same weights."""
     padding = []
     columns = zip(
-        x.shape[1:-1], g.shape[1:-1], w.shape[:-2], p["strides"], p["padding"], p["lhs_dilation"], p["rhs_dilation"], strict=True
+        x.shape[1:-1],
+        g.shape[1:-1],
+        w.shape[:-2],
+        p["strides"],
+        p["padding"],
+        p["lhs_dilation"],
+        p["rhs_dilation"],
+        strict=True,
     )
     for size, out, k, s, (lo, _), ld, rd in columns:
         before = (k - 1) * rd - lo
@@ -112,18 +127,25 @@ def _conv_vjp(g: Node, out: Node, x: Node, w: Node, **p: Any) -> list[Node | Non
 define("conv", _conv_shape, _conv_value, _conv_vjp)
 
 
-def _kernel_grad_shape(x: Aval, dy: Aval, kernel: Sequence[int], ones: bool, splits: int, **p: Any) -> Aval:
-    rows = int(np.prod(kernel)) * x.shape[-1] + ones
+def padded_kernel(kernel: Sequence[int], pad_taps: bool) -> tuple[int, ...]:
+    """The kernel's extents as the rows of its gradient count them."""
+    return (*kernel[:-1], -(-kernel[-1] // 4) * 4) if pad_taps else tuple(kernel)
+
+
+def _kernel_grad_shape(
+    x: Aval, dy: Aval, kernel: Sequence[int], ones: bool, splits: int, pad_taps: bool, **p: Any
+) -> Aval:
+    rows = int(np.prod(padded_kernel(kernel, pad_taps))) * x.shape[-1] + ones
     return Aval((splits, -(-rows // 4) * 4, dy.shape[-1]) if splits else (rows, dy.shape[-1]), "float32")
 
 
 def _kernel_grad_value(
-    x: np.ndarray, dy: np.ndarray, kernel: Sequence[int], ones: bool, splits: int, **p: Any
+    x: np.ndarray, dy: np.ndarray, kernel: Sequence[int], ones: bool, splits: int, pad_taps: bool, **p: Any
 ) -> np.ndarray:
     if splits:
         part = x.shape[0] // splits
         parts = [slice(i * part, (i + 1) * part) for i in range(splits)]
-        sums = np.stack([_kernel_grad_value(x[i], dy[i], kernel, ones, 0, **p) for i in parts])
+        sums = np.stack([_kernel_grad_value(x[i], dy[i], kernel, ones, 0, pad_taps, **p) for i in parts])
         return np.pad(sums, ((0, 0), (0, -sums.shape[1] % 4), (0, 0)))
     patches = _patches(x, kernel, p)
     rank = len(kernel)
@@ -132,13 +154,27 @@ def _kernel_grad_value(
     rows = np.moveaxis(patches, rank + 1, -1).reshape(int(np.prod(dy.shape[:-1])), -1)
     flat = dy.reshape(-1, dy.shape[-1])
     out = rows.T @ flat
+    if pad_taps:
+        wide = padded_kernel(kernel, pad_taps)
+        taps = out.reshape(*kernel, x.shape[-1], dy.shape[-1])
+        out = np.pad(taps, [(0, w - k) for w, k in zip((*wide, 0, 0), (*kernel, 0, 0), strict=True)]).reshape(
+            -1, dy.shape[-1]
+        )
     return np.concatenate([out, flat.sum(0, keepdims=True)]) if ones else out
 
 
 def _kernel_grad_vjp(
-    g: Node, out: Node, x: Node, dy: Node, kernel: Sequence[int], ones: bool, splits: int, **p: Any
+    g: Node,
+    out: Node,
+    x: Node,
+    dy: Node,
+    kernel: Sequence[int],
+    ones: bool,
+    splits: int,
+    pad_taps: bool,
+    **p: Any,
 ) -> list[Node | None]:
-    if ones or splits:
+    if ones or splits or pad_taps:
         raise NotImplementedError("split kernel gradients are made by the compiler, after differentiation")
     w = b.reshape(g, (*kernel, x.shape[-1], dy.shape[-1]))
     dx = _input_gradient(dy, w, x, **p, flip=False, swap=False)

@@ -85,7 +85,11 @@ def _cast_shape(x: Aval, dtype: str) -> Aval:
 
 
 def _cast_value(x: np.ndarray, dtype: str) -> np.ndarray:
-    return np.trunc(x).astype(DTYPES[dtype]) if dtype == "int32" and x.dtype.kind == "f" else x.astype(DTYPES[dtype])
+    return (
+        np.trunc(x).astype(DTYPES[dtype])
+        if dtype == "int32" and x.dtype.kind == "f"
+        else x.astype(DTYPES[dtype])
+    )
 
 
 def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
@@ -94,6 +98,8 @@ def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
 
 define("cast", _cast_shape, _cast_value, _cast_vjp, elementwise=True, host=True)
 define("stop_gradient", _same, lambda x: x, None, elementwise=True, host=True)
+# The value itself, in a texture of its own: how a pass tells the fusion what to keep.
+define("store", _same, lambda x: x, lambda g, out, x: [g], elementwise=True)
 
 
 # Ties share the gradient evenly, as Keras does on JAX.

@@ -16,7 +16,12 @@ def _unbound(**params: Any) -> np.ndarray:
 
 define("input", lambda serial, shape, dtype: Aval(shape, dtype), _unbound)
 define("scalar", lambda serial, dtype: Aval((), dtype), _unbound, host=True)
-define("constant", lambda value, dtype: Aval((), dtype), lambda value, dtype: np.asarray(value, DTYPES[dtype]), host=True)
+define(
+    "constant",
+    lambda value, dtype: Aval((), dtype),
+    lambda value, dtype: np.asarray(value, DTYPES[dtype]),
+    host=True,
+)
 define(
     "array",
     lambda value: Aval(value.array.shape, next(k for k, v in DTYPES.items() if v == value.array.dtype)),
@@ -32,7 +37,10 @@ PCG_MULTIPLIER, PCG_INCREMENT = 1664525, 1013904223
 def pcg4d(x: np.ndarray, y: np.ndarray, z: np.ndarray, w: np.ndarray) -> np.ndarray:
     """The first word of pcg4d of four uint32 arrays."""
     with np.errstate(over="ignore"):
-        a, c, d, e = (np.asarray(v, np.uint32) * np.uint32(PCG_MULTIPLIER) + np.uint32(PCG_INCREMENT) for v in (x, y, z, w))
+        a, c, d, e = (
+            np.asarray(v, np.uint32) * np.uint32(PCG_MULTIPLIER) + np.uint32(PCG_INCREMENT)
+            for v in (x, y, z, w)
+        )
         a, c, d, e = _mix(a, c, d, e)
         shift = np.uint32(16)
         a, c, d, e = a ^ (a >> shift), c ^ (c >> shift), d ^ (d >> shift), e ^ (e >> shift)

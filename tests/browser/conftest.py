@@ -1,0 +1,189 @@
+"""Fixtures that run tests in real browsers: Chromium, Firefox and WebKitGTK (Safari's engine).
+
+`browser` is a page that has Pyodide and weblayers; `site_page` is the demo site in a plain browser.
+Both are module-scoped, as a browser with Pyodide takes seconds to start: keep few, large test modules.
+"""
+
+import json
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from pytest_pyodide.runner import (
+    JavascriptException,
+    SeleniumChromeRunner,
+    SeleniumFirefoxRunner,
+    SeleniumSafariRunner,
+)
+from pytest_pyodide.server import DefaultHandler
+from selenium.common.exceptions import JavascriptException as SyntaxProblem
+from selenium.webdriver.remote.webdriver import WebDriver
+
+from tools.browsers import NAMES, kill_browser, open_browser, virtual_display
+from tools.serve import Handler, serving
+
+BUILD = Path(__file__).parents[2] / "build"
+SITE = BUILD / "site"
+MAIN_PYODIDE = SITE / "pyodide"
+OLDEST_PYODIDE = BUILD / "pyodide-0.27.7"
+
+# pytest-pyodide knows the browsers by these classes; WebKitGTK takes Safari's place.
+RUNNERS = {"chromium": SeleniumChromeRunner, "firefox": SeleniumFirefoxRunner, "webkit": SeleniumSafariRunner}
+
+# Seconds that a script may take by default; a page that needs longer is taken for hung.
+SCRIPT_TIMEOUT = 120
+
+RUN_PYTHON = """
+async def run_python(request):
+    import json, traceback
+    from pyodide.code import eval_code_async
+
+    request = json.loads(request)
+    try:
+        result = await eval_code_async(
+            request["source"], request["variables"], filename="<run_python>"
+        )
+        return json.dumps({"result": result}, default=lambda value: value.tolist())
+    except Exception as error:
+        return json.dumps({"error": type(error).__name__, "traceback": traceback.format_exc()})
+
+run_python
+"""
+
+
+class PythonError(Exception):
+    """An exception that Python in the browser raised; the text is its traceback."""
+
+    def __init__(self, kind: str, traceback: str, logs: list[str]) -> None:
+        console = "".join(f"\n  {line}" for line in logs[-20:])
+        super().__init__(f"in the browser:\n{traceback}" + (f"The console said:{console}" if console else ""))
+        self.kind = kind
+
+
+class Browser:
+    """A page with Pyodide, the glue registered and weblayers loaded.
+
+    Attributes: `name` (chromium, firefox, webkit), `pyodide_version`, `url` of the Pyodide distribution that
+    the page was served from, `driver` (selenium's).
+    """
+
+    PythonError = PythonError
+
+    def __init__(self, name: str, driver: WebDriver, url: str, distribution: Path) -> None:
+        self.name = name
+        self.driver = driver
+        self.url = url
+        self._lost: str | None = None
+
+        class Runner(RUNNERS[name]):
+            script_timeout = SCRIPT_TIMEOUT
+
+            def get_driver(self, jspi: bool = False) -> WebDriver:
+                return driver
+
+        host, port = url.removeprefix("http://").split(":")
+        self._runner = Runner(server_hostname=host, server_port=port, dist_dir=distribution)
+        if (distribution / "weblayers_glue.mjs").exists():
+            self.run_js("""
+                const glue = await import(new URL("weblayers_glue.mjs", location));
+                pyodide.registerJsModule("weblayers_glue", glue);
+            """)
+        self._runner.load_package("weblayers")
+        self.run_js(f"self.runPython = pyodide.runPython({json.dumps(RUN_PYTHON)});")
+        self.pyodide_version: str = self.run_js("return pyodide.version;")
+
+    def run_js(self, source: str, timeout: float = SCRIPT_TIMEOUT) -> Any:
+        """Run the body of an async JS function in the page and give what it returns, as JSON has it."""
+        if self._lost:
+            pytest.fail(f"the browser was ended, because it did not answer: {self._lost}", pytrace=False)
+        try:
+            self._runner.set_script_timeout(timeout)
+            # Where a busy page keeps the driver from noticing its own timeout, this one helps.
+            self.driver.command_executor.client_config.timeout = timeout + 10
+            return self._runner.run_js(source)
+        except (JavascriptException, SyntaxProblem):
+            raise
+        except BaseException as error:
+            # The page hangs or has crashed: the tests that follow shall fail at once instead of waiting too.
+            self._lost = f"{type(error).__name__} in {source.strip()[:200]}"
+            kill_browser(self.driver)
+            raise
+
+    def run_python(self, source: str, timeout: float = SCRIPT_TIMEOUT, **variables: Any) -> Any:
+        """Run Python in the page, in a fresh namespace with `variables`; gives the last expression's value.
+
+        `await` works at top level. Variables and value travel as JSON; of arrays and tensors send lists.
+        Raises PythonError with the traceback for an exception.
+        """
+        request = json.dumps({"source": textwrap.dedent(source), "variables": variables})
+        reply = json.loads(self.run_js(f"return await self.runPython({json.dumps(request)});", timeout))
+        if "error" in reply:
+            raise PythonError(reply["error"], reply["traceback"], self.logs)
+        return reply["result"]
+
+    @property
+    def logs(self) -> list[str]:
+        """What the page has written to its console so far."""
+        return self.run_js("return self.logs.map(String);")
+
+    def screenshot(self, path: Path) -> None:
+        """Save what the page shows as a PNG file."""
+        self.driver.save_screenshot(str(path))
+
+
+class PageHandler(Handler, DefaultHandler):
+    """Serves pytest-pyodide's page for tests beside the files of a Pyodide distribution."""
+
+
+class SitePage(NamedTuple):
+    """The demo site, served, and a browser that has not opened it yet."""
+
+    name: str
+    driver: WebDriver
+    url: str
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """A virtual screen, as Firefox and WebKitGTK have no WebGL without one."""
+    with virtual_display() as name:
+        yield name
+
+
+def require_build(folder: Path) -> None:
+    if not folder.is_dir():
+        pytest.fail(f"{folder.name} is not built: run `./build.sh test`, which builds all that tests need")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("chromium", MAIN_PYODIDE), id="chromium"),
+        pytest.param(("chromium", OLDEST_PYODIDE), id="chromium-pyodide-0.27.7"),
+        pytest.param(("firefox", MAIN_PYODIDE), id="firefox"),
+        pytest.param(("webkit", MAIN_PYODIDE), id="webkit"),
+    ],
+)
+def browser(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
+    """A page with Pyodide and weblayers, in every supported browser."""
+    name, distribution = request.param
+    require_build(distribution)
+    with serving(distribution, PageHandler) as url, open_browser(name, display) as driver:
+        yield Browser(name, driver, url, distribution)
+
+
+@pytest.fixture(scope="session")
+def site_url() -> Iterator[str]:
+    """The URL of the served demo site."""
+    require_build(SITE)
+    with serving(SITE) as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=NAMES)
+def site_page(request: pytest.FixtureRequest, display: str, site_url: str) -> Iterator[SitePage]:
+    """The demo site's URL and a plain browser to open it with."""
+    with open_browser(request.param, display) as driver:
+        yield SitePage(request.param, driver, site_url)

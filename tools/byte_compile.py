@@ -1,0 +1,59 @@
+"""Turn a wheel's .py files into .pyc files for the running Python; run inside Pyodide by byte_compile.mjs."""
+
+import base64
+import hashlib
+import py_compile
+import re
+import sys
+import tempfile
+import zipfile
+from pathlib import Path, PurePosixPath
+
+
+def compiled(name: str, source: bytes) -> bytes:
+    """The bytes of the .pyc file for the module file `name`, which tracebacks will show."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "module.py")
+        path.write_bytes(source)
+        # Unchecked: the source does not travel with the wheel, so there is nothing to check against.
+        mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+        pyc = py_compile.compile(str(path), dfile=name, doraise=True, invalidation_mode=mode)
+        return Path(pyc).read_bytes()
+
+
+def record(files: dict[str, bytes], name: str) -> bytes:
+    """The wheel's RECORD, which lists every file with its hash and size, except itself."""
+
+    def line(member: str, data: bytes) -> str:
+        digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
+        return f"{member},sha256={digest},{len(data)}"
+
+    return "\n".join([*(line(*item) for item in files.items()), f"{name},,", ""]).encode()
+
+
+def byte_compile(wheel: str, folder: str) -> None:
+    """Write the byte-compiled `wheel` into `folder`; a pure wheel then belongs to one version of Python."""
+    files: dict[str, bytes] = {}
+    record_name = ""
+    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    with zipfile.ZipFile(wheel) as archive:
+        for name in archive.namelist():
+            if name.endswith("/"):
+                continue
+            data, path = archive.read(name), PurePosixPath(name)
+            if path.suffix == ".py":
+                files[str(path.with_suffix(".pyc"))] = compiled(name, data)
+            elif path.name == "RECORD":
+                record_name = name
+            elif path.name == "WHEEL":
+                files[name] = re.sub(rb"(?m)^Tag: py3-none-any$", f"Tag: {tag}-none-any".encode(), data)
+            else:
+                files[name] = data
+    files[record_name] = record(files, record_name)
+
+    target = Path(folder, Path(wheel).name.replace("-py3-none-any", f"-{tag}-none-any"))
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in files.items():
+            # A fixed date: the same wheel in gives the same bytes out.
+            info = zipfile.ZipInfo(name, date_time=(2020, 1, 1, 0, 0, 0))
+            archive.writestr(info, data, zipfile.ZIP_DEFLATED)

@@ -1,0 +1,74 @@
+"""Serve a folder of static files on localhost."""
+
+import argparse
+import errno
+import functools
+import http.server
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Handler(http.server.SimpleHTTPRequestHandler):
+    """Types that browsers insist on, whatever the system's table says, and no stale files after a rebuild."""
+
+    extensions_map = {
+        **http.server.SimpleHTTPRequestHandler.extensions_map,
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".json": "application/json",
+        ".py": "text/plain; charset=utf-8",
+        ".wasm": "application/wasm",
+        ".whl": "application/zip",
+    }
+
+    def end_headers(self) -> None:
+        self.send_header("Cache-Control", "no-cache")
+        super().end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Be quiet: the browser's console tells what is missing."""
+
+
+def make_server(
+    folder: Path, port: int = 0, handler: type[http.server.SimpleHTTPRequestHandler] = Handler
+) -> http.server.ThreadingHTTPServer:
+    """A server for `folder` on `port`, or on a free port where that is 0 or taken."""
+    make_handler = functools.partial(handler, directory=str(folder))
+    try:
+        return http.server.ThreadingHTTPServer(("127.0.0.1", port), make_handler)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        return http.server.ThreadingHTTPServer(("127.0.0.1", 0), make_handler)
+
+
+@contextmanager
+def serving(folder: Path, handler: type[http.server.SimpleHTTPRequestHandler] = Handler) -> Iterator[str]:
+    """Serve `folder` from a thread; gives the URL, without a slash at its end."""
+    with make_server(folder, handler=handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("port", type=int, nargs="?", default=8000)
+    arguments = parser.parse_args()
+    with make_server(arguments.folder, arguments.port) as server:
+        print(
+            f"Open http://localhost:{server.server_port}/ in a browser; Ctrl+C ends the server.", flush=True
+        )
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            print()
+
+
+if __name__ == "__main__":
+    main()
