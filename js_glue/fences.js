@@ -8,7 +8,7 @@
 
 /** @typedef {{sync: WebGLSync, resolve: () => void, reject: (error: Error) => void}} Waiting */
 
-const EAGER_POLLS = 4;
+const EAGER_MS = 2;
 
 export class Fences {
   /** @param {WebGL2RenderingContext} gl */
@@ -17,6 +17,8 @@ export class Fences {
     /** @type {Waiting[]} */
     this._queue = [];
     this._polling = false;
+    /** When the oldest fence became the one to wait for. */
+    this._waitingSince = 0;
     this._channel = new MessageChannel();
     this._channel.port1.onmessage = () => this._poll();
     /** @type {Error | null} */
@@ -34,6 +36,7 @@ export class Fences {
       this._queue.push({ sync, resolve, reject });
       if (!this._polling) {
         this._polling = true;
+        this._waitingSince = performance.now();
         this._again();
       }
     });
@@ -57,7 +60,7 @@ export class Fences {
       const status = gl.clientWaitSync(sync, 0, 0);
       if (status === gl.TIMEOUT_EXPIRED) break;
       this._queue.shift();
-      this._turns = 0;
+      this._waitingSince = performance.now();
       gl.deleteSync(sync);
       resolve();
     }
@@ -68,10 +71,7 @@ export class Fences {
 
   /** The next poll: at once for what is nearly done, then with pauses that leave the processor to the work itself. */
   _idle() {
-    if (this._turns++ < EAGER_POLLS) this._again();
+    if (performance.now() - this._waitingSince < EAGER_MS) this._again();
     else setTimeout(() => this._again(), 1);
   }
-
-  /** Polls since a fence last signalled. */
-  _turns = 0;
 }

@@ -23,6 +23,14 @@ TFJS = ROOT / "node_modules" / "@tensorflow" / "tfjs" / "dist" / "tf.min.js"
 TIMEOUT = 900
 
 
+# The page sets globalThis.bench to a promise of its results.
+WAIT = """
+const done = arguments[0];
+const look = () => (globalThis.bench ? globalThis.bench.then(done) : setTimeout(look, 50));
+look();
+"""
+
+
 def assemble() -> None:
     """The benchmark's page beside the site's Pyodide."""
     shutil.rmtree(SITE, ignore_errors=True)
@@ -47,8 +55,7 @@ def main() -> None:
         driver.set_script_timeout(TIMEOUT)
         driver.command_executor.client_config.timeout = TIMEOUT + 10
         driver.get(f"{url}/bench.html?{query}")
-        script = "const done = arguments[0]; (async () => { while (!globalThis.bench) await new Promise(r => setTimeout(r, 50)); done(await globalThis.bench); })()"
-        result = driver.execute_async_script(script)
+        result = driver.execute_async_script(WAIT)
         agent = driver.execute_script("return navigator.userAgent")
     if "error" in result:
         sys.exit(f"the benchmark failed: {result['error']}")

@@ -50,9 +50,7 @@ def _minibrowser() -> str:
     for pattern in ("/usr/lib*/*/webkit2gtk-4.*/MiniBrowser", "/usr/libexec/webkit2gtk-4.*/MiniBrowser"):
         for path in glob.glob(pattern):
             return path
-    raise FileNotFoundError(
-        "WebKitGTK's MiniBrowser is missing: install the Debian package webkit2gtk-driver"
-    )
+    raise FileNotFoundError("WebKitGTK's MiniBrowser is missing: install the Debian package webkit2gtk-driver")
 
 
 def _geckodriver() -> str:

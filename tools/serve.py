@@ -61,9 +61,7 @@ def main() -> None:
     parser.add_argument("port", type=int, nargs="?", default=8000)
     arguments = parser.parse_args()
     with make_server(arguments.folder, arguments.port) as server:
-        print(
-            f"Open http://localhost:{server.server_port}/ in a browser; Ctrl+C ends the server.", flush=True
-        )
+        print(f"Open http://localhost:{server.server_port}/ in a browser; Ctrl+C ends the server.", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:

@@ -167,12 +167,9 @@ def get(identifier: str | dict[str, Any] | Initializer) -> Initializer:
     if isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, dict):
-        name = identifier.get("class_name", identifier.get("className"))
-        return naming.lookup("initializer", name, _TABLE)(
-            **naming.arguments(
-                naming.lookup("initializer", name, _TABLE), str(name), identifier.get("config", {})
-            )
-        )
+        name = str(identifier.get("class_name", identifier.get("className")))
+        make = naming.lookup("initializer", name, _TABLE)
+        return make(**naming.arguments(make, name, identifier.get("config", {})))
     return naming.lookup("initializer", identifier, _TABLE)()
 
 

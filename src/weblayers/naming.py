@@ -93,9 +93,7 @@ def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """
     parameters = inspect.signature(fn).parameters
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    valid = [
-        n for n, p in parameters.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-    ]
+    valid = [n for n, p in parameters.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
     out: dict[str, Any] = {}
     for key, value in config.items():
         name = key if key in parameters else snake(key)
@@ -133,8 +131,6 @@ def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
         if python != name and python in names:
             return names[python]
         public = [n for n in names if not n.startswith("_")]
-        raise AttributeError(
-            f"module {module!r} has no attribute {name!r}. {suggestion(name, public)}".rstrip()
-        )
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. {suggestion(name, public)}".rstrip())
 
     return get

@@ -82,9 +82,7 @@ def uniform(shape: Sequence[int], low: float, high: float, seed: int | None) -> 
     return np.array(values, np.float32).reshape(tuple(shape))
 
 
-def normal(
-    shape: Sequence[int], mean: float, stddev: float, seed: int | None, truncated: bool = False
-) -> np.ndarray:
+def normal(shape: Sequence[int], mean: float, stddev: float, seed: int | None, truncated: bool = False) -> np.ndarray:
     """Normal numbers, rejected beyond two standard deviations if truncated; with a seed, those of TensorFlow.js."""
     if seed is not None:
         gauss = _Gauss(mean, stddev, truncated, seed)
@@ -96,7 +94,7 @@ def normal(
 
 
 class _Gauss:
-    """Marsaglia's polar method as TensorFlow.js runs it: the second value of a pair waits for the next call, if it is valid."""
+    """Marsaglia's polar method as TensorFlow.js runs it: the second value of a pair, if valid, is the next."""
 
     def __init__(self, mean: float, stddev: float, truncated: bool, seed: int) -> None:
         self._mean, self._stddev, self._truncated = mean, stddev, truncated

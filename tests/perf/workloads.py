@@ -18,9 +18,7 @@ def dense1():
 
 
 def mlp():
-    model = wl.sequential(
-        [L.dense(128, activation="relu", input_shape=[784]), L.dense(10, activation="softmax")]
-    )
+    model = wl.sequential([L.dense(128, activation="relu", input_shape=[784]), L.dense(10, activation="softmax")])
     model.compile("adam", "categorical_crossentropy", ["accuracy"])
     return model
 
@@ -65,7 +63,7 @@ async def run(name, batch, steps):
 
 def draws(name, batch, steps):
     """Draws of one training step."""
-    model, x, y = _kept[name]
+    model = _kept[name][0]
     (compiled,) = [c for k, c in model.steps._kept.items() if k[0] == "train" and k[1][0] == batch * steps]
     graph = compiled.graph
-    return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps).draws)
+    return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True).draws)

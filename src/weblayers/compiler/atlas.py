@@ -52,7 +52,7 @@ def pack_updates(kernels: Sequence[Kernel], swaps: Mapping[Node, Node]) -> Packi
     return packing
 
 
-# -- recognizing equal updates ------------------------------------------------------------------------------------------
+# -- recognizing equal updates --------------------------------------------------------------------------------------
 
 
 def _signature(kernel: Kernel, swaps: Mapping[Node, Node]) -> tuple[tuple, list[tuple[Node, int]]] | None:
@@ -128,7 +128,7 @@ def _role(leaf: Node, swaps: Mapping[Node, Node], kernel: Kernel) -> int | None:
     return None if is_leaf(leaf) else -1
 
 
-# -- placing ------------------------------------------------------------------------------------------------------------
+# -- placing --------------------------------------------------------------------------------------------------------
 
 
 @dataclass
@@ -189,9 +189,7 @@ def _separate(packing: Packing, owners: set[Node]) -> bool:
             return False
         rest = [n for n in k.outputs if n not in owners]
         parts = [[n] for n in mine] + ([rest] if rest else [])
-        kernels += [
-            Kernel(part, None, [*k.reads, *(n for n in k.outputs if n not in part)]) for part in parts
-        ]
+        kernels += [Kernel(part, None, [*k.reads, *(n for n in k.outputs if n not in part)]) for part in parts]
     packing.kernels = kernels
     return True
 

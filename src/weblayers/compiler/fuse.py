@@ -8,7 +8,7 @@ Elementwise results of a root are computed by its kernel; other stored values of
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from ..graph.node import Node, topological
@@ -16,6 +16,8 @@ from .layout import Layout, layout_of
 
 ROOTS = frozenset(("dot", "conv", "conv_kernel_grad"))
 MAX_TARGETS = 8
+# A draw reads at most 16 textures, WebGL2's least; a few are left for what its inputs bring along.
+MAX_READS = 14
 
 # In scalar operations: about what a draw and a store cost, measured on software WebGL.
 RECOMPUTE_LIMIT = 200_000
@@ -52,11 +54,14 @@ def is_leaf(node: Node) -> bool:
     return node.op in ("input", "array")
 
 
-def fuse(outputs: Sequence[Node]) -> list[Kernel]:
-    """The kernels that compute the outputs, in an order in which they can run."""
+def fuse(outputs: Sequence[Node], alone: Node | None = None) -> list[Kernel]:
+    """The kernels that compute the outputs, in an order in which they can run.
+
+    The output ``alone`` gets a kernel to itself: the log of a training step is written to another place each step.
+    """
     order = [n for n in topological(outputs) if not n.is_host]
     stored = _stored(order, outputs)
-    return _Assignment(order, stored).kernels()
+    return _Assignment(order, stored, alone).kernels()
 
 
 # -- what is stored ---------------------------------------------------------------------------------------------------
@@ -74,11 +79,30 @@ def _stored(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
         if n.op in ROOTS:
             stored |= {_operand(i) for i in n.inputs if not is_leaf(_operand(i))}
     cost = _Costs()
+    reads: dict[Node, frozenset[Node]] = {}
     for n in order:
         if n.op not in ROOTS and not is_leaf(n) and n not in stored and _worth_storing(n, users[n], cost):
             stored.add(n)
+        _limit_reads(n, stored, reads)
         cost.add(n, n in stored or n.op in ROOTS or is_leaf(n))
     return stored | _roots_read_elsewhere(order, stored)
+
+
+def _limit_reads(node: Node, stored: set[Node], reads: dict[Node, frozenset[Node]]) -> None:
+    """Store inputs of a node, those with the most reads first, until it reads few enough textures itself."""
+
+    def of(x: Node) -> frozenset[Node]:
+        return frozenset((x,)) if is_leaf(x) or x.op in ROOTS or x in stored else reads.get(x, frozenset())
+
+    inputs = [i for i in node.inputs if not i.is_host]
+    while len(frozenset().union(*map(of, inputs))) > MAX_READS:
+        widest = max(inputs, key=lambda i: len(of(i)))
+        if len(of(widest)) <= 1:
+            raise ValueError(
+                f"{node.op} of {len(inputs)} tensors: a draw reads at most {MAX_READS}; join fewer at a time"
+            )
+        stored.add(widest)
+    reads[node] = frozenset().union(*map(of, inputs))
 
 
 def _operand(node: Node) -> Node:
@@ -170,8 +194,8 @@ def _roots_read_elsewhere(order: Sequence[Node], stored: set[Node]) -> set[Node]
 
 
 class _Assignment:
-    def __init__(self, order: Sequence[Node], stored: set[Node]) -> None:
-        self._stored = stored
+    def __init__(self, order: Sequence[Node], stored: set[Node], alone: Node | None) -> None:
+        self._stored, self._alone = stored, alone
         self._kernels: list[Kernel] = []
         self._home: dict[Node, Kernel] = {}
         self._wants_store: set[Node] = {n for n in stored if n.op in ROOTS}
@@ -192,12 +216,8 @@ class _Assignment:
     def _join(self, node: Node, kernel: Kernel) -> None:
         self._home[node] = kernel
         reads = _frontier(node.inputs if node is kernel.root else (node,), self._is_frontier, node)
-        self._depends[kernel] |= {
-            self._home[r] for r in reads if r in self._home and self._home[r] is not kernel
-        }
-        self._wants_store |= {
-            r for r in reads if r in self._home and r.op in ROOTS and self._home[r] is not kernel
-        }
+        self._depends[kernel] |= {self._home[r] for r in reads if r in self._home and self._home[r] is not kernel}
+        self._wants_store |= {r for r in reads if r in self._home and r.op in ROOTS and self._home[r] is not kernel}
 
     def _is_frontier(self, node: Node) -> bool:
         return is_leaf(node) or node.op in ROOTS or node in self._stored
@@ -207,7 +227,7 @@ class _Assignment:
         homes = {self._home[r] for r in reads if r in self._home}
         same_position = _elementwise_reads(node, self._is_frontier)
         # the last product first: the others are then known when it runs
-        candidates = [k for k in reversed(self._kernels) if k.layout == layout_of(node.shape)]
+        candidates = [] if node is self._alone else self._candidates(node)
         for kernel in candidates:
             if kernel.root is not None:
                 others = {self._home[r] for r in reads if r in self._home and self._home[r] is not kernel}
@@ -217,11 +237,27 @@ class _Assignment:
                 if uses and inside and fits and not self._reaches(others, kernel):
                     self._extend(kernel, node)
                     return
-            elif kernel not in homes or all(r in same_position for r in reads if self._home.get(r) is kernel):
-                if len(kernel.outputs) < MAX_TARGETS and not self._reaches(homes - {kernel}, kernel):
-                    self._extend(kernel, node)
-                    return
+            elif self._can_join(node, kernel, reads, homes, same_position):
+                self._extend(kernel, node)
+                return
         self._open(node, None)
+
+    def _candidates(self, node: Node) -> list[Kernel]:
+        same = [k for k in reversed(self._kernels) if k.layout == layout_of(node.shape)]
+        return [k for k in same if self._alone not in k.outputs]
+
+    def _can_join(
+        self, node: Node, kernel: Kernel, reads: list[Node], homes: set[Kernel], same_position: set[Node]
+    ) -> bool:
+        """Whether a value may be one more target of a kernel without a product."""
+        if len(kernel.outputs) >= MAX_TARGETS or self._reaches(homes - {kernel}, kernel):
+            return False
+        if len({*self._reads_of(kernel), *reads}) > MAX_READS:
+            return False
+        return all(r in same_position for r in reads if self._home.get(r) is kernel)
+
+    def _reads_of(self, kernel: Kernel) -> list[Node]:
+        return [r for n in kernel.outputs for r in _frontier((n,), self._is_frontier, n)]
 
     def _extend(self, kernel: Kernel, node: Node) -> None:
         kernel.outputs.append(node)
@@ -266,7 +302,7 @@ class _Assignment:
         return list(done)
 
 
-def _frontier(starts: Iterable[Node], is_frontier, skip: Node | None = None) -> list[Node]:
+def _frontier(starts: Iterable[Node], is_frontier: Callable[[Node], bool], skip: Node | None = None) -> list[Node]:
     """The stored values that computing the starts reads."""
     found: dict[Node, None] = {}
     stack, seen = list(starts), set()
@@ -282,7 +318,7 @@ def _frontier(starts: Iterable[Node], is_frontier, skip: Node | None = None) -> 
     return list(found)
 
 
-def _elementwise_reads(node: Node, is_frontier) -> set[Node]:
+def _elementwise_reads(node: Node, is_frontier: Callable[[Node], bool]) -> set[Node]:
     """The stored values that are read at the node's own position and nowhere else."""
     here: set[Node] = set()
     elsewhere: set[Node] = set()

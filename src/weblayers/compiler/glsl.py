@@ -117,7 +117,7 @@ _FUNCTIONS = {
         " return r == y ? 0.0 : (r != 0.0 && (r < 0.0) != (y < 0.0)) ? r + y : r; }",
         2,
     ),
-    # Abramowitz and Stegun 7.1.26 with a Taylor series near zero, where its absolute error would be a large relative one
+    # Abramowitz and Stegun 7.1.26; near zero, where its absolute error would be a large relative one, a Taylor series
     "erf": (
         "float wl_erf(float x) { float a = abs(x); if (a < 0.5) { float q = x * x; return 1.1283791671 * x * (1.0 - q *"
         " (1.0 / 3.0 - q * (0.1 - q * (1.0 / 42.0 - q * (1.0 / 216.0 - q / 1320.0))))); }"
@@ -174,9 +174,7 @@ def _print_block(block: list[Statement], lines: list[str], indent: str, used: se
     for statement in block:
         if isinstance(statement, Value):
             if statement.op not in ("const", "index"):
-                lines.append(
-                    f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};"
-                )
+                lines.append(f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};")
         elif isinstance(statement, Variable):
             lines.append(
                 f"{indent}{_TYPES[statement.type]} a{statement.id} = {_constant(statement.init, statement.type)};"

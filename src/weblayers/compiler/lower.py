@@ -73,14 +73,16 @@ def lower(
     outputs: Sequence[Node],
     swaps: Mapping[int, int] | None = None,
     placements: Mapping[int, Placement] | None = None,
+    log: bool = False,
 ) -> Plan:
     """Compile a graph.
 
     ``swaps`` maps the number of each state input to that of the output which replaces it; such state may be packed
     into atlases. ``placements`` says where inputs lie that somebody else has placed.
+    With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
     """
     ends = [_computed(n) for n in simplify(outputs)]
-    kernels = fuse(ends)
+    kernels = fuse(ends, ends[0] if log else None)
     pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
     packing = pack_updates(kernels, pairs)
     return _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {}).plan

@@ -198,9 +198,7 @@ def _pointwise_conv(node: Node) -> Node:
     strides = node.param("strides")
     x = b.slice_(x, (0,) * len(x.shape), x.shape, (1, *strides, 1))
     rows = math.prod(x.shape[:-1])
-    product = b.dot(
-        b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap")
-    )
+    product = b.dot(b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap"))
     return b.reshape(product, node.shape)
 
 
@@ -288,7 +286,7 @@ def _pads_taps(node: Node) -> bool:
 
 def _unpadded(total: Node, node: Node, pads: bool) -> Node:
     """The rows of a kernel gradient without those that only fill blocks."""
-    rows, columns = node.shape
+    columns = node.shape[1]
     if not pads:
         return b.slice_(total, (0, 0), node.shape)
     *lead, last = node.param("kernel")
@@ -319,9 +317,7 @@ def _split_reduction(node: Node) -> Node:
     if part == size or part == 1:
         return node
     shape = (*x.shape[:axis], size // part, part, *x.shape[axis + 1 :])
-    partial = b.reduce(
-        kind, b.reshape(x, shape), [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1]
-    )
+    partial = b.reduce(kind, b.reshape(x, shape), [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1])
     position = sum(1 for a in range(axis) if a not in axes)
     return b.reduce(kind, partial, position)
 

@@ -6,7 +6,7 @@ browser. Texels outside a texture and lanes that nothing has written read as NaN
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class Draw:
         return [np.broadcast_to(self._get(v), (count, 4)).reshape(*self.size, 4) for v in shader.outputs]
 
     def _get(self, operand: object) -> Array:
-        return self.values[operand] if isinstance(operand, Value | Variable) else np.asarray(operand)  # type: ignore[index]
+        return self.values[operand] if isinstance(operand, Value | Variable) else np.asarray(operand)
 
     def _block(self, block: list[Statement]) -> None:
         for statement in block:
@@ -113,7 +113,7 @@ def _truncated_division(a: Array, n: Array) -> Array:
     return np.trunc(a / n).astype(np.int64)
 
 
-_OPS = {
+_OPS: dict[str, Callable[..., Array]] = {
     "const": lambda x: x,
     "read": lambda x: x,
     "iadd": np.add,
@@ -132,7 +132,7 @@ _OPS = {
     "splat": lambda x: np.stack([x] * 4, -1),
     "vec4": _vec4,
     "component": _component,
-    "dot": lambda a, b: np.sum(a * b, -1, dtype=np.float32),
+    "dot": lambda a, b: np.asarray(np.sum(a * b, -1, dtype=np.float32)),
     "fma": lambda a, b, c: a * b + c,
     "random": _random,
 }

@@ -107,9 +107,7 @@ def cast(x: Node, dtype: str) -> Node:
         return x
     if x.op == "constant":
         value = x.param("value")
-        return constant(
-            bool(value) if dtype == "bool" else math.trunc(value) if dtype == "int32" else value, dtype
-        )
+        return constant(bool(value) if dtype == "bool" else math.trunc(value) if dtype == "int32" else value, dtype)
     return bind("cast", x, dtype=dtype)
 
 
@@ -334,9 +332,7 @@ def conv_kernel_grad(
     return bind("conv_kernel_grad", x, dy, ones=ones, splits=splits, pad_taps=pad_taps, **params)
 
 
-def pool(
-    kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
-) -> Node:
+def pool(kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> Node:
     """Pool ``x [n, *spatial, channels]`` by ``sum``, ``max``, or ``argmax`` (position in the window, first wins)."""
     return bind("pool_" + kind, x, **_window(window, strides, padding))
 
@@ -351,9 +347,7 @@ def pool_at(index: Node, x: Node, **window: Any) -> Node:
     return bind("pool_at", index, x, **window)
 
 
-def _window(
-    window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]
-) -> dict[str, Any]:
+def _window(window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> dict[str, Any]:
     return {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
 
 

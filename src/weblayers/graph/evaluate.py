@@ -54,8 +54,6 @@ def _as_stored(value: np.ndarray, node: Node) -> np.ndarray:
     return np.asarray(value, DTYPES[node.dtype])
 
 
-def evaluate(
-    outputs: Sequence[Node], bound: Mapping[Node, np.ndarray | float] | None = None
-) -> list[np.ndarray]:
+def evaluate(outputs: Sequence[Node], bound: Mapping[Node, np.ndarray | float] | None = None) -> list[np.ndarray]:
     """Evaluate the outputs once, with values for the graph's inputs and scalars."""
     return Program(outputs).run(bound or {})

@@ -9,18 +9,10 @@ from .node import Node, topological
 
 # Primitives without a VJP whose derivative is zero (or that only carry positions); any other is an error.
 _NO_GRADIENT = frozenset(
-    ("sign", "floor", "ceil", "round", "isnan", "not", "eq", "lt", "le", "and", "or")
-    + (
-        "argmax",
-        "argmin",
-        "pool_argmax",
-        "random_bits",
-        "stop_gradient",
-        "iota",
-        "constant",
-        "array",
-        "input",
-        "scalar",
+    (
+        *("sign", "floor", "ceil", "round", "isnan", "not", "eq", "lt", "le", "and", "or"),
+        *("argmax", "argmin", "pool_argmax", "random_bits", "stop_gradient"),
+        *("iota", "constant", "array", "input", "scalar"),
     )
 )
 
@@ -52,9 +44,7 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
             if node.op not in _NO_GRADIENT:
                 raise NotImplementedError(f"the primitive {node.op} has no gradient")
             continue
-        for source, part in zip(
-            node.inputs, node.prim.vjp(g, node, *node.inputs, **node.params), strict=True
-        ):
+        for source, part in zip(node.inputs, node.prim.vjp(g, node, *node.inputs, **node.params), strict=True):
             if part is None or source not in active:
                 continue
             known = cotangents.get(source)

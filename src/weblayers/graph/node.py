@@ -59,6 +59,10 @@ class Primitive:
     host: bool = False
 
 
+# How Python's operators build nodes; the elementwise primitives put their builders here.
+OPERATORS: dict[str, Callable[[Any, Any], Node]] = {}
+
+
 class Node:
     """An application of a primitive to nodes. Build it with :func:`bind`, never directly."""
 
@@ -91,6 +95,36 @@ class Node:
     @property
     def dtype(self) -> str:
         return self.aval.dtype
+
+    def __add__(self, other: Node | float) -> Node:
+        return OPERATORS["add"](self, other)
+
+    def __radd__(self, other: float) -> Node:
+        return OPERATORS["add"](other, self)
+
+    def __sub__(self, other: Node | float) -> Node:
+        return OPERATORS["sub"](self, other)
+
+    def __rsub__(self, other: float) -> Node:
+        return OPERATORS["sub"](other, self)
+
+    def __mul__(self, other: Node | float) -> Node:
+        return OPERATORS["mul"](self, other)
+
+    def __rmul__(self, other: float) -> Node:
+        return OPERATORS["mul"](other, self)
+
+    def __truediv__(self, other: Node | float) -> Node:
+        return OPERATORS["div"](self, other)
+
+    def __rtruediv__(self, other: float) -> Node:
+        return OPERATORS["div"](other, self)
+
+    def __lt__(self, other: Node | float) -> Node:
+        return OPERATORS["lt"](self, other)
+
+    def __gt__(self, other: Node | float) -> Node:
+        return OPERATORS["lt"](other, self)
 
     def __repr__(self) -> str:
         params = " ".join(f"{k}={v}" for k, v in self.key)

@@ -66,9 +66,7 @@ class Layer(naming.Named, metaclass=naming.Configurable):
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         """The layer's function."""
-        raise NotImplementedError(
-            f"{type(self).__name__} does not say what it computes: define call(inputs, training)"
-        )
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define call(inputs, training)")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, weights aside."""

@@ -41,9 +41,7 @@ class _Pooling2D(Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         check_rank(self, inputs.shape, 4)
         x = channels_last(inputs, self.data_format)
-        return channels_back(
-            type(self)._function(x, self.pool_size, self.strides, self.padding), self.data_format
-        )
+        return channels_back(type(self)._function(x, self.pool_size, self.strides, self.padding), self.data_format)
 
     def get_config(self) -> dict[str, Any]:
         return {

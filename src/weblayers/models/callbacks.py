@@ -61,6 +61,11 @@ class ProgressLine(Callback):
         self._begun = self._epoch_begun = 0.0
         self._epoch = 0
 
+    @property
+    def wants_progress(self) -> bool:
+        """Only a terminal's line can be rewritten."""
+        return self._live
+
     def on_train_begin(self, logs: dict[str, float]) -> None:
         self._begun = time.monotonic()
 
@@ -68,22 +73,17 @@ class ProgressLine(Callback):
         self._epoch, self._epoch_begun = epoch, time.monotonic()
 
     def on_progress(self, done: int, total: int, logs: dict[str, float]) -> None:
-        """Steps of the epoch so far: shown on terminals only, where a line can be rewritten."""
-        if not self._live or not done:
-            return
-        left = (time.monotonic() - self._epoch_begun) / done * (total - done)
+        left = (time.monotonic() - self._epoch_begun) / max(1, done) * (total - done)
         bar = "=" * (20 * done // total)
-        text = f"Epoch {self._epoch + 1}/{self.params['epochs']} [{bar:<20}] {done}/{total} - ETA: {left:.0f}s - {_text(logs)}"
-        self._stream.write(f"\r{text}")
+        head = f"Epoch {self._epoch + 1}/{self.params['epochs']} [{bar:<20}] {done}/{total}"
+        self._stream.write(f"\r{head} - ETA: {left:.0f}s - {_text(logs)}")
         self._stream.flush()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
-        now = time.monotonic()
-        epochs, first = self.params["epochs"], self.params["initial_epoch"]
-        took = now - self._epoch_begun
-        left = (now - self._begun) / (epoch + 1 - first) * (epochs - epoch - 1)
-        per_step = 1000 * took / max(1, self.params["steps"])
-        head = f"Epoch {epoch + 1}/{epochs} - {took:.1f}s - {per_step:.1f}ms/step - ETA: {left:.0f}s - {_text(logs)}"
+        epochs, finished = self.params["epochs"], epoch + 1 - self.params["initial_epoch"]
+        each = (time.monotonic() - self._begun) / finished
+        per_step, left = 1000 * each / max(1, self.params["steps"]), each * (epochs - epoch - 1)
+        head = f"Epoch {epoch + 1}/{epochs} - {per_step:.1f}ms/step - ETA: {left:.0f}s - {_text(logs)}"
         self._stream.write(("\r" if self._live else "") + head + "\n")
 
 
@@ -95,13 +95,7 @@ class CallbackList:
     """Calls every callback's hook in order and waits for those that are async."""
 
     def __init__(self, callbacks: Any, model: Any, params: dict[str, Any], own: Sequence[Callback]) -> None:
-        given = (
-            []
-            if callbacks is None
-            else list(callbacks)
-            if isinstance(callbacks, list | tuple)
-            else [callbacks]
-        )
+        given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
         self._callbacks = [*own[:1], *given, *own[1:]]
         for callback in self._callbacks:
             if isinstance(callback, Callback):
@@ -110,7 +104,8 @@ class CallbackList:
             elif isinstance(callback, Mapping):
                 _check_hooks(callback)
         self.per_batch = any(_hook(c, h) for c in self._callbacks for h in ("on_batch_begin", "on_batch_end"))
-        self.progress = [c for c in self._callbacks if _hook(c, "on_progress")]
+        self.progress = [c for c in self._callbacks if _hook(c, "on_progress") and getattr(c, "wants_progress", True)]
+        self.between_epochs = any(_hook(c, h) for c in given for h in HOOKS if h != "on_train_end")
 
     async def call(self, hook: str, *args: Any) -> None:
         for callback in self._callbacks:

@@ -43,7 +43,7 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     tensor = to_tensor(y)
     if not losses.is_sparse(loss):
         return as_inputs(tensor, output, "target")
-    classes = output[-1]
+    classes = output[-1] or 1
     expected = (None, *output[1:-1])
     if tensor.rank == len(output) and tensor.shape[-1] == 1:
         tensor = _reshaped(tensor, tensor.shape[:-1])
@@ -82,6 +82,25 @@ def as_rows(tensor: Tensor) -> Tensor:
 
 
 _rows: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
+
+
+# Epochs of few samples run many at a time.
+ORDER_LENGTH = 16384
+
+
+def order_capacity(samples: int) -> int:
+    """The length of the vector that says in which order samples are taken: whole epochs, many of them if small.
+
+    It depends on the number of samples alone, so that fits of all kinds share one trace.
+    """
+    return samples * max(1, ORDER_LENGTH // samples)
+
+
+def sample_order(order: np.ndarray, samples: int) -> Tensor:
+    """Sample numbers as the training steps read them."""
+    padded = np.zeros(order_capacity(samples), np.int32)
+    padded[: len(order)] = order
+    return to_tensor(padded, "int32")
 
 
 def take(tensor: Tensor, start: int, stop: int) -> Tensor:

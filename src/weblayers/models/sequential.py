@@ -16,7 +16,7 @@ from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from ..runtime.tracing import Compiled, symbolic
 from .callbacks import History
-from .data_sets import as_inputs, as_rows, as_targets, check_samples, take
+from .data_sets import as_inputs, as_rows, as_targets, check_samples, sample_order, take
 from .promise import Promise
 from .steps import Compilation, Steps
 from .summary import table
@@ -66,9 +66,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
                 "The first layer in a Sequential model must get an `inputShape` or `batchInputShape` argument."
             )
         if any(layer.name == other.name for other in self.layers):
-            raise ValueError(
-                f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.'
-            )
+            raise ValueError(f'The name "{layer.name}" is used 2 times in the model. All layer names should be unique.')
         shape = self.output_shape if self.layers else layer.batch_input_shape
         assert shape is not None
         layer.ensure_built(shape)
@@ -129,7 +127,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         print_fn(table(self, self._shapes, line_length, positions))
 
     def __repr__(self) -> str:
-        return f"<Sequential {self.name!r}: {len(self.layers)} layers, {sum(x.count_params() for x in self.layers)} parameters>"
+        return f"<Sequential {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
@@ -153,9 +151,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         """Replace the values of all weights, in the order of :meth:`get_weights`."""
         expected = sum(len(layer.weights) for layer in self.layers)
         if len(weights) != expected:
-            raise ValueError(
-                f"set_weights of model {self.name!r}: got {len(weights)} values for {expected} weights"
-            )
+            raise ValueError(f"set_weights of model {self.name!r}: got {len(weights)} values for {expected} weights")
         at = 0
         for layer in self.layers:
             count = len(layer.weights)
@@ -181,7 +177,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         """Choose how the model is trained.
 
         Args:
-            optimizer: name or Optimizer. As in TensorFlow.js, one object ``{"optimizer", "loss", "metrics"}`` works too.
+            optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
             loss: name or function of targets and predictions.
             metrics: names or functions, in a list or alone.
         """
@@ -284,10 +280,8 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         validation = None
         if validation_data is not None:
             if len(validation_data) != 2:
-                raise ValueError(
-                    f"validation_data must be inputs and targets, got {len(validation_data)} values"
-                )
-            validation = self._samples(*validation_data, compilation)
+                raise ValueError(f"validation_data must be inputs and targets, got {len(validation_data)} values")
+            validation = self._samples(validation_data[0], validation_data[1], compilation)
         elif validation_split:
             if not 0 < validation_split < 1:
                 raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}")
@@ -297,9 +291,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
             inputs, targets = take(inputs, 0, at), take(targets, 0, at)
         check_samples(inputs, targets)
         epochs = positive("fit", "epochs", epochs)
-        return FitPlan(
-            inputs, targets, batch_size, epochs, initial_epoch, validation=validation, **rest
-        ), callbacks
+        return FitPlan(inputs, targets, batch_size, epochs, initial_epoch, validation=validation, **rest), callbacks
 
     def _samples(self, x: Any, y: Any, compilation: Compilation) -> tuple[Tensor, Tensor]:
         inputs = as_inputs(x, self.input_shape, "input")
@@ -309,9 +301,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
 
     # -- use ----------------------------------------------------------------------------------------------------------
 
-    def evaluate(
-        self, x: Any, y: Any, config: dict[str, Any] | None = None, **kwargs: Any
-    ) -> Tensor | list[Tensor]:
+    def evaluate(self, x: Any, y: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Tensor | list[Tensor]:
         """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
 
         Returns at once; reading the values waits. ``batch_size`` is 32.
@@ -323,7 +313,7 @@ class Sequential(naming.Named, metaclass=naming.Configurable):
         batch_size = positive("evaluate", "batch_size", options["batch_size"])
         inputs, targets = self._samples(x, y, self._compiled())
         rows, labels = as_rows(inputs), as_rows(targets)
-        order = to_tensor(np.arange(rows.shape[0], dtype=np.int32), "int32")
+        order = sample_order(np.arange(rows.shape[0]), rows.shape[0])
         total: Tensor | None = None
         for compiled, start, steps, size in segments(self.steps.test, rows, labels, batch_size):
             self.steps.start.value, self.steps.start.increment = start, size

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from ..optimizers import Optimizer
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, HostScalar, Trace, symbolic
+from .data_sets import order_capacity
 
 
 @dataclass
@@ -42,11 +42,11 @@ class Steps:
         self._kept: dict[tuple, Compiled] = {}
 
     def train(self, x: Tensor, y: Tensor, batch: int) -> Compiled:
-        """Of rows x and y and a permutation: one optimizer step; gives the logs."""
+        """Of rows x and y and the order to take them in: one optimizer step; gives the logs."""
         return self._get("train", x, y, batch)
 
     def test(self, x: Tensor, y: Tensor, batch: int) -> Compiled:
-        """Of rows x and y and a permutation: the logs of one batch, in inference mode."""
+        """Of rows x and y and the order to take them in: the logs of one batch, in inference mode."""
         return self._get("test", x, y, batch)
 
     def _get(self, kind: str, x: Tensor, y: Tensor, batch: int) -> Compiled:
@@ -59,12 +59,10 @@ class Steps:
 
     def _trace(self, training: bool, x: Tensor, y: Tensor, batch: int) -> Compiled:
         rows = [b.input_node(t.shape, t.dtype) for t in (x, y)]
-        order = b.input_node((x.shape[0],), "int32")
+        order = b.input_node((order_capacity(x.shape[0]),), "int32")
         with tracing.tracing(Trace()) as trace:
             chosen = b.dynamic_slice(order, trace.scalar(self.start), batch)
-            samples, targets = (
-                b.cast(b.gather(r, chosen), "float32" if r.dtype == "uint8" else r.dtype) for r in rows
-            )
+            samples, targets = (b.cast(b.gather(r, chosen), "float32" if r.dtype == "uint8" else r.dtype) for r in rows)
             samples = b.reshape(samples, (batch, *self._model.input_shape[1:]))
             targets = b.reshape(targets, (batch, *self._target_shape(y)))
             logs = self._logs(trace, symbolic(samples), symbolic(targets), training)
@@ -102,5 +100,5 @@ def _mean(trace: Trace, value: Tensor) -> Node:
 
 def scalars_of(compiled: Compiled) -> tuple[list[float], list[float]]:
     """The values of a step's host scalars at its first run, and what they grow by."""
-    keys: Sequence[Any] = compiled.keys
+    keys = compiled.host_scalars
     return [k.value for k in keys], [k.increment for k in keys]

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import random_seed
 from ..runtime.base import TrainResult, TrainSpec
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled
 from .callbacks import CallbackList, History, ProgressLine
-from .data_sets import as_rows, check_samples
+from .data_sets import as_rows, check_samples, order_capacity, sample_order
 from .steps import Steps, scalars_of
+
+# Small epochs run several at a time, about so long together: short enough for a line of progress.
+CHUNK_SECONDS = 0.2
 
 
 @dataclass
@@ -59,49 +64,67 @@ class Fit:
         x, y = as_rows(plan.x), as_rows(plan.y)
         self._model.stop_training = False
         await callbacks.call("on_train_begin", {})
-        for epoch in range(plan.initial_epoch, plan.epochs):
-            await callbacks.call("on_epoch_begin", epoch, {})
-            logs = await self._epoch(epoch, x, y)
-            if plan.validation is not None and not self._model.stop_training:
-                tested = await evaluate_rows(self._steps, *plan.validation, plan.batch_size)
-                logs = {**{f"val_{n}": v for n, v in zip(self._names, tested, strict=True)}, **logs}
-            await callbacks.call("on_epoch_end", epoch, logs)
-            if self._model.stop_training:
-                break
+        epoch, count = plan.initial_epoch, 1
+        while epoch < plan.epochs and not self._model.stop_training:
+            count = min(count, plan.epochs - epoch)
+            if count == 1:
+                await callbacks.call("on_epoch_begin", epoch, {})
+            begun = time.monotonic()
+            rows = await self._epochs(epoch, count, x, y)
+            await self._report(epoch, count, rows)
+            epoch += count
+            count = self._next_count(count, time.monotonic() - begun, x.shape[0])
         await callbacks.call("on_train_end", {})
         return self.history
 
-    async def _epoch(self, epoch: int, x: Tensor, y: Tensor) -> dict[str, float]:
+    def _next_count(self, count: int, seconds: float, samples: int) -> int:
+        """How many epochs to run in one go, where nothing has to happen between them: small ones would mostly wait."""
+        uneven = samples > self._plan.batch_size and samples % self._plan.batch_size
+        if uneven or self._plan.validation is not None or self._callbacks.between_epochs:
+            return 1
+        wanted = count * 2 if seconds < CHUNK_SECONDS / 2 else max(1, round(count * CHUNK_SECONDS / seconds))
+        return min(wanted, order_capacity(samples) // samples)
+
+    async def _report(self, epoch: int, count: int, rows: Sequence[np.ndarray]) -> None:
+        """Tell the callbacks of finished epochs."""
+        for i in range(count):
+            if count > 1:
+                await self._callbacks.call("on_epoch_begin", epoch + i, {})
+            logs = self.summary(rows[i * self.total : (i + 1) * self.total])
+            if self._plan.validation is not None and not self._model.stop_training:
+                tested = await evaluate_rows(self._steps, *self._plan.validation, self._plan.batch_size)
+                logs = {**{f"val_{n}": v for n, v in zip(self._names, tested, strict=True)}, **logs}
+            await self._callbacks.call("on_epoch_end", epoch + i, logs)
+
+    async def _epochs(self, epoch: int, count: int, x: Tensor, y: Tensor) -> list[np.ndarray]:
         samples = x.shape[0]
-        order = random_seed.generator().permutation(samples) if self._plan.shuffle else np.arange(samples)
-        permutation = to_tensor(order.astype(np.int32), "int32")
+        permute = random_seed.generator().permutation if self._plan.shuffle else np.arange
+        order = sample_order(np.concatenate([permute(samples) for _ in range(count)]), samples)
         rows: list[np.ndarray] = []
         for compiled, start, steps, batch in segments(self._steps.train, x, y, self._plan.batch_size):
             self._steps.start.value, self._steps.start.increment = start, batch
-            segment = _Segment(self, compiled, epoch, len(rows), batch)
-            rows += list(await segment.run([x, y, permutation], steps))
+            segment = _Segment(self, compiled, len(rows))
+            rows += list(await segment.run([x, y, order], steps * count))
             if self._model.stop_training:
                 break
         self._check_finite(rows, epoch)
-        return self._summary(rows)
+        return rows
 
-    def _check_finite(self, rows: Sequence[np.ndarray], epoch: int) -> None:
+    def _check_finite(self, rows: Sequence[np.ndarray], first_epoch: int) -> None:
         for step, row in enumerate(rows):
             if not np.isfinite(row[0]):
+                epoch = first_epoch + step // self.total
+                kept = f"after epoch {first_epoch}" if first_epoch else "before training"
                 raise FloatingPointError(
-                    f"the loss became {row[0]} in epoch {epoch + 1} at step {step + 1} of {self._total}. The model keeps"
-                    " the weights that it had before this epoch. Try a smaller learning rate, and look for NaN or very"
-                    " large values in the data."
+                    f"the loss became {row[0]} in epoch {epoch + 1} at step {step % self.total + 1} of {self.total}."
+                    f" The model keeps the weights that it had {kept}. Try a smaller learning rate, and look for NaN or"
+                    " very large values in the data."
                 )
 
-    def _summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
+    def summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
         """The means over the samples of the epoch so far."""
         sizes = np.array([self.size_of(i) for i in range(len(rows))], np.float64)
-        means = (
-            sizes @ np.stack(rows).astype(np.float64) / sizes.sum()
-            if rows
-            else np.full(len(self._names), np.nan)
-        )
+        means = sizes @ np.stack(rows).astype(np.float64) / sizes.sum() if rows else np.full(len(self._names), np.nan)
         return dict(zip(self._names, means.tolist(), strict=True))
 
     def size_of(self, step: int) -> int:
@@ -127,14 +150,11 @@ class Fit:
     def stopped(self) -> bool:
         return bool(self._model.stop_training)
 
-    def summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
-        return self._summary(rows)
-
 
 class _Segment:
     """Steps of one batch size. Batch callbacks run beside them, in order, from a queue that the device fills."""
 
-    def __init__(self, fit: Fit, compiled: Compiled, epoch: int, first: int, batch: int) -> None:
+    def __init__(self, fit: Fit, compiled: Compiled, first: int) -> None:
         self._fit, self._compiled, self._first = fit, compiled, first
         self._queue: asyncio.Queue[np.ndarray | None] = asyncio.Queue()
         self._rows: list[np.ndarray] = []
@@ -148,8 +168,8 @@ class _Segment:
         inputs = [t.storage() for t in (*tensors, *compiled.captured)]
         spec = TrainSpec(steps, inputs, values, increments, None if every == "end" else self._arrived, every)
         job = executable.train(spec)
-        for i, key in enumerate(compiled.keys):
-            key.follow(lambda value, i=i: job.set_scalar(i, value))
+        for i, key in enumerate(compiled.host_scalars):
+            key.follow(partial(job.set_scalar, i))
         consumer = asyncio.ensure_future(self._consume(job)) if every == "step" else None
         try:
             result = await job.result()
@@ -159,7 +179,7 @@ class _Segment:
             self._settle(await job.result())
             raise
         finally:
-            for key in compiled.keys:
+            for key in compiled.host_scalars:
                 key.follow(None)
             self._queue.put_nowait(None)
         if consumer is not None:
@@ -170,7 +190,7 @@ class _Segment:
     def _settle(self, result: TrainResult) -> None:
         """Take over the state, unless the steps have made it useless."""
         finished = len(result.logs)
-        for key in self._compiled.keys:
+        for key in self._compiled.host_scalars:
             key.advance(finished)
         if finished and np.isfinite(result.logs[:, 0]).all():
             offset = len(self._compiled.graph.inputs) - len(self._compiled.captured)
@@ -217,7 +237,7 @@ async def evaluate_rows(steps: Steps, x: Tensor, y: Tensor, batch: int) -> list[
     """Loss and metrics over all samples, without blocking."""
     check_samples(x, y)
     x, y = as_rows(x), as_rows(y)
-    order = to_tensor(np.arange(x.shape[0], dtype=np.int32), "int32")
+    order = sample_order(np.arange(x.shape[0]), x.shape[0])
     total = np.zeros(0)
     for compiled, start, count, size in segments(steps.test, x, y, batch):
         steps.start.value, steps.start.increment = start, size

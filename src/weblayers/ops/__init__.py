@@ -26,12 +26,16 @@ _OPERATORS = {
 for _name, _function in _OPERATORS.items():
     setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
     setattr(Tensor, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
-Tensor.__matmul__ = lambda x, y: matrices.mat_mul(x, y)  # type: ignore[attr-defined]
-Tensor.__neg__ = lambda x: arithmetic.neg(x)  # type: ignore[attr-defined]
-Tensor.__getitem__ = movement.get_item  # type: ignore[attr-defined]
-Tensor.__lt__ = lambda x, y: arithmetic.less(x, y)  # type: ignore[attr-defined]
-Tensor.__gt__ = lambda x, y: arithmetic.greater(x, y)  # type: ignore[attr-defined]
-Tensor.__le__ = lambda x, y: arithmetic.less_equal(x, y)  # type: ignore[attr-defined]
-Tensor.__ge__ = lambda x, y: arithmetic.greater_equal(x, y)  # type: ignore[attr-defined]
+_COMPARISONS = {
+    "matmul": matrices.mat_mul,
+    "lt": arithmetic.less,
+    "le": arithmetic.less_equal,
+    "gt": arithmetic.greater,
+    "ge": arithmetic.greater_equal,
+}
+for _name, _function in _COMPARISONS.items():
+    setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
+for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
+    setattr(Tensor, f"__{_name}__", _function)
 
 del creation, images, normalization, random, reduction

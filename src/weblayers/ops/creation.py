@@ -165,9 +165,7 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
 
 
 @_public
-def variable(
-    initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None
-) -> Variable:
+def variable(initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None) -> Variable:
     """A tensor whose values can be replaced by ``assign``.
 
     >>> import weblayers as wl

@@ -32,12 +32,19 @@ class _Number:
         self.value = value
 
 
+class _CompiledOp(Compiled):
+    """A compiled op that remembers whether it gives one tensor or several."""
+
+    single: bool
+    shape: Any
+
+
 def op(*tensors: str) -> Callable[[F], F]:
     """Make a public op of a function over nodes; ``tensors`` names its tensor parameters (or lists of tensors)."""
 
     def decorate(fn: F) -> F:
         signature = inspect.signature(fn)
-        cache: dict[tuple, Compiled] = {}
+        cache: dict[tuple, _CompiledOp] = {}
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -103,7 +110,7 @@ def _wrapped(result: Any, wrap: Callable[[Node], Any]) -> Any:
 
 
 def _eager(
-    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, Compiled]
+    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, _CompiledOp]
 ) -> Any:
     arguments = bound.arguments
     values: list[Tensor | _Number] = []
@@ -113,11 +120,7 @@ def _eager(
         if _is_number(value):
             values.append(_Number(float(value)))
             key.append(
-                "bool"
-                if isinstance(value, bool)
-                else "int32"
-                if isinstance(value, int | np.integer)
-                else "float32"
+                "bool" if isinstance(value, bool) else "int32" if isinstance(value, int | np.integer) else "float32"
             )
         else:
             tensor = to_tensor(value)
@@ -144,13 +147,6 @@ def _hashable(value: Any) -> Any:
     return value
 
 
-class _CompiledOp(Compiled):
-    """A compiled op that remembers whether it gives one tensor or several."""
-
-    single: bool
-    shape: Any
-
-
 def _compile(
     fn: Callable[..., Any],
     names: Sequence[str],
@@ -169,7 +165,7 @@ def _compile(
             at = arguments.get(name)
             if at is not None:
                 arguments[name] = [nodes[i] for i in at] if isinstance(at, list) else nodes[at]
-        call = inspect.BoundArguments(bound.signature, arguments)  # type: ignore[arg-type]
+        call = inspect.BoundArguments(bound.signature, arguments)
         result = fn(*call.args, **call.kwargs)
     single = isinstance(result, Node)
     compiled = _CompiledOp(inputs, [result] if single else list(result), trace)

@@ -33,9 +33,7 @@ def paddings(
     if isinstance(pad, int):
         return [(pad, pad)] * len(window)
     if isinstance(pad, str):
-        raise ValueError(
-            f"unknown padding {pad!r}; expected 'valid', 'same', a number or a pair of numbers per axis"
-        )
+        raise ValueError(f"unknown padding {pad!r}; expected 'valid', 'same', a number or a pair of numbers per axis")
     return [(int(p[0]), int(p[1])) for p in pad]
 
 
@@ -54,9 +52,7 @@ def conv2d(
     (1, 2, 2, 2)
     """
     if len(x.shape) != 4 or len(filter.shape) != 4:
-        raise ValueError(
-            f"conv2d wants an input and a filter of rank 4, got {list(x.shape)} and {list(filter.shape)}"
-        )
+        raise ValueError(f"conv2d wants an input and a filter of rank 4, got {list(x.shape)} and {list(filter.shape)}")
     strides, dilations = pair(strides), pair(dilations)
     lo_hi = paddings(pad, x, filter.shape[:2], strides, dilations)
     return b.conv(x, filter, strides, lo_hi, rhs_dilation=dilations)

@@ -20,9 +20,7 @@ def mat_mul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
     [[11.0]]
     """
     if min(len(a.shape), len(b.shape)) < 2:
-        raise ValueError(
-            f"mat_mul wants tensors of rank 2 or more, got shapes {list(a.shape)} and {list(b.shape)}"
-        )
+        raise ValueError(f"mat_mul wants tensors of rank 2 or more, got shapes {list(a.shape)} and {list(b.shape)}")
     rows, inner = a.shape[-2:][:: -1 if transpose_a else 1]
     other, columns = b.shape[-2:][:: -1 if transpose_b else 1]
     if inner != other:

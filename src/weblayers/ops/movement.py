@@ -157,9 +157,7 @@ def _frozen(key: Any) -> tuple:
         elif item is None or item is Ellipsis or isinstance(item, int | np.integer):
             out.append(int(item) if isinstance(item, np.integer) else item)
         else:
-            raise TypeError(
-                f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}"
-            )
+            raise TypeError(f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}")
     return tuple(out)
 
 
@@ -174,7 +172,10 @@ def _indexed(x: Any, key: tuple) -> Any:
         raise IndexError(f"{used} indices for a tensor of rank {rank}")
     if Ellipsis not in key:
         key = (*key, Ellipsis)
-    start, stop, step, shape = [], [], [], []
+    start: list[int] = []
+    stop: list[int] = []
+    step: list[int] = []
+    shape: list[int] = []
     for k in key:
         axis = len(start)
         if k is Ellipsis:

@@ -25,9 +25,7 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
     def __init__(self, learning_rate: float) -> None:
         if not learning_rate >= 0:
-            raise ValueError(
-                f"{type(self).__name__}: learning_rate must not be negative, got {learning_rate}"
-            )
+            raise ValueError(f"{type(self).__name__}: learning_rate must not be negative, got {learning_rate}")
         self._rate = HostScalar(float(learning_rate))
         self._iterations = HostScalar(0, 1)
         self._state: dict[Variable, dict[str, Variable]] = {}
@@ -72,9 +70,7 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
     def _slots_of(self, weight: Variable) -> dict[str, Variable]:
         if weight not in self._state:
             zeros = np.zeros(weight.shape, np.float32)
-            self._state[weight] = {
-                n: Variable(zeros, f"{weight.name}/{n}", trainable=False) for n in self.slots
-            }
+            self._state[weight] = {n: Variable(zeros, f"{weight.name}/{n}", trainable=False) for n in self.slots}
         return self._state[weight]
 
     def update(

@@ -61,9 +61,7 @@ async def _from_blob(js: Any) -> Any:
     from pyodide.ffi import create_once_callable, to_js
 
     source = _source("weblayers_glue.js") + "\nglobalThis.weblayersGlue = weblayersGlue;"
-    blob = js.Blob.new(
-        to_js([source]), to_js({"type": "text/javascript"}, dict_converter=js.Object.fromEntries)
-    )
+    blob = js.Blob.new(to_js([source]), to_js({"type": "text/javascript"}, dict_converter=js.Object.fromEntries))
     url = js.URL.createObjectURL(blob)
     script = js.document.createElement("script")
     script.type, script.src = "module", url

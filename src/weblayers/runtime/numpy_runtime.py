@@ -94,7 +94,5 @@ class _NumpyJob:
                 turn = time.monotonic()
         if spec.on_logs and spec.every == "frame" and told < len(rows):
             spec.on_logs(told, np.stack(rows[told:]))
-        logs = (
-            np.stack(rows) if rows else np.zeros((0, *self._executable._graph.outputs[0].shape), np.float32)
-        )
+        logs = np.stack(rows) if rows else np.zeros((0, *self._executable._graph.outputs[0].shape), np.float32)
         return TrainResult(logs, {i: inputs[i] for i in swaps}, self._cancelled)

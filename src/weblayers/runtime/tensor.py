@@ -173,9 +173,7 @@ class Tensor(Named):
                 f"  shape: [{self.shape_text()}]",
                 "  values:",
             ]
-        body = np.array2string(
-            self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000
-        )
+        body = np.array2string(self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000)
         return "\n".join([*lines, *("    " + line for line in body.splitlines())])
 
     def shape_text(self) -> str:
@@ -195,7 +193,7 @@ class Tensor(Named):
         return f"<Tensor: shape=[{self.shape_text()}], dtype={self.dtype}, on={where}{values}>"
 
 
-def _number(value: float) -> str:
+def _number(value: Any) -> str:
     return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
 
 
@@ -234,17 +232,13 @@ def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None
     if inferred not in DTYPES:
         raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
     if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
-        raise ValueError(
-            f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}"
-        )
+        raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
     array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
     array = np.ascontiguousarray(array, DTYPES[inferred])
     if shape is not None:
         shape = tuple(int(d) for d in shape)
         if int(np.prod(shape, dtype=np.int64)) != array.size:
-            raise ValueError(
-                f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given"
-            )
+            raise ValueError(f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given")
         array = array.reshape(shape)
     elif array.ndim == 0 or array.flags.owndata is False:
         array = array.copy()
@@ -257,9 +251,7 @@ def _host_array(values: Any) -> np.ndarray:
     try:
         array = np.asarray(values)
     except ValueError:
-        raise ValueError(
-            "the nested lists do not form a tensor: every sublist must have the same length"
-        ) from None
+        raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
     if array.dtype == object or array.dtype.kind in "USV":
         raise TypeError(
             f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them"

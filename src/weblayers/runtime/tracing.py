@@ -74,14 +74,12 @@ def assign(variable: Variable, value: Tensor) -> None:
         return
     node = trace.node_of(value)
     if node.shape != variable.shape:
-        raise ValueError(
-            f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}"
-        )
+        raise ValueError(f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}")
     trace.node_of(variable)
     trace.assigned[variable] = node
 
 
-# -- host scalars with a value of their own -------------------------------------------------------------------------------
+# -- host scalars with a value of their own -------------------------------------------------------------------------
 
 
 class HostScalar:
@@ -131,6 +129,10 @@ class Compiled:
         self._outputs = len(outputs)
         self._executables: dict[str, Any] = {}
 
+    @property
+    def host_scalars(self) -> list[HostScalar]:
+        return [k for k in self.keys if isinstance(k, HostScalar)]
+
     def executable(self) -> Any:
         """The graph, compiled for the current runtime."""
         runtime = device.current()
@@ -143,9 +145,8 @@ class Compiled:
         storages = [t.storage() for t in (*tensors, *self.captured)]
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in self.keys]
         results = executable.run(storages, numbers)
-        for key in self.keys:
-            if isinstance(key, HostScalar):
-                key.advance(1)
+        for scalar in self.host_scalars:
+            scalar.advance(1)
         for variable, storage in zip(self.assigned, results[self._outputs :], strict=True):
             variable.assign_storage(storage)
         pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)

@@ -105,9 +105,7 @@ class WebGLRuntime:
     def load(self, plan: Plan) -> int:
         return self.device.loadPlan(_js_array(np.frombuffer(serialize(plan), np.uint8)))
 
-    def run(
-        self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]
-    ) -> list[Texture]:
+    def run(self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
         self.flush()
         ids = self.device.run(plan_id, _js_list([t.id for t in textures]), _js_list(scalars))
         return [Texture(self, int(i), spec) for i, spec in zip(ids, plan.output_specs, strict=True)]
@@ -153,7 +151,7 @@ class WebGLExecutable:
     def training_plan(self) -> _Loaded:
         if self._training is None:
             graph = self._graph
-            plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps)
+            plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
             self._training = _Loaded(self._runtime, plan)
         return self._training
 
@@ -169,13 +167,11 @@ class _WebGLJob:
     def __init__(self, runtime: WebGLRuntime, graph: Graph, loaded: _Loaded, spec: TrainSpec) -> None:
         self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
         plan = loaded.plan
-        self._inputs = _bound_inputs(runtime, plan, graph.inputs, spec.inputs)
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
-        self._outputs = [
-            None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)
-        ]
+        self._outputs = [None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)]
         swaps = {plan.inputs[i].texture: plan.outputs[o].texture for i, o in graph.swaps.items()}
+        self._inputs = _bound_inputs(runtime, plan, graph.inputs, spec.inputs, set(swaps))
         self._swaps = sorted(swaps.items())
         self._proxies: list[Any] = []
         runtime.flush()
@@ -228,18 +224,19 @@ class _WebGLJob:
                 assert output is not None
                 textures[i] = output
         state = {
-            i: GpuStorage(
-                textures[plan.inputs[i].texture], plan.inputs[i].placement, self._graph.inputs[i].aval
-            )
+            i: GpuStorage(textures[plan.inputs[i].texture], plan.inputs[i].placement, self._graph.inputs[i].aval)
             for i in self._graph.swaps
         }
         return TrainResult(self._log_rows(done.logs).copy(), state, bool(done.cancelled))
 
 
 def _bound_inputs(
-    runtime: WebGLRuntime, plan: Plan, nodes: Sequence[Node], storages: Sequence[GpuStorage]
+    runtime: WebGLRuntime, plan: Plan, nodes: Sequence[Node], storages: Sequence[GpuStorage], state: set[int]
 ) -> list[Texture]:
-    """The texture for each input slot of a plan; tensors that lie elsewhere than the plan wants are copied together."""
+    """The texture for each input slot of a plan; tensors that lie elsewhere than the plan wants are copied together.
+
+    State is always copied: a run overwrites it step by step, and if the run fails the tensors keep what they had.
+    """
     groups: dict[int, list[int]] = {}
     for i, slot in enumerate(plan.inputs):
         groups.setdefault(slot.texture, []).append(i)
@@ -247,24 +244,30 @@ def _bound_inputs(
     for texture, members in sorted(groups.items()):
         first = storages[members[0]].texture
         settled = all(
-            storages[i].texture is first and storages[i].placement == plan.inputs[i].placement
-            for i in members
+            storages[i].texture is first and storages[i].placement == plan.inputs[i].placement for i in members
         )
         if not settled:
+            sources = [storages[i].placement for i in members]
             targets = [plan.inputs[i].placement for i in members]
-            copies = lower_copies(
-                [nodes[i] for i in members],
-                [storages[i].placement for i in members],
-                targets,
-                plan.input_specs[texture],
-            )
-            loaded = _Loaded(runtime, copies)
-            (first,) = runtime.run(copies, loaded.id, [storages[i].texture for i in members], [])
-        textures.append(first)
+            copies = lower_copies([nodes[i] for i in members], sources, targets, plan.input_specs[texture])
+            textures.append(_copied(runtime, copies, [storages[i].texture for i in members]))
+        elif texture in state:
+            spec = plan.input_specs[texture]
+            node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+            place = [Placement(spec.layers)]
+            textures.append(_copied(runtime, lower_copies([node], place, place, spec), [first]))
+        else:
+            textures.append(first)
     return textures
 
 
-# -- conversions --------------------------------------------------------------------------------------------------------
+def _copied(runtime: WebGLRuntime, copies: Plan, sources: Sequence[Texture]) -> Texture:
+    loaded = _Loaded(runtime, copies)
+    (made,) = runtime.run(copies, loaded.id, sources, [])
+    return made
+
+
+# -- conversions ----------------------------------------------------------------------------------------------------
 
 
 def _region(storage: GpuStorage) -> tuple[int, int, int, int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
-from ..shader import Int, Value
+from ..shader import Int, Shader, Value
 from .emitter import Accumulators, Coord, Emitter, Position, handles
 
 
@@ -14,7 +14,7 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     a, b = node.inputs
     s, ta, tb = e.shader, node.param("ta"), node.param("tb")
     depth = a.shape[-2 if ta else -1]
-    places = [e.position(node.shape, c).index for c in coords]
+    places = [e.position(node.shape, c).at for c in coords]
     acc = Accumulators(s, ["v"] * len(coords), 0.0, looped=depth >= 4)
 
     def left(k: Int, width: int) -> list[list[Value]]:
@@ -70,7 +70,7 @@ def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalar: Value, vector
     )
 
 
-def _inner(s, left: list[Value], texels: list[Value]) -> list[Value]:
+def _inner(s: Shader, left: list[Value], texels: list[Value]) -> list[Value]:
     """The products of a row of op(a) with each row of b."""
     if len(left) == 4:
         whole = s.vec4(left)

@@ -73,9 +73,9 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         """A vector over output channels per input channel, or (swapped) over input channels per output channel."""
         at = tuple(s.sub(d - 1, t) for t, d in zip(tap, kernel, strict=True)) if flip else tuple(tap)
         if swap:
-            rows = [(*at, s.add(p.index[-1], i), k) for i in range(1 if single else 4)]
+            rows = [(*at, s.add(p.at[-1], i), k) for i in range(1 if single else 4)]
         else:
-            rows = [(*at, s.add(k, j), p.index[-1]) for j in range(width)]
+            rows = [(*at, s.add(k, j), p.at[-1]) for j in range(width)]
         # a size-1 last axis does not count as columns: such weights are read one by one
         vec = None if w.shape[-1] == 1 else len(w.shape) - 1
         return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
@@ -83,9 +83,9 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     def step(k: Int, width: int) -> None:
         def at_tap(tap: tuple[Int, ...]) -> None:
             for lane, p in enumerate(places):
-                index, ok = _input_position(e, node, size, p.index[1:-1], tap)
+                index, ok = _input_position(e, node, size, p.at[1:-1], tap)
                 vec = None if channels == 1 else len(x.shape) - 1
-                pixel = e.value(x, e.coord(x.shape, Position((p.index[0], *index, k), vec)))
+                pixel = e.value(x, e.coord(x.shape, Position((p.at[0], *index, k), vec)))
                 pixel = s.select(ok, pixel, s.const(0.0, pixel.type))
                 parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
                 _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
@@ -134,7 +134,7 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     last_row = math.prod(wide) * channels
     single = node.shape[-1] == 1
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
-    places = [e.position(node.shape, c).index for c in lanes]
+    places = [e.position(node.shape, c).at for c in lanes]
     part = x.shape[0] // (splits or 1)
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
     taps = [(unflatten(e, s.div(p[-2], channels), wide), s.mod(p[-2], channels)) for p in places]
@@ -143,9 +143,7 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     def at_pixel(n: Int, o: tuple[Int, ...]) -> None:
         for lane, (p, (tap, channel)) in enumerate(zip(places, taps, strict=True)):
             image = s.add(s.mul(p[0], part), n) if splits else n
-            g = e.value(
-                dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1))
-            )
+            g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
             index, ok = _input_position(e, node, size, o, tap)
             pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
             pixel = s.select(ok, pixel, s.const(0.0))

@@ -30,7 +30,7 @@ class Coord(NamedTuple):
 class Position(NamedTuple):
     """A place in a tensor's own axes. ``vec`` is the axis along which four neighbours are meant, if any."""
 
-    index: tuple[Int, ...]
+    at: tuple[Int, ...]
     vec: int | None
 
 
@@ -171,9 +171,9 @@ class Emitter:
         if not dims:
             return Coord(0, 0, False)
         row: Int = 0
-        for i, d in zip(position.index[: len(dims) - 1], dims[:-1], strict=True):
+        for i, d in zip(position.at[: len(dims) - 1], dims[:-1], strict=True):
             row = s.add(s.mul(row, d), i)
-        last = position.index[len(dims) - 1]
+        last = position.at[len(dims) - 1]
         if position.vec is None:
             return Coord(row, last, False)
         return Coord(row, s.div(last, 4), True)
@@ -218,8 +218,8 @@ class Emitter:
             for i in range(count):
                 body(i)
         else:
-            with self.shader.loop(count) as i:
-                body(i)
+            with self.shader.loop(count) as index:
+                body(index)
 
 
 class Accumulators:

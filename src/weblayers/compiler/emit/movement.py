@@ -36,9 +36,7 @@ def reshape(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     out = []
     for c in coords:
         linear = e.linear(node.shape, c)
-        row, col = (
-            (0, linear) if theirs.rows == 1 else (s.div(linear, theirs.cols), s.mod(linear, theirs.cols))
-        )
+        row, col = (0, linear) if theirs.rows == 1 else (s.div(linear, theirs.cols), s.mod(linear, theirs.cols))
         out.append(Coord(row, s.div(col, 4) if c.vec else col, c.vec))
     return e.values(x, out)
 
@@ -49,7 +47,7 @@ def broadcast(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     positions = []
     for c in coords:
         p = e.position(node.shape, c)
-        index = tuple(0 if d == 1 else i for i, d in zip(p.index, x.shape, strict=False))
+        index = tuple(0 if d == 1 else i for i, d in zip(p.at, x.shape, strict=False))
         vec = p.vec if p.vec is not None and x.shape and x.shape[p.vec] != 1 else None
         positions.append(Position(index, vec))
     return _mapped(e, x, coords, positions)
@@ -66,7 +64,7 @@ def transpose(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         p = e.position(node.shape, c)
         index: list[Int] = [0] * len(perm)
         for i, axis in enumerate(perm):
-            index[axis] = p.index[i]
+            index[axis] = p.at[i]
         positions.append(Position(tuple(index), None if p.vec is None else perm[p.vec]))
     return _mapped(e, x, coords, positions)
 
@@ -81,7 +79,7 @@ def slice_(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     positions = []
     for c in coords:
         p = e.position(node.shape, c)
-        index = tuple(s.add(s.mul(i, k), a) for i, k, a in zip(p.index, step, start, strict=True))
+        index = tuple(s.add(s.mul(i, k), a) for i, k, a in zip(p.at, step, start, strict=True))
         positions.append(Position(index, p.vec))
     return _mapped(e, x, coords, positions)
 
@@ -97,7 +95,7 @@ def dynamic_slice(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value
     positions = []
     for c in coords:
         p = e.position(node.shape, c)
-        positions.append(Position((s.add(p.index[0], at), *p.index[1:]), p.vec))
+        positions.append(Position((s.add(p.at[0], at), *p.at[1:]), p.vec))
     return _mapped(e, x, coords, positions)
 
 
@@ -110,7 +108,7 @@ def reverse(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     positions = []
     for c in coords:
         p = e.position(node.shape, c)
-        index = tuple(s.sub(x.shape[a] - 1, i) if a in axes else i for a, i in enumerate(p.index))
+        index = tuple(s.sub(x.shape[a] - 1, i) if a in axes else i for a, i in enumerate(p.at))
         positions.append(Position(index, p.vec))
     return _mapped(e, x, coords, positions)
 
@@ -128,7 +126,7 @@ def pad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         p = e.position(node.shape, c)
         ok: Value | bool = True
         index: list[Int] = []
-        for a, i in enumerate(p.index):
+        for a, i in enumerate(p.at):
             if a == p.vec:
                 index.append(i)
                 continue
@@ -155,8 +153,7 @@ def concat(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         bounds.append(bounds[-1] + x.shape[axis])
     along = axis == _last(node.shape)
     if vec and (
-        any(_last(x.shape) != _last(node.shape) for x in node.inputs)
-        or (along and any(b % 4 for b in bounds[:-1]))
+        any(_last(x.shape) != _last(node.shape) for x in node.inputs) or (along and any(b % 4 for b in bounds[:-1]))
     ):
         return e.by_lanes(node, coords)
     positions = [e.position(node.shape, c) for c in coords]
@@ -166,17 +163,17 @@ def concat(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
             continue
         moved = []
         for p in positions:
-            i = s.clamp(s.sub(p.index[axis], start), 0, x.shape[axis] - 1)
+            i = s.clamp(s.sub(p.at[axis], start), 0, x.shape[axis] - 1)
             if p.vec == axis:
                 # whole texels: clamping a multiple of 4 leaves a multiple of 4
-                i = s.mul(s.clamp(s.div(s.sub(p.index[axis], start), 4), 0, (x.shape[axis] - 1) // 4), 4)
-            moved.append(Position((*p.index[:axis], i, *p.index[axis + 1 :]), p.vec))
+                i = s.mul(s.clamp(s.div(s.sub(p.at[axis], start), 4), 0, (x.shape[axis] - 1) // 4), 4)
+            moved.append(Position((*p.at[:axis], i, *p.at[axis + 1 :]), p.vec))
         values = _mapped(e, x, coords, moved)
         if out is None:
             out = values
         else:
             out = [
-                s.select(s.less(p.index[axis], start + x.shape[axis]), v, w)
+                s.select(s.less(p.at[axis], start + x.shape[axis]), v, w)
                 for p, v, w in zip(positions, values, out, strict=True)
             ]
     assert out is not None
@@ -193,10 +190,10 @@ def gather(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     if any(c.vec for c in coords) and (last < axis + rank or shift != _last(x.shape)):
         return e.by_lanes(node, coords)
     places = [e.position(node.shape, c) for c in coords]
-    wanted = [e.coord(index.shape, Position(p.index[axis : axis + rank], None)) for p in places]
+    wanted = [e.coord(index.shape, Position(p.at[axis : axis + rank], None)) for p in places]
     rows = [s.clamp(s.to_int(v), 0, x.shape[axis] - 1) for v in e.values(index, wanted)]
     positions = []
     for p, row in zip(places, rows, strict=True):
-        at = (*p.index[:axis], row, *p.index[axis + rank :])
+        at = (*p.at[:axis], row, *p.at[axis + rank :])
         positions.append(Position(at, None if p.vec is None else p.vec - rank + 1))
     return _mapped(e, x, coords, positions)

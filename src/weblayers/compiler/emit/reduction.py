@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
 from ...graph.primitives.reduction import IDENTITY
@@ -12,6 +12,8 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles, level
 
 # Up to so many texels or rows are read in straight-line code: neighbouring reductions then share what they read.
 UNROLL = 4
+
+Body = Callable[[list[list[Int]]], None]
 
 _COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
 
@@ -30,7 +32,7 @@ def reduce(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     bases: list[list[Int]] = []
     for p in positions:
         base: list[Int] = [0] * len(x.shape)
-        for a, i in zip(kept, p.index, strict=True):
+        for a, i in zip(kept, p.at, strict=True):
             base[a] = i
         bases.append(base)
     vec = columns if any(c.vec for c in coords) else None
@@ -41,7 +43,7 @@ def reduce(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         return _down(e, x, bases, loops, kind, vec)
 
 
-def _nest(e: Emitter, x: Node, loops: Sequence[int], bases: list[list[Int]], body) -> None:
+def _nest(e: Emitter, x: Node, loops: Sequence[int], bases: list[list[Int]], body: Body) -> None:
     """Run ``body`` for every index of the looped axes."""
     if not loops:
         body(bases)
@@ -62,9 +64,7 @@ def _count(x: Node, axes: Sequence[int]) -> int:
     return count
 
 
-def _down(
-    e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: str, vec: int | None
-) -> list[Value]:
+def _down(e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: str, vec: int | None) -> list[Value]:
     """Over axes other than the columns: four columns stay four columns."""
     looped = _count(x, loops) > UNROLL
     acc = Accumulators(e.shader, ["f" if vec is None else "v"] * len(bases), IDENTITY[kind], looped)
@@ -137,7 +137,7 @@ def argreduce(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         def body(k: Int) -> None:
             at = []
             for p in positions:
-                index = (*p.index[:axis], k, *p.index[axis:])
+                index = (*p.at[:axis], k, *p.at[axis:])
                 at.append(e.coord(x.shape, Position(index, vec)))
             for lane, value in enumerate(e.values(x, at)):
                 keep_better(e, best, where, lane, value, s.to_float(k), kind)

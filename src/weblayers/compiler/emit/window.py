@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...graph.node import Node
 from ...graph.primitives.reduction import IDENTITY
@@ -21,16 +21,15 @@ def _channels_are_columns(node: Node) -> bool:
     return len(stripped(node.shape)) == len(node.shape)
 
 
-def _taps(e: Emitter, window: Sequence[int], body) -> None:
+def _taps(e: Emitter, window: Sequence[int], body: Callable[[tuple[Int, ...], Int], None]) -> None:
     """Run ``body(tap, flat)`` for every position of the window, in row-major order."""
     total = math.prod(window)
     if total <= UNROLL:
         for flat, tap in enumerate(itertools.product(*map(range, window))):
             body(tap, flat)
         return
-    s = e.shader
-    with s.loop(total) as flat:
-        body(_unflatten(e, flat, window), flat)
+    with e.shader.loop(total) as index:
+        body(_unflatten(e, index, window), index)
 
 
 def _unflatten(e: Emitter, flat: Int, window: Sequence[int]) -> tuple[Int, ...]:
@@ -59,8 +58,8 @@ def pool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         def body(tap: tuple[Int, ...], flat: Int) -> None:
             at, inside = [], []
             for p in positions:
-                index, ok = _inside(e, p.index[1:-1], tap, x.shape[1:-1], strides, padding)
-                at.append(e.coord(x.shape, Position((p.index[0], *index, p.index[-1]), p.vec)))
+                index, ok = _inside(e, p.at[1:-1], tap, x.shape[1:-1], strides, padding)
+                at.append(e.coord(x.shape, Position((p.at[0], *index, p.at[-1]), p.vec)))
                 inside.append(ok)
             for lane, value in enumerate(e.values(x, at)):
                 value = s.select(inside[lane], value, s.const(fill, value.type))
@@ -142,8 +141,8 @@ def unpool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     for c in coords:
         p = e.position(node.shape, c)
         total: Value | None = None
-        for where, flat, ok in _covering(e, p.index[1:-1], dy.shape[1:-1], window, strides, padding):
-            at = e.coord(dy.shape, Position((p.index[0], *where, p.index[-1]), p.vec))
+        for where, flat, ok in _covering(e, p.at[1:-1], dy.shape[1:-1], window, strides, padding):
+            at = e.coord(dy.shape, Position((p.at[0], *where, p.at[-1]), p.vec))
             g, hit = e.value(dy, at), e.value(index, at)
             tag = s.to_float(flat)
             mine = s.f("eq", hit, s.splat(tag) if c.vec else tag)
@@ -168,7 +167,7 @@ def pool_at(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         tap = _unflatten(e, flat, window)
         at = [
             s.clamp(s.add(s.add(s.mul(o, k), t), -lo), 0, d - 1)
-            for o, t, k, d, (lo, _) in zip(p.index[1:-1], tap, strides, x.shape[1:-1], padding, strict=True)
+            for o, t, k, d, (lo, _) in zip(p.at[1:-1], tap, strides, x.shape[1:-1], padding, strict=True)
         ]
-        out.append(e.value(x, e.coord(x.shape, Position((p.index[0], *at, p.index[-1]), None))))
+        out.append(e.value(x, e.coord(x.shape, Position((p.at[0], *at, p.at[-1]), None))))
     return out

@@ -22,9 +22,7 @@ def _dot_shape(x: Aval, y: Aval, ta: bool, tb: bool, ones: bool) -> Aval:
     m, k = x.shape[-2:][:: -1 if ta else 1]
     k2, n = y.shape[-2:][:: -1 if tb else 1]
     if k != k2:
-        raise ValueError(
-            f"dot of shapes {list(x.shape)} and {list(y.shape)}: inner sizes {k} and {k2} differ"
-        )
+        raise ValueError(f"dot of shapes {list(x.shape)} and {list(y.shape)}: inner sizes {k} and {k2} differ")
     return Aval((*x.shape[:-2], m + ones, n), "float32")
 
 
@@ -75,7 +73,7 @@ def _patches(x: np.ndarray, kernel: Sequence[int], p: dict[str, Any]) -> np.ndar
     hi = (0, *(e for _, e in p["padding"]), 0)
     x = pad_value(x, lo, hi, (0, *(d - 1 for d in p["lhs_dilation"]), 0), 0.0)
     extent = tuple((k - 1) * d + 1 for k, d in zip(kernel, p["rhs_dilation"], strict=True))
-    view = sliding_window_view(x, extent, axis=tuple(range(1, rank + 1)))
+    view = sliding_window_view(x, extent, axis=tuple(range(1, rank + 1)))  # type: ignore[call-overload]  # its stubs know one axis only
     outer = (slice(None), *(slice(None, None, s) for s in p["strides"]), slice(None))
     return view[outer + tuple(slice(None, None, d) for d in p["rhs_dilation"])]
 
@@ -108,9 +106,7 @@ def _input_gradient(g: Node, w: Node, x: Node, **p: Any) -> Node:
         before = (k - 1) * rd - lo
         after = (size - 1) * ld + 1 + (k - 1) * rd - before - ((out - 1) * s + 1)
         padding.append((before, after))
-    return b.conv(
-        g, w, p["lhs_dilation"], padding, p["strides"], p["rhs_dilation"], not p["flip"], not p["swap"]
-    )
+    return b.conv(g, w, p["lhs_dilation"], padding, p["strides"], p["rhs_dilation"], not p["flip"], not p["swap"])
 
 
 def _conv_vjp(g: Node, out: Node, x: Node, w: Node, **p: Any) -> list[Node | None]:

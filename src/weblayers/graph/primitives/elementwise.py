@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from .. import build as b
-from ..node import DTYPES, Aval, Node
+from ..node import DTYPES, OPERATORS, Aval, Node
 from ..registry import define
 
 Vjp = Callable[..., Sequence[Node | None]]
@@ -85,11 +85,7 @@ def _cast_shape(x: Aval, dtype: str) -> Aval:
 
 
 def _cast_value(x: np.ndarray, dtype: str) -> np.ndarray:
-    return (
-        np.trunc(x).astype(DTYPES[dtype])
-        if dtype == "int32" and x.dtype.kind == "f"
-        else x.astype(DTYPES[dtype])
-    )
+    return np.trunc(x).astype(DTYPES[dtype]) if dtype == "int32" and x.dtype.kind == "f" else x.astype(DTYPES[dtype])
 
 
 def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
@@ -148,13 +144,4 @@ define(
 )
 
 
-def _node_operator(name: str, swapped: bool = False) -> Callable[[Node, b.Operand], Node]:
-    build = b.div if name == "div" else partial(b.binary, name)
-    return (lambda x, y: build(y, x)) if swapped else (lambda x, y: build(x, y))
-
-
-for _method, _name in (("add", "add"), ("sub", "sub"), ("mul", "mul"), ("truediv", "div"), ("pow", "pow")):
-    setattr(Node, f"__{_method}__", _node_operator(_name))
-    setattr(Node, f"__r{_method}__", _node_operator(_name, swapped=True))
-Node.__gt__ = lambda x, y: b.compare("lt", y, x)  # type: ignore[operator]
-Node.__lt__ = lambda x, y: b.compare("lt", x, y)  # type: ignore[operator]
+OPERATORS.update(add=b.add, sub=b.sub, mul=b.mul, div=b.div, lt=partial(b.binary, "lt"))

@@ -58,16 +58,13 @@ define("broadcast", _broadcast, lambda x, shape: np.broadcast_to(x, shape), _bro
 def _slice(x: Aval, start: Shape, stop: Shape, step: Shape) -> Aval:
     for a, e, s, d in zip(start, stop, step, x.shape, strict=True):
         if not (0 <= a <= e <= d and s > 0):
-            raise ValueError(
-                f"slice {list(start)}:{list(stop)}:{list(step)} is outside shape {list(x.shape)}"
-            )
+            raise ValueError(f"slice {list(start)}:{list(stop)}:{list(step)} is outside shape {list(x.shape)}")
     return Aval(tuple(-(-(e - a) // s) for a, e, s in zip(start, stop, step, strict=True)), x.dtype)
 
 
 def _slice_vjp(g: Node, out: Node, x: Node, start: Shape, stop: Shape, step: Shape) -> list[Node | None]:
     hi = tuple(
-        d - (a + (n - 1) * s + 1) if n else d - a
-        for d, a, n, s in zip(x.shape, start, out.shape, step, strict=True)
+        d - (a + (n - 1) * s + 1) if n else d - a for d, a, n, s in zip(x.shape, start, out.shape, step, strict=True)
     )
     return [b.pad(g, start, hi, tuple(s - 1 for s in step))]
 
@@ -89,19 +86,13 @@ def _pad(x: Aval, lo: Shape, hi: Shape, interior: Shape, value: float) -> Aval:
 
 def pad_value(x: np.ndarray, lo: Shape, hi: Shape, interior: Shape, value: float) -> np.ndarray:
     spread = tuple(d + max(d - 1, 0) * i for d, i in zip(x.shape, interior, strict=True))
-    wide = np.full(
-        tuple(s + max(a, 0) + max(e, 0) for s, a, e in zip(spread, lo, hi, strict=True)), value, x.dtype
-    )
-    inside = tuple(
-        slice(max(a, 0), max(a, 0) + s, i + 1) for s, a, i in zip(spread, lo, interior, strict=True)
-    )
+    wide = np.full(tuple(s + max(a, 0) + max(e, 0) for s, a, e in zip(spread, lo, hi, strict=True)), value, x.dtype)
+    inside = tuple(slice(max(a, 0), max(a, 0) + s, i + 1) for s, a, i in zip(spread, lo, interior, strict=True))
     wide[inside] = x
     return wide[tuple(slice(max(-a, 0), w - max(-e, 0)) for w, a, e in zip(wide.shape, lo, hi, strict=True))]
 
 
-def _pad_vjp(
-    g: Node, out: Node, x: Node, lo: Shape, hi: Shape, interior: Shape, value: float
-) -> list[Node | None]:
+def _pad_vjp(g: Node, out: Node, x: Node, lo: Shape, hi: Shape, interior: Shape, value: float) -> list[Node | None]:
     whole = b.pad(g, tuple(max(-a, 0) for a in lo), tuple(max(-e, 0) for e in hi))
     start = tuple(max(a, 0) for a in lo)
     step = tuple(i + 1 for i in interior)

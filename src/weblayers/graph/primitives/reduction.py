@@ -69,5 +69,5 @@ def _arg(x: Aval, axis: int) -> Aval:
     return Aval(_reduced(x, (axis,)).shape, "int32")
 
 
-define("argmax", _arg, lambda x, axis: np.argmax(x, axis).astype(np.int32))
-define("argmin", _arg, lambda x, axis: np.argmin(x, axis).astype(np.int32))
+define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(x, axis), np.int32))
+define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(x, axis), np.int32))

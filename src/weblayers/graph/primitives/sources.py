@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..node import DTYPES, Aval, Shape
 from ..registry import define
@@ -34,12 +35,11 @@ define("iota", lambda n, dtype: Aval((n,), dtype), lambda n, dtype: np.arange(n,
 PCG_MULTIPLIER, PCG_INCREMENT = 1664525, 1013904223
 
 
-def pcg4d(x: np.ndarray, y: np.ndarray, z: np.ndarray, w: np.ndarray) -> np.ndarray:
+def pcg4d(x: ArrayLike, y: ArrayLike, z: ArrayLike, w: ArrayLike) -> np.ndarray:
     """The first word of pcg4d of four uint32 arrays."""
     with np.errstate(over="ignore"):
         a, c, d, e = (
-            np.asarray(v, np.uint32) * np.uint32(PCG_MULTIPLIER) + np.uint32(PCG_INCREMENT)
-            for v in (x, y, z, w)
+            np.asarray(v, np.uint32) * np.uint32(PCG_MULTIPLIER) + np.uint32(PCG_INCREMENT) for v in (x, y, z, w)
         )
         a, c, d, e = _mix(a, c, d, e)
         shift = np.uint32(16)

@@ -34,7 +34,7 @@ def _windows(x: np.ndarray, window: Shape, strides: Shape, padding: Pairs, fill:
     rank = len(window)
     lo, hi = ((0, *(p[i] for p in padding), 0) for i in (0, 1))
     x = pad_value(x, lo, hi, (0,) * x.ndim, fill)
-    view = sliding_window_view(x, window, axis=tuple(range(1, rank + 1)))
+    view = sliding_window_view(x, window, axis=tuple(range(1, rank + 1)))  # type: ignore[call-overload]  # its stubs know one axis only
     view = view[(slice(None), *(slice(None, None, s) for s in strides))]
     return view.reshape(*view.shape[: rank + 2], -1)
 
@@ -51,9 +51,7 @@ def _pool_argmax(x: np.ndarray, **p: Any) -> np.ndarray:
     return _windows(x, **p, fill=IDENTITY["max"]).argmax(-1).astype(np.int32)
 
 
-def _pool_sum_vjp(
-    g: Node, out: Node, x: Node, window: Shape, strides: Shape, padding: Pairs
-) -> list[Node | None]:
+def _pool_sum_vjp(g: Node, out: Node, x: Node, window: Shape, strides: Shape, padding: Pairs) -> list[Node | None]:
     """Every input collects from the windows over it: a pool of the gradient, spread by the strides."""
     lo, hi = [0], [0]
     for d, o, w, s, (before, _) in zip(x.shape[1:-1], g.shape[1:-1], window, strides, padding, strict=True):
@@ -72,9 +70,7 @@ define("pool_max", _pooled, _pool_max, _pool_max_vjp)
 define("pool_argmax", lambda x, **p: Aval(_pooled(x, **p).shape, "int32"), _pool_argmax)
 
 
-def _positions(
-    index: np.ndarray, size: Shape, window: Shape, strides: Shape, padding: Pairs
-) -> tuple[np.ndarray, ...]:
+def _positions(index: np.ndarray, size: Shape, window: Shape, strides: Shape, padding: Pairs) -> tuple[np.ndarray, ...]:
     """The input position that each pooled element names, as index arrays."""
     axes = np.indices(index.shape)
     taps = np.unravel_index(index, window)
