@@ -32,6 +32,8 @@ export class Device {
     this.executor = new Executor(gl, state, this.textures, this.tally);
     this.lost = false;
     this.checked = false;
+    /** Milliseconds of GPU time per unit of work, learnt by training jobs; 0 before the first. */
+    this.msPerWork = 0;
     this._caps = caps;
     /** @type {Map<number, LoadedPlan>} */
     this._plans = new Map();

@@ -11,6 +11,7 @@
  * @property {WebGLTexture[]} textures
  * @property {number[]} registers
  * @property {Float32Array | null} uniforms
+ * @property {number} work
  * @property {boolean} ring whether it writes the running step's row of the log
  */
 
@@ -58,13 +59,14 @@ export class Executor {
    * @returns {Record[]}
    */
   bind(draws, programs, slots, ringSlot = -1) {
-    return draws.map(({ shader, targets, viewport, samplers, uniforms }) => ({
+    return draws.map(({ shader, targets, viewport, samplers, uniforms, work }) => ({
       program: programs[shader],
       framebuffer: this._framebufferOf(targets.map(([slot, layer]) => [this._textures.get(slots[slot]).texture, layer])),
       viewport,
       textures: samplers.map((slot) => this._textures.get(slots[slot]).texture),
       registers: uniforms,
       uniforms: uniforms.length ? new Float32Array(uniforms.length) : null,
+      work,
       ring: targets.some(([slot]) => slot === ringSlot),
     }));
   }

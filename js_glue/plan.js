@@ -8,6 +8,7 @@
  * @property {[number, number, number, number]} viewport
  * @property {number[]} samplers slots
  * @property {number[]} uniforms registers of the scalar program
+ * @property {number} work what the draw costs, in units of nobody's choice
  */
 
 /**

@@ -24,6 +24,7 @@
 const RING_ROWS = 1024;
 const FRAME_MS = 16;
 const IN_FLIGHT = 2;
+const FIRST_WORK = 1e6;
 
 export class TrainJob {
   /** @param {import("./device.js").Device} device @param {Segment[]} segments @param {TrainSpec} spec */
@@ -48,8 +49,6 @@ export class TrainJob {
     /** @type {(() => void) | null} */
     this._resume = null;
     this._paused = false;
-    /** The running average of a draw's time on the GPU. */
-    this._drawMs = 0;
     this._begun = performance.now();
     /** @type {Promise<TrainResult>} */
     this.promise = this._run();
@@ -98,7 +97,7 @@ export class TrainJob {
 
   /** @returns {Promise<TrainResult>} */
   async _run() {
-    const { textures } = this._device;
+    const { textures, executor } = this._device;
     /** @type {Promise<void>[]} */
     const flying = [];
     try {
@@ -114,10 +113,10 @@ export class TrainJob {
           continue;
         }
         const begun = performance.now();
-        let draws = this._sliceDraws();
         const first = this._issued;
-        const started = draws;
-        while (draws > 0 && segment < this._segments.length && this._issued - this._read < this._ringRows) {
+        const allowed = this._sliceWork();
+        let work = 0;
+        while (work < allowed && segment < this._segments.length && this._issued - this._read < this._ringRows) {
           const { loaded, steps } = this._segments[segment];
           if (step >= steps) {
             segment++;
@@ -126,12 +125,10 @@ export class TrainJob {
           }
           if (this._cancelled && draw === 0) break;
           const records = this._records[segment][this._issued % 2];
-          const count = Math.min(draws, records.length - draw);
-          this._device.executor.draw(
-            records, draw, draw + count, loaded.scalars(this._current()), this._issued % this._ringRows, this._device.checked,
-          );
-          draws -= count;
-          draw += count;
+          const from = draw;
+          while (draw < records.length && work < allowed) work += records[draw++].work;
+          const row = this._issued % this._ringRows;
+          executor.draw(records, from, draw, loaded.scalars(this._current()), row, this._device.checked);
           if (draw === records.length) {
             draw = 0;
             step++;
@@ -140,8 +137,9 @@ export class TrainJob {
           }
           if (performance.now() - begun > this._budget()) break;
         }
+        if (work === 0) continue;
         this._device.tally.now.slices++;
-        flying.push(this._slice(first, this._issued, started - draws, begun));
+        flying.push(this._slice(first, this._issued, work, begun));
         this._device.tally.task(performance.now() - begun);
         if (flying.length >= IN_FLIGHT) await flying.shift();
       }
@@ -165,10 +163,10 @@ export class TrainJob {
     return this._spec.budgetMs ?? 8;
   }
 
-  /** How many draws fit the budget, from what they took so far; few at first. */
-  _sliceDraws() {
-    if (!this._drawMs) return 16;
-    return Math.max(1, Math.min(4096, Math.round(this._budget() / this._drawMs)));
+  /** How much work fits the budget, from what it took so far; little at first. */
+  _sliceWork() {
+    const { msPerWork } = this._device;
+    return msPerWork ? this._budget() / msPerWork : FIRST_WORK;
   }
 
   /** The scalars of the step that is being issued. */
@@ -189,16 +187,17 @@ export class TrainJob {
   /**
    * Wait for a slice's fence, learn from its time, take its logs.
    * @param {number} first @param {number} end steps whose last draw is in the slice
-   * @param {number} draws @param {number} begun
+   * @param {number} work @param {number} begun
    */
-  async _slice(first, end, draws, begun) {
+  async _slice(first, end, work, begun) {
     const rows = end > first ? this._readRing(first, end) : this._device.readback.fences.insert();
     const before = this._lastDone ?? begun;
     await rows;
     const now = performance.now();
     this._lastDone = now;
-    const each = (now - Math.max(begun, before)) / Math.max(1, draws);
-    this._drawMs = this._drawMs ? 0.7 * this._drawMs + 0.3 * each : each;
+    const each = (now - Math.max(begun, before)) / work;
+    const known = this._device.msPerWork;
+    this._device.msPerWork = known ? 0.8 * known + 0.2 * each : each;
     if (this._error) throw this._error;
     this._read = end;
     this._tell(false);

@@ -15,7 +15,7 @@ from .emit import Emitter, Source
 from .emit.emitter import Coord
 from .fuse import MAX_TARGETS, Kernel, fuse, is_leaf
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
-from .shader import Shader
+from .shader import Shader, work
 from .simplify import simplify
 
 
@@ -27,6 +27,10 @@ class TextureSpec:
     format: str = "rgba32f"
 
 
+# What issuing a draw costs beside its fragments.
+DRAW_WORK = 40_000
+
+
 @dataclass
 class Draw:
     shader: Shader
@@ -34,6 +38,11 @@ class Draw:
     viewport: tuple[int, int, int, int]
     samplers: list[int]  # buffers
     uniforms: list[int]  # host registers
+
+    @property
+    def work(self) -> int:
+        """What the draw costs, in statements executed by all its fragments: for sharing time out, not for telling it."""
+        return DRAW_WORK + self.viewport[2] * self.viewport[3] * work(self.shader.body)
 
 
 @dataclass(frozen=True)

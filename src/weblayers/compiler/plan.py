@@ -26,6 +26,7 @@ def serialize(plan: Plan) -> bytes:
                 "viewport": draw.viewport,
                 "samplers": draw.samplers,
                 "uniforms": draw.uniforms,
+                "work": draw.work,
             }
         )
     constants, blobs, at = [], [], 0

@@ -310,3 +310,8 @@ class Shader:
     def f(self, op: str, *args: Value) -> Value:
         """An elementwise float operation on floats or vectors of one type."""
         return self.op(op, args[0].type if op != "where" else args[1].type, *args)
+
+
+def work(block: Sequence[Statement]) -> int:
+    """How many statements a fragment executes, loops counted out."""
+    return sum(s.count * work(s.body) if isinstance(s, Loop) else 1 for s in block)
