@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
-from .shader import Assign, Shader, Statement, Value, Variable
+from .shader import Assign, Loop, Shader, Statement, Value, Variable
 
 _TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
 
@@ -143,20 +143,26 @@ precision highp sampler2DArray;
 """
 
 
+# Operations whose text has their operand twice.
+_REPEATS = frozenset(("relu",))
+
+# Longer expressions get a name: compilers limit how deep one may nest.
+MAX_EXPRESSION = 400
+
+
 def print_shader(shader: Shader, samplers: int, uniforms: int) -> str:
     """The complete fragment shader, with as many samplers ``t0..`` and host scalars ``u[]`` as it is bound to."""
-    lines: list[str] = []
-    used: set[tuple[str, str]] = set()
-    _print_block(shader.body, lines, "  ", used)
+    printer = _Printer(shader)
+    printer.block(shader.body, "  ")
+    writes = [f"  o{i} = {printer.text(v)};" for i, v in enumerate(shader.outputs)]
     head = [_HEADER]
     head += [f"uniform sampler2DArray t{i};" for i in range(samplers)]
     if uniforms:
         head.append(f"uniform float u[{uniforms}];")
     head += [f"layout(location = {i}) out vec4 o{i};" for i in range(len(shader.outputs))]
-    for name in sorted({name for name, _ in used}):
-        head += _function(name, (name, "v") in used)
-    writes = [f"  o{i} = {_name(v)};" for i, v in enumerate(shader.outputs)]
-    return "\n".join([*head, "void main() {", *lines, *writes, "}", ""])
+    for name in sorted({name for name, _ in printer.functions}):
+        head += _function(name, (name, "v") in printer.functions)
+    return "\n".join([*head, "void main() {", *printer.lines, *writes, "}", ""])
 
 
 def _function(name: str, vector: bool) -> list[str]:
@@ -170,30 +176,135 @@ def _function(name: str, vector: bool) -> list[str]:
     return [text, f"vec4 wl_{name}({parameters}) {{ return vec4({calls}); }}"]
 
 
-def _print_block(block: list[Statement], lines: list[str], indent: str, used: set[tuple[str, str]]) -> None:
-    for statement in block:
-        if isinstance(statement, Value):
-            if statement.op not in ("const", "index"):
-                lines.append(f"{indent}{_TYPES[statement.type]} {_name(statement)} = {_expression(statement, used)};")
-        elif isinstance(statement, Variable):
-            lines.append(
-                f"{indent}{_TYPES[statement.type]} a{statement.id} = {_constant(statement.init, statement.type)};"
-            )
-        elif isinstance(statement, Assign):
-            lines.append(f"{indent}a{statement.variable.id} = {_name(statement.value)};")
+class _Printer:
+    """Prints statements; what is used once is printed where it is used.
+
+    Named temporaries are not free: ANGLE makes a variable of each, and not every compiler behind it gets rid of them.
+    """
+
+    def __init__(self, shader: Shader) -> None:
+        self.lines: list[str] = []
+        self.functions: set[tuple[str, str]] = set()
+        self._uses: dict[Value, int] = {}
+        self._count(shader.body)
+        for v in shader.outputs:
+            self._uses[v] = self._uses.get(v, 0) + 1
+        # expressions not printed yet, and the variables that they read
+        self._pending: dict[Value, tuple[str, frozenset[Variable]]] = {}
+        self._names: dict[Value, str] = {}
+        # the number behind a vector of four equal ones
+        self._scalars: dict[Value, str] = {}
+
+    def _count(self, block: list[Statement], level: int = 0) -> None:
+        for statement in block:
+            if isinstance(statement, Loop):
+                self._count(statement.body, level + 1)
+            operands = statement.args if isinstance(statement, Value) else ()
+            for v in (statement.value,) if isinstance(statement, Assign) else operands:
+                if isinstance(v, Value):
+                    # a use in an inner loop counts twice: printed there, it would be computed every time
+                    self._uses[v] = self._uses.get(v, 0) + (1 if v.level == level else 2)
+
+    def block(self, block: list[Statement], indent: str) -> None:
+        for statement in block:
+            if isinstance(statement, Value):
+                self._value(statement, indent)
+            elif isinstance(statement, Variable):
+                init = _constant(statement.init, statement.type)
+                self.lines.append(f"{indent}{_TYPES[statement.type]} a{statement.id} = {init};")
+            elif isinstance(statement, Assign):
+                self._assign(statement, indent)
+            else:
+                self._flush(indent, None)
+                i = f"i{statement.index.id}"
+                self._names[statement.index] = i
+                self.lines.append(f"{indent}for (int {i} = 0; {i} < {statement.count}; {i}++) {{")
+                self.block(statement.body, indent + "  ")
+                self._flush(indent + "  ", None)
+                self.lines.append(indent + "}")
+
+    def text(self, value: object) -> str:
+        """An operand: a name, a literal, or an expression that ends here."""
+        if not isinstance(value, Value):
+            return f"({value})" if isinstance(value, int) and value < 0 else str(value)
+        if value.op == "const":
+            return _constant(value.args[0], value.type)
+        if value in self._names:
+            return self._names[value]
+        return self._pending.pop(value)[0]
+
+    def _value(self, value: Value, indent: str) -> None:
+        uses = self._uses.get(value, 0)
+        if value.op in ("const", "index") or not uses:
+            return
+        if value.op == "component" and isinstance(value.args[1], int):
+            self._names[value] = f"{self._named(value.args[0], indent)}.{'xyzw'[value.args[1]]}"
+            return
+        if value.op in ("splat", "uniform"):
+            self._names[value] = self._alias(value, indent)
+            return
+        if value.op in _REPEATS:
+            self._named(value.args[0], indent)
+        reads: frozenset[Variable] = frozenset().union(*(self._pending[a][1] for a in value.args if a in self._pending))
+        if value.op == "read":
+            reads |= {value.args[0]}
+        expression = self._expression(value)
+        if uses == 1 and len(expression) < MAX_EXPRESSION:
+            self._pending[value] = (f"({expression})" if " " in expression else expression, reads)
         else:
-            i = _name(statement.index)
-            lines.append(f"{indent}for (int {i} = 0; {i} < {statement.count}; {i}++) {{")
-            _print_block(statement.body, lines, indent + "  ", used)
-            lines.append(indent + "}")
+            self._declare(value, expression, indent)
 
+    def _alias(self, value: Value, indent: str) -> str:
+        """What costs nothing to repeat."""
+        if value.op == "uniform":
+            return f"u[{value.args[0]}]"
+        self._scalars[value] = self._named(value.args[0], indent)
+        return f"vec4({self._scalars[value]})"
 
-def _name(value: object) -> str:
-    if isinstance(value, Value):
-        return _constant(value.args[0], value.type) if value.op == "const" else f"{value.type}{value.id}"
-    if isinstance(value, Variable):
-        return f"a{value.id}"
-    return f"({value})" if isinstance(value, int) and value < 0 else str(value)
+    def _named(self, value: Value, indent: str) -> str:
+        """The value's name, given now if it has none."""
+        if value in self._pending:
+            self._declare(value, self._pending.pop(value)[0], indent)
+        return self.text(value)
+
+    def _declare(self, value: Value, expression: str, indent: str) -> None:
+        self._names[value] = f"{value.type}{value.id}"
+        self.lines.append(f"{indent}{_TYPES[value.type]} {self._names[value]} = {expression};")
+
+    def _assign(self, statement: Assign, indent: str) -> None:
+        expression = self.text(statement.value)
+        self._flush(indent, statement.variable)
+        self.lines.append(f"{indent}a{statement.variable.id} = {expression};")
+
+    def _flush(self, indent: str, variable: Variable | None) -> None:
+        """Print what is pending and reads a variable that is about to change (any, before a loop)."""
+        for value, (expression, reads) in list(self._pending.items()):
+            if reads and (variable is None or variable in reads):
+                del self._pending[value]
+                self._declare(value, expression, indent)
+
+    def _expression(self, value: Value) -> str:
+        op = value.op
+        if op == "read":
+            return f"a{value.args[0].id}"
+        args = [self.text(a) for a in value.args]
+        if op in ("mul", "fma") and value.args[0] in self._scalars:
+            args[0] = self._scalars[value.args[0]]  # a number times a vector is a vector
+        elif op in ("mul", "fma") and value.args[1] in self._scalars:
+            args[1] = self._scalars[value.args[1]]
+        if op in _FUNCTIONS:
+            self.functions.add((op, value.type))
+            return f"wl_{op}({', '.join(args)})"
+        if op == "random":
+            self.functions.add((op, "f"))
+        if op == "component":
+            return f"{args[0]}[{args[1]}]"
+        if op in ("idiv", "imod") and value.args[1] & (value.args[1] - 1) == 0:
+            # software rasterizers and some GPUs divide integers one lane at a time
+            n = value.args[1]
+            return f"{args[0]} >> {n.bit_length() - 1}" if op == "idiv" else f"{args[0]} & {n - 1}"
+        template = _SAME.get(op) or (_VECTOR if value.type == "v" else _FLOAT).get(op) or _OTHER[op]
+        return template.format(*args)
 
 
 def _constant(value: float, type_: str) -> str:
@@ -212,23 +323,3 @@ def _float32_text(value: float) -> str:
         text = repr(struct.unpack("f", struct.pack("I", 0x7F7FFFFF))[0] * math.copysign(1, value))
     text = text if any(c in text for c in ".e") else text + ".0"
     return f"({text})" if value < 0 else text
-
-
-def _expression(value: Value, used: set[tuple[str, str]]) -> str:
-    op, args = value.op, [_name(a) for a in value.args]
-    if op in _FUNCTIONS:
-        used.add((op, value.type))
-        return f"wl_{op}({', '.join(args)})"
-    if op == "random":
-        used.add((op, "f"))
-    if op == "read":
-        return args[0]
-    if op == "component":
-        i = value.args[1]
-        return f"{args[0]}.{'xyzw'[i]}" if isinstance(i, int) else f"{args[0]}[{args[1]}]"
-    if op in ("idiv", "imod") and value.args[1] & (value.args[1] - 1) == 0:
-        # software rasterizers and some GPUs divide integers one lane at a time
-        n = value.args[1]
-        return f"{args[0]} >> {n.bit_length() - 1}" if op == "idiv" else f"{args[0]} & {n - 1}"
-    template = _SAME.get(op) or (_VECTOR if value.type == "v" else _FLOAT).get(op) or _OTHER[op]
-    return template.format(*args)

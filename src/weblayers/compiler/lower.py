@@ -41,7 +41,7 @@ class Draw:
 
     @property
     def work(self) -> int:
-        """What the draw costs, in statements executed by all its fragments: for sharing time out, not for telling it."""
+        """What the draw costs, in statements executed by all its fragments: for sharing time out."""
         return DRAW_WORK + self.viewport[2] * self.viewport[3] * work(self.shader.body)
 
 

@@ -45,10 +45,9 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 products = _inner(s, columns[lane], texels)
                 acc.combine("add", lane, s.vec4(products))
             else:
-                for j in range(width):
-                    row = (*p[:-2], s.add(k, j), p[-1])
-                    texel = e.value(b, e.coord(b.shape, Position(row, len(row) - 1)))
-                    multiply_add(e, acc, lane, columns[lane][j], texel)
+                rows = [(*p[:-2], s.add(k, j), p[-1]) for j in range(width)]
+                texels = e.values(b, [e.coord(b.shape, Position(r, len(r) - 1)) for r in rows])
+                multiply_add(e, acc, lane, columns[lane], texels)
 
     over_inner(e, depth, step)
     return [acc.get(lane) for lane in range(len(acc))]
@@ -62,12 +61,13 @@ def over_inner(e: Emitter, depth: int, step: Callable[[Int, int], None]) -> None
         step(depth - depth % 4, depth % 4)
 
 
-def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalar: Value, vector: Value) -> None:
-    s = e.shader
-    acc.set(
-        lane,
-        s.op("fma", vector.type, s.splat(scalar) if vector.type == "v" else scalar, vector, acc.get(lane)),
-    )
+def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalars: Sequence[Value], vectors: Sequence[Value]) -> None:
+    """Add the products of scalars and vectors to a lane, one after the other."""
+    s, total = e.shader, acc.get(lane)
+    for scalar, vector in zip(scalars, vectors, strict=True):
+        factor = s.splat(scalar) if vector.type == "v" else scalar
+        total = s.op("fma", vector.type, factor, vector, total)
+    acc.set(lane, total)
 
 
 def _inner(s: Shader, left: list[Value], texels: list[Value]) -> list[Value]:

@@ -118,10 +118,10 @@ def _accumulate(
         acc.combine("add", lane, sums[0] if single else s.vec4(sums))
     elif len(weights) == 4 and len(pixel) == 1 and weights[0].type == "f":
         # one input channel, swapped: four scalars, one per output channel
-        multiply_add(e, acc, lane, pixel[0], s.vec4(weights))
+        multiply_add(e, acc, lane, pixel, [s.vec4(weights)])
     else:
-        for value, row in zip(pixel, weights, strict=True):
-            multiply_add(e, acc, lane, value, s.component(row, 0) if single and row.type == "v" else row)
+        rows = [s.component(row, 0) if single and row.type == "v" else row for row in weights]
+        multiply_add(e, acc, lane, pixel, rows)
 
 
 @handles("conv_kernel_grad")
@@ -140,21 +140,24 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     taps = [(unflatten(e, s.div(p[-2], channels), wide), s.mod(p[-2], channels)) for p in places]
     block = 4 if spatial[-1] % 4 == 0 else 1
 
-    def at_pixel(n: Int, o: tuple[Int, ...]) -> None:
-        for lane, (p, (tap, channel)) in enumerate(zip(places, taps, strict=True)):
-            image = s.add(s.mul(p[0], part), n) if splits else n
-            g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
-            index, ok = _input_position(e, node, size, o, tap)
-            pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
-            pixel = s.select(ok, pixel, s.const(0.0))
-            if node.param("ones"):
-                pixel = s.select(row_is(e, p[-2], last_row), s.const(1.0), pixel)
-            multiply_add(e, acc, lane, pixel, g)
+    def at_pixel(lane: int, n: Int, o: tuple[Int, ...]) -> tuple[Value, Value]:
+        """What a lane multiplies at an output pixel: the input under its tap, and the gradient."""
+        p, (tap, channel) = places[lane], taps[lane]
+        image = s.add(s.mul(p[0], part), n) if splits else n
+        g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
+        index, ok = _input_position(e, node, size, o, tap)
+        pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
+        pixel = s.select(ok, pixel, s.const(0.0))
+        if node.param("ones"):
+            pixel = s.select(row_is(e, p[-2], last_row), s.const(1.0), pixel)
+        return pixel, g
 
     def along_row(n: Int, lead: tuple[Int, ...]) -> None:
         def pixels(i: Int) -> None:
-            for j in range(block):
-                at_pixel(n, (*lead, s.add(s.mul(i, block), j)))
+            outputs = [(*lead, s.add(s.mul(i, block), j)) for j in range(block)]
+            for lane in range(len(places)):
+                pairs = [at_pixel(lane, n, o) for o in outputs]
+                multiply_add(e, acc, lane, [pixel for pixel, _ in pairs], [g for _, g in pairs])
 
         e.unrolled_or_looped(spatial[-1] // block, 1, pixels)
 
