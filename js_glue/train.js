@@ -39,7 +39,9 @@ export class TrainJob {
     this._ringRows = device.textures.get(this._ring).h;
     this._logs = new Float32Array(this._total * this._rowFloats);
     this._records = segments.map((s) => this._bind(s));
+    // steps issued, asked back from the ring, read, and told of
     this._issued = 0;
+    this._asked = 0;
     this._read = 0;
     this._told = 0;
     this._toldAt = 0;
@@ -104,19 +106,18 @@ export class TrainJob {
       let segment = 0;
       let step = 0;
       let draw = 0;
-      while (segment < this._segments.length && !(this._cancelled && draw === 0)) {
+      while (this._issued < this._total && !(this._cancelled && draw === 0)) {
         if (this._error) throw this._error;
         if (this._paused && draw === 0) await new Promise((resolve) => (this._resume = () => resolve(undefined)));
         if (this._issued - this._read >= this._ringRows) {
           // the ring is full of rows that nobody has read
-          await flying.shift();
+          await (flying.shift() ?? this._collect());
           continue;
         }
         const begun = performance.now();
-        const first = this._issued;
         const allowed = this._sliceWork();
         let work = 0;
-        while (work < allowed && segment < this._segments.length && this._issued - this._read < this._ringRows) {
+        while (work < allowed && this._issued < this._total && this._issued - this._read < this._ringRows) {
           const { loaded, steps } = this._segments[segment];
           if (step >= steps) {
             segment++;
@@ -139,11 +140,12 @@ export class TrainJob {
         }
         if (work === 0) continue;
         this._device.tally.now.slices++;
-        flying.push(this._slice(first, this._issued, work, begun));
+        flying.push(this._slice(work, begun));
         this._device.tally.task(performance.now() - begun);
         if (flying.length >= IN_FLIGHT) await flying.shift();
       }
       await Promise.all(flying);
+      await this._collect();
       if (this._error) throw this._error;
     } finally {
       for (const rest of flying) rest.catch(() => {});
@@ -185,39 +187,41 @@ export class TrainJob {
   _scratch;
 
   /**
-   * Wait for a slice's fence, learn from its time, take its logs.
-   * @param {number} first @param {number} end steps whose last draw is in the slice
+   * Wait for a slice, learn from its time, and take its logs if somebody wants them now or the ring is half full.
    * @param {number} work @param {number} begun
    */
-  async _slice(first, end, work, begun) {
-    const rows = end > first ? this._readRing(first, end) : this._device.readback.fences.insert();
+  async _slice(work, begun) {
+    const waiting = this._issued - this._asked;
+    const wanted = (this._spec.onLogs && this._spec.logEvery !== "end") || waiting * 2 >= this._ringRows;
     const before = this._lastDone ?? begun;
-    await rows;
+    await (wanted && waiting ? this._collect() : this._device.readback.fences.insert());
     const now = performance.now();
     this._lastDone = now;
     const each = (now - Math.max(begun, before)) / work;
     const known = this._device.msPerWork;
     this._device.msPerWork = known ? 0.8 * known + 0.2 * each : each;
     if (this._error) throw this._error;
-    this._read = end;
     this._tell(false);
   }
 
   /** @type {number | undefined} */
   _lastDone;
 
-  /** Copy the finished steps' rows out of the ring. @param {number} first @param {number} end */
-  async _readRing(first, end) {
+  /** Copy the rows that nobody has asked for yet out of the ring. */
+  async _collect() {
     const { readback } = this._device;
     const width = this._rowFloats / 4;
     const parts = [];
-    for (let at = first; at < end; ) {
+    const end = this._issued;
+    for (let at = this._asked; at < end; ) {
       const row = at % this._ringRows;
       const count = Math.min(end - at, this._ringRows - row);
       parts.push({ at, data: readback.read(this._ring, 0, row, width, count) });
       at += count;
     }
+    this._asked = end;
     for (const { at, data } of parts) this._logs.set(await data, at * this._rowFloats);
+    this._read = Math.max(this._read, end);
   }
 
   /** @param {boolean} last */
