@@ -85,19 +85,31 @@ class Named:
         object.__setattr__(self, name if plain else snake(name), value)
 
 
+def parameters(fn: Any) -> dict[str, inspect.Parameter]:
+    """The named parameters of a function, or of a class: its own and those that it hands on to its bases."""
+    inits = [c.__dict__["__init__"] for c in fn.__mro__ if "__init__" in c.__dict__] if isinstance(fn, type) else [fn]
+    named: dict[str, inspect.Parameter] = {}
+    for init in inits:
+        own = inspect.signature(init).parameters
+        for name, p in own.items():
+            if name != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+                named.setdefault(name, p)
+        if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
+            break
+    return named
+
+
 def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """Configuration keys as keyword arguments of ``fn``, checked.
+    """Configuration keys as keyword arguments of a function or class, checked.
 
     Raises:
-        TypeError: for an unknown or a missing key; the message names the owner and the nearest keys.
+        TypeError: for an unknown key; the message names the owner and the nearest keys.
     """
-    parameters = inspect.signature(fn).parameters
-    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    valid = [n for n, p in parameters.items() if n != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+    valid = parameters(fn)
     out: dict[str, Any] = {}
     for key, value in config.items():
-        name = key if key in parameters else snake(key)
-        if name not in valid and not open_ended:
+        name = key if key in valid else snake(key)
+        if name not in valid:
             raise TypeError(f"{owner} has no argument {key!r}. {suggestion(key, valid)}")
         if name in out:
             raise TypeError(f"{owner} got {name!r} twice")
@@ -112,15 +124,12 @@ class Configurable(type):
         if len(args) == 1 and isinstance(args[0], Mapping):
             kwargs = {**args[0], **kwargs}
             args = ()
-        kwargs = arguments(cls._init_signature(), cls.__name__, kwargs)
+        kwargs = arguments(cls, cls.__name__, kwargs)
         try:
-            inspect.signature(cls._init_signature()).bind(None, *args, **kwargs)
+            inspect.signature(cls.__init__).bind(None, *args, **kwargs)  # type: ignore[misc]
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}") from None
         return super().__call__(*args, **kwargs)
-
-    def _init_signature(cls) -> Any:
-        return cls.__init__  # type: ignore[misc]
 
 
 def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
