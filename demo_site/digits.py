@@ -7,6 +7,7 @@ This file is all the Python of the page. It also runs without a browser:
 import asyncio
 
 import numpy as np
+
 import weblayers as wl
 
 # 10,000 images of 28 x 28 pixels with grey values from 0 to 255, and their labels.
@@ -29,7 +30,7 @@ model.add(wl.layers.max_pooling2d(pool_size=2))
 model.add(wl.layers.flatten())
 model.add(wl.layers.dense(10, activation="softmax"))
 model.compile(
-    optimizer="adam",
+    optimizer=wl.train.adam(0.005),
     loss="sparse_categorical_crossentropy",
     metrics=["accuracy"],
 )
@@ -80,7 +81,7 @@ async def main():
     def on_epoch(epoch, loss, accuracy):
         print(f"epoch {epoch}: loss {loss:.3f}, accuracy {accuracy:.3f}")
 
-    await train(3, lambda loss, accuracy: None, on_epoch)
+    await train(6, lambda loss, accuracy: None, on_epoch)
     print("test accuracy", (await test())[1])
 
 

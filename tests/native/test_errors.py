@@ -143,7 +143,9 @@ def test_a_second_fit_is_refused_while_one_runs():
 def test_a_loss_that_becomes_nan_is_reported_and_the_weights_are_kept():
     model = make_model(optimizer=wl.train.sgd(1e20))
     before = [w.numpy() for w in model.get_weights()]
-    with pytest.raises(FloatingPointError, match=r"the loss became (nan|inf) in epoch 1 at step \d+ of 4.*before training"):
+    with pytest.raises(
+        FloatingPointError, match=r"the loss became (nan|inf) in epoch 1 at step \d+ of 4.*before training"
+    ):
         fit(model, batch_size=1)
     for was, now in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(was, now.numpy())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from .. import activations, initializers, random_seed
+from .. import activations, initializers, naming, random_seed
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, random
 from ..ops.dispatch import op
@@ -13,6 +13,7 @@ from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import HostScalar
 from .base import BatchShape, Layer, positive
+from .formats import DATA_FORMATS, channels_last
 
 
 class Dense(Layer):
@@ -104,13 +105,24 @@ class Activation(Layer):
 class Flatten(Layer):
     """All axes but the first in one.
 
+    Args:
+        data_format: ``"channels_first"`` moves the channels to the end first, so that either format gives one order.
+
     >>> import weblayers as wl
     >>> wl.layers.flatten().apply(wl.ones([2, 3, 4])).shape
     (2, 12)
     """
 
+    def __init__(self, data_format: str = "channels_last", **base: Any) -> None:
+        super().__init__(**base)
+        self.data_format = naming.lookup("data_format", data_format, DATA_FORMATS)
+
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        return movement.reshape(inputs, (inputs.shape[0], math.prod(inputs.shape[1:])))
+        x = channels_last(inputs, self.data_format) if inputs.rank > 2 else inputs
+        return movement.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "data_format": self.data_format}
 
 
 @op("x")
@@ -138,12 +150,14 @@ class Dropout(Layer):
             raise ValueError(f"{self.name}: rate must lie between 0 and 1, got {rate}")
         self.rate, self.seed = rate, seed
         self._key = random_seed.new_seed() if seed is None else seed % 2**24
+        # counts the masks, so that each step has its own; exact in float32 for 16 million steps
+        self._masks = HostScalar(0, 1)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         # a rate of 1 would leave nothing; TensorFlow.js then drops nothing
         if not training or self.rate in (0, 1):
             return inputs
-        return _dropped(inputs, self.rate, self._key, tracing.steps)
+        return _dropped(inputs, self.rate, self._key, self._masks)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rate": self.rate, "seed": self.seed}

@@ -9,7 +9,7 @@ from .. import naming
 from ..ops import images
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank
-from .convolutional import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
+from .formats import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
 
 
 class _Pooling2D(Layer):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,7 +13,7 @@ HEADERS = ("Layer (type)", "Input Shape", "Output shape", "Param #")
 
 def table(model: Any, shapes: Sequence[BatchShape], line_length: int, positions: Sequence[float]) -> str:
     """One row per layer, and the totals."""
-    ends = [round(line_length * p) for p in positions]
+    ends = [math.floor(line_length * p) for p in positions]
     rule = "_" * line_length
     lines = [rule, _row(HEADERS, ends), "=" * line_length]
     inputs = [model.input_shape, *shapes[:-1]]

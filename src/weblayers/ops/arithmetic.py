@@ -40,8 +40,8 @@ def div(a: Any, b: Any) -> Any:
     >>> wl.div(wl.tensor1d([7], "int32"), wl.tensor1d([2], "int32")).array_sync()
     [3]
     """
-    nodes = [v for v in (a, b) if isinstance(v, Node)]
-    whole = all(n.dtype == "int32" for n in nodes) and not any(isinstance(v, float) for v in (a, b))
+    tensors = [v for v in (a, b) if isinstance(v, Node) and v.op != "scalar"]
+    whole = bool(tensors) and all(v.dtype == "int32" if isinstance(v, Node) else isinstance(v, int) for v in (a, b))
     quotient = _b.div(a, b)
     return _b.cast(quotient, "int32") if whole else quotient
 

@@ -107,10 +107,6 @@ class HostScalar:
         self._value += runs * self.increment
 
 
-# Counts runs, so that random numbers differ from one to the next. Stays exact in float32 for 16 million runs.
-steps = HostScalar(0, 1)
-
-
 class Compiled:
     """A traced function on the current runtime: call it with tensors in the order of its placeholders."""
 
