@@ -2,15 +2,15 @@
 /** A line chart in SVG that grows with the training: every step faint, their running mean strong. */
 
 const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 400;
-const HEIGHT = 170;
-const LEFT = 38;
+const WIDTH = 300;
+const HEIGHT = 230;
+const LEFT = 42;
 const RIGHT = 8;
 const TOP = 8;
 const BOTTOM = 22;
 // More points than pixels cost time and show nothing.
 const MOST_POINTS = 360;
-const SMOOTHING = 0.92;
+const SMOOTHING = 0.85;
 
 export class Chart {
   /**
@@ -66,6 +66,11 @@ export class Chart {
       this._means.push(weight * before + (1 - weight) * value);
     }
     this._draw();
+  }
+
+  /** The running mean at the last step. */
+  get mean() {
+    return this._means.at(-1) ?? NaN;
   }
 
   _draw() {

@@ -10,6 +10,8 @@ import numpy as np
 
 import weblayers as wl
 
+BATCH_SIZE = 64
+
 # 10,000 images of 28 x 28 pixels with grey values from 0 to 255, and their labels.
 mnist = np.load("data/mnist.npz")
 y_train, y_test = mnist["y_train"], mnist["y_test"]
@@ -48,7 +50,7 @@ async def train(epochs, on_step, on_epoch):
     await model.fit(
         x_train,
         y_train,
-        batch_size=64,
+        batch_size=BATCH_SIZE,
         epochs=epochs,
         verbose=0,
         callbacks={"on_batch_end": on_batch_end, "on_epoch_end": on_epoch_end},

@@ -7,7 +7,7 @@ const TOKENS = new RegExp(
     /(?<comment>#.*)/,
     /(?<string>"""[^]*?"""|f?"[^"\n]*")/,
     new RegExp(`\\b(?<keyword>${KEYWORDS})\\b`),
-    /(?<=\bdef\s+)(?<name>\w+)/,
+    /(?<=\bdef )(?<name>\w+)/,
     /\b(?<number>\d[\d.]*)\b/,
   ]
     .map((pattern) => pattern.source)

@@ -5,7 +5,7 @@
  * What the program tells unasked.
  * @typedef {{type: "loading", text: string, share: number}
  *   | {type: "steps", steps: [loss: number, accuracy: number][]}
- *   | {type: "epoch", epoch: number, loss: number, accuracy: number}} ProgramEvent
+ *   | {type: "epoch"}} ProgramEvent
  */
 /** @typedef {Record<string, (...args: any[]) => any>} Program */
 
@@ -85,10 +85,9 @@ export function createProgram(emit) {
     if (performance.now() - toldAt > STEPS_MS) tellSteps();
   }
 
-  /** @param {number} epoch @param {number} loss @param {number} accuracy */
-  function onEpoch(epoch, loss, accuracy) {
+  function onEpoch() {
     tellSteps();
-    emit({ type: "epoch", epoch, loss, accuracy });
+    emit({ type: "epoch" });
   }
 
   return {
@@ -110,7 +109,12 @@ export function createProgram(emit) {
       await Promise.all(FILES.map((name) => copyFile(pyodide, name)));
       await loading("Running digits.py", 0.95);
       digits = pyodide.pyimport("digits");
-      return { backend, warning, renderer: backend === "webgl" ? rendererName() : "", samples: digits.y_train.shape[0] };
+      return {
+        backend,
+        warning,
+        renderer: backend === "webgl" ? rendererName() : "",
+        stepsPerEpoch: Math.ceil(digits.y_train.length / digits.BATCH_SIZE),
+      };
     },
 
     /** @param {number} epochs */

@@ -45,7 +45,8 @@ def _dynamic_slice_value(x: np.ndarray, start: np.ndarray, size: int) -> np.ndar
 
 
 def _dynamic_slice_vjp(g: Node, out: Node, x: Node, start: Node, size: int) -> list[Node | None]:
-    index = b.iota(x.shape[0]) - b.cast(start, "int32")
+    at = b.maximum(b.minimum(b.cast(start, "int32"), x.shape[0] - size), 0)
+    index = b.iota(x.shape[0]) - at
     index = b.reshape(index, (x.shape[0],) + (1,) * (len(x.shape) - 1))
     inside = b.bind("and", b.compare("le", 0, index), b.compare("lt", index, size))
     rows = b.gather(g, b.reshape(index, (x.shape[0],)))

@@ -1,0 +1,372 @@
+"""The case table of primitives: what is checked on NumPy, on the soft GPU, by finite differences and on WebGL.
+
+A case builds one output node from input nodes. Shapes are chosen to hurt: sizes 1 and odd, columns that do not fill
+texels, axes of size 1 at the end, one channel, more rows and columns than a texture has.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from weblayers.graph import build as b
+
+
+@dataclass
+class Case:
+    name: str
+    build: object  # nodes -> node
+    arrays: list
+    scalars: list = field(default_factory=list)
+    rtol: float = 2e-5
+    atol: float = 2e-6
+    differentiable: bool = True
+
+    def nodes(self):
+        """The inputs, the host scalars, and the output."""
+        inputs = [b.input_node(a.shape, b.infer_dtype(a)) for a in self.arrays]
+        scalars = [b.scalar_node() for _ in self.scalars]
+        return inputs, scalars, self.build(*inputs, *scalars)
+
+
+CASES: list[Case] = []
+
+
+def case(name, build, *arrays, **options):
+    CASES.append(Case(name, build, list(arrays), **options))
+
+
+def normal(*shape, seed=0, scale=1.0, shift=0.0):
+    return (np.random.default_rng([seed, *shape]).standard_normal(shape) * scale + shift).astype(np.float32)
+
+
+def uniform(low, high, *shape):
+    return np.random.default_rng([7, *shape]).uniform(low, high, shape).astype(np.float32)
+
+
+def integers(high, *shape):
+    return np.random.default_rng([9, *shape]).integers(0, high, shape).astype(np.int32)
+
+
+# -- elementwise ------------------------------------------------------------------------------------------------------
+
+_DOMAINS = {
+    **dict.fromkeys(("log", "sqrt", "rsqrt"), (0.2, 4)),
+    **dict.fromkeys(("asin", "acos"), (-0.9, 0.9)),
+    **dict.fromkeys(("floor", "ceil", "round", "sign"), (-3.3, 3.3)),
+    **dict.fromkeys(("sinh", "cosh"), (-3, 3)),
+    "log1p": (-0.5, 4),
+    "tan": (-1.2, 1.2),
+}
+_SHAPES = [(), (1,), (5,), (3, 1), (2, 3, 5), (7, 6)]
+_UNARY = (
+    "neg abs sign floor ceil round exp expm1 log log1p sqrt rsqrt sin cos tan asin acos atan sinh cosh tanh sigmoid"
+)
+_LOOSE = {"erf": 3e-6, "tan": 2e-5, "asin": 3e-5, "acos": 3e-5, "atan": 2e-5, "sinh": 2e-5, "cosh": 2e-5}
+for _i, _name in enumerate([*_UNARY.split(), "relu", "erf"]):
+    _x = uniform(*_DOMAINS.get(_name, (-2.5, 2.5)), *_SHAPES[_i % len(_SHAPES)])
+    case(
+        _name,
+        lambda x, n=_name: b.unary(n, x),
+        _x,
+        rtol=2e-4 if _name in _LOOSE else 2e-5,
+        atol=_LOOSE.get(_name, 2e-6),
+    )
+for _name in ("expm1", "log1p", "erf", "tanh"):
+    case(f"{_name} near zero", lambda x, n=_name: b.unary(n, x), uniform(-1e-3, 1e-3, 9), rtol=2e-5, atol=1e-10)
+case("tanh of large numbers", lambda x: b.unary("tanh", x), np.array([-1e4, -20, 20, 1e4], np.float32))
+case("sigmoid of large numbers", lambda x: b.unary("sigmoid", x), np.array([-200, -20, 20, 200], np.float32))
+case("isnan", lambda x: b.cast(b.unary("isnan", x), "float32"), np.array([[0, np.nan, np.inf, -np.inf, 1]], np.float32))
+case("relu keeps nan", lambda x: b.unary("relu", x), np.array([np.nan, -1, 2], np.float32), differentiable=False)
+case("not", lambda x: b.cast(b.unary("not", b.cast(x, "bool")), "float32"), integers(2, 3, 5))
+case("cast to int32", lambda x: b.cast(x, "int32"), uniform(-5, 5, 4, 3))
+case("cast to bool", lambda x: b.cast(b.cast(x, "bool"), "float32"), integers(3, 6))
+case("stop_gradient", lambda x: b.stop_gradient(x) * x, normal(3, 5))
+case("store", lambda x: b.bind("store", x * 2.0) + 1.0, normal(3, 5))
+for _name in ("add", "sub", "mul", "div", "max", "min", "atan2"):
+    _rtol = 2e-4 if _name == "atan2" else 2e-5
+    case(_name, lambda x, y, n=_name: b.bind(n, x, y), normal(3, 5), normal(3, 5, seed=1), rtol=_rtol)
+    if _name != "atan2":
+        case(f"{_name} of vectors", lambda x, y, n=_name: b.bind(n, x, y), normal(9, 1), normal(9, 1, seed=1))
+case("max of equals", b.maximum, np.array([1, 2, 3], np.float32), np.array([1, 0, 3], np.float32), differentiable=False)
+case("mod", lambda x, y: b.binary("mod", x, y), uniform(-5, 5, 4, 3), uniform(0.7, 2, 4, 3), rtol=1e-4, atol=1e-5)
+case(
+    "mod of multiples",
+    lambda x, y: b.binary("mod", x, y),
+    np.arange(-9, 9, dtype=np.float32),
+    np.full(18, 3, np.float32),
+    differentiable=False,
+)
+case("pow", b.power, uniform(0.3, 3, 3, 5), uniform(-2, 2, 3, 5), rtol=1e-4)
+case("pow of negatives", lambda x: b.power(x, 3.0), uniform(-2, -0.5, 5), rtol=1e-4)
+for _name in ("eq", "lt", "le"):
+    case(_name, lambda x, y, n=_name: b.cast(b.compare(n, x, y), "float32"), integers(3, 4, 5), integers(3, 5))
+for _name in ("and", "or"):
+    case(
+        _name,
+        lambda x, y, n=_name: b.cast(b.bind(n, b.cast(x, "bool"), b.cast(y, "bool")), "float32"),
+        integers(2, 8),
+        integers(2, 1, 8)[0],
+    )
+case("where", lambda c, x, y: b.where(b.cast(c, "bool"), x, y), integers(2, 4, 3), normal(4, 3), normal(4, 3, seed=1))
+case("host scalars", lambda x, s, t: x * (s / (1.0 - b.power(t, s))), normal(3, 5), scalars=[3.0, 0.9])
+
+# -- movement ---------------------------------------------------------------------------------------------------------
+
+for _from, _to in (
+    ((6, 4), (3, 8)),
+    ((6, 5), (10, 3)),
+    ((2, 3, 4), (24,)),
+    ((24,), (4, 6)),
+    ((8, 1), (2, 4)),
+    ((1,), ()),
+):
+    case(f"reshape {_from} to {_to}", lambda x, t=_to: b.reshape(x, t) * 1.5, normal(*_from))
+for _shape, _perm in (
+    ((3, 5), (1, 0)),
+    ((2, 3, 4), (2, 0, 1)),
+    ((2, 3, 4), (1, 0, 2)),
+    ((2, 3, 4, 5), (0, 2, 3, 1)),
+    ((7, 1), (1, 0)),
+):
+    case(f"transpose {_shape} {_perm}", lambda x, p=_perm: b.transpose(x, p) * 1.5, normal(*_shape))
+for _from, _to in (
+    ((), (3, 5)),
+    ((5,), (3, 5)),
+    ((3, 1), (3, 5)),
+    ((2, 1, 4), (2, 3, 4)),
+    ((1, 3, 1), (2, 3, 4)),
+    ((1,), (6,)),
+):
+    case(f"broadcast {_from} to {_to}", lambda x, t=_to: b.broadcast(x, t) * 1.5, normal(*_from))
+case("slice", lambda x: b.slice_(x, (1, 2), (6, 7)), normal(7, 9))
+case("slice of whole texels", lambda x: b.slice_(x, (0, 4), (5, 9)), normal(5, 9))
+case("slice with steps", lambda x: b.slice_(x, (1, 0), (7, 9), (2, 3)), normal(7, 9))
+case("pad", lambda x: b.pad(x, (1, 0), (2, 3), value=7.0), normal(3, 5))
+case("pad and crop", lambda x: b.pad(x, (-1, 2), (1, -2)), normal(4, 5))
+case("pad inside", lambda x: b.pad(x, (1, 0, 0), (0, 2, 0), (1, 2, 0)), normal(3, 4, 8))
+case("reverse", lambda x: b.reverse(x, (0, 2)), normal(3, 4, 5))
+case("reverse rows", lambda x: b.reverse(x, (0,)), normal(3, 5))
+case("concat columns", lambda x, y, z: b.concat([x, y, z], 1), normal(3, 4), normal(3, 3), normal(3, 2))
+case("concat whole texels", lambda x, y: b.concat([x, y], 1), normal(3, 8), normal(3, 5))
+case("concat rows", lambda x, y: b.concat([x, y], 0), normal(3, 5), normal(2, 5))
+case(
+    "concat of many",
+    lambda *xs: b.concat([b.concat(xs[i : i + 5], 0) for i in range(0, 20, 5)], 0),
+    *[normal(1, 3, seed=i) for i in range(20)],
+)
+
+# -- sources ----------------------------------------------------------------------------------------------------------
+
+case("iota", lambda x: x + b.cast(b.iota(9), "float32"), normal(4, 9))
+case("array", lambda x: x + b.constant(normal(4, 6)), normal(4, 6, seed=1))
+case(
+    "random_bits",
+    lambda x, k, n: x + b.cast(b.random_bits((5, 7), k, n), "float32"),
+    np.zeros((5, 7), np.float32),
+    scalars=[123456.0, 7.0],
+    atol=0,
+    rtol=0,
+    differentiable=False,
+)
+case("uint8", lambda x: b.cast(x, "float32") / 255.0, integers(256, 5, 7).astype(np.uint8))
+
+# -- reductions -------------------------------------------------------------------------------------------------------
+
+for _kind in ("sum", "prod", "max", "min"):
+    for _shape, _axes in (
+        ((3, 5), 1),
+        ((3, 5), 0),
+        ((7,), None),
+        ((2, 3, 4), (0, 2)),
+        ((3, 1), 0),
+        ((2, 5, 1), 1),
+        ((6, 37), 1),
+    ):
+        _x = uniform(0.5, 1.5, *_shape)
+        case(f"reduce_{_kind} {_shape} over {_axes}", lambda x, k=_kind, a=_axes: b.reduce(k, x, a), _x, rtol=5e-5)
+case("reduce_sum in two stages", lambda x: b.reduce("sum", x), normal(64, 96), rtol=1e-4, atol=1e-3)
+case("reduce_prod with a zero", lambda x: b.reduce("prod", x, 1), np.array([[1, 0, 3], [2, 4, 5]], np.float32))
+for _kind in ("max", "min"):
+    for _shape, _axis in (((4, 7), 1), ((4, 7), 0), ((9,), 0), ((3, 30), 1), ((2, 3, 4), 1)):
+        case(
+            f"arg{_kind} {_shape} over {_axis}",
+            lambda x, k=_kind, a=_axis: b.argreduce(k, x, a),
+            normal(*_shape),
+            differentiable=False,
+        )
+case("argmax of equals", lambda x: b.argreduce("max", x, 1), np.ones((3, 6), np.float32), differentiable=False)
+
+# -- products ---------------------------------------------------------------------------------------------------------
+
+for _m, _k, _n in ((5, 7, 9), (8, 8, 8), (16, 36, 12), (1, 5, 3), (4, 1, 3), (6, 5, 1), (2, 2, 2)):
+    for _ta in (False, True):
+        for _tb in (False, True):
+            _a, _b = (_k, _m) if _ta else (_m, _k), (_n, _k) if _tb else (_k, _n)
+            case(
+                f"dot {_a} {_b} {'t' if _ta else 'n'}{'t' if _tb else 'n'}",
+                lambda x, y, ta=_ta, tb=_tb: b.dot(x, y, ta, tb),
+                normal(*_a),
+                normal(*_b, seed=1),
+                rtol=1e-4,
+                atol=1e-5,
+            )
+for _batch, _m in (((3,), 5), ((2, 2), 8)):
+    for _ta, _tb in ((False, False), (True, False), (False, True), (True, True)):
+        _a, _b = (*_batch, 6, _m) if _ta else (*_batch, _m, 6), (*_batch, 7, 6) if _tb else (*_batch, 6, 7)
+        _dot = lambda x, y, ta=_ta, tb=_tb: b.dot(x, y, ta, tb)  # noqa: E731
+        case(f"dot {_a} {_b} {_ta} {_tb}", _dot, normal(*_a), normal(*_b, seed=1), rtol=1e-4, atol=1e-5)
+case(
+    "dot with a row of ones",
+    lambda x, y: b.dot(x, y, True, False, ones=True),
+    normal(6, 5),
+    normal(6, 7),
+    rtol=1e-4,
+    differentiable=False,
+)
+case(
+    "dot, bias and relu",
+    lambda x, w, c: b.unary("relu", b.dot(x, w) + c),
+    normal(9, 11),
+    normal(11, 6),
+    normal(6),
+    rtol=1e-4,
+    atol=1e-5,
+)
+case(
+    "dot of a reshaped product",
+    lambda x, w, v: b.dot(b.reshape(b.dot(x, w), (3, 16)), v),
+    normal(6, 5),
+    normal(5, 8),
+    normal(16, 3),
+    rtol=2e-4,
+    atol=2e-5,
+)
+
+_CONVOLUTIONS = {
+    "one channel": ((2, 9, 8, 1), (3, 3, 1, 8), {}),
+    "pixels in fours": ((2, 8, 8, 4), (5, 5, 4, 4), {}),
+    "odd channels": ((2, 7, 6, 3), (3, 2, 3, 5), {}),
+    "one output channel": ((2, 6, 6, 4), (3, 3, 4, 1), {"padding": ((1, 1), (1, 1))}),
+    "one of both": ((1, 6, 7, 1), (3, 3, 1, 1), {"padding": ((1, 1), (0, 2))}),
+    "strides": ((2, 9, 9, 3), (3, 3, 3, 4), {"strides": (2, 3), "padding": ((1, 1), (0, 1))}),
+    "stride past the kernel": ((2, 7, 7, 5), (2, 2, 5, 6), {"strides": (3, 3)}),
+    "dilation": ((1, 9, 9, 4), (3, 3, 4, 4), {"rhs_dilation": (2, 2), "padding": ((2, 2), (1, 0))}),
+    "spread input": ((1, 4, 4, 3), (3, 3, 3, 4), {"lhs_dilation": (2, 2), "padding": ((2, 2), (2, 1))}),
+    "cropping": ((1, 7, 7, 3), (3, 3, 3, 4), {"padding": ((-1, 0), (0, -1))}),
+    "pointwise": ((2, 4, 5, 6), (1, 1, 6, 7), {"strides": (1, 2)}),
+    "one axis": ((2, 11, 3), (4, 3, 5), {}),
+    "three axes": ((1, 4, 5, 4, 2), (2, 2, 3, 2, 3), {}),
+    "a long row": ((1, 1, 24, 2), (1, 11, 2, 4), {}),
+}
+for _name, (_x, _w, _p) in _CONVOLUTIONS.items():
+    _spatial = len(_x) - 2
+    _p = {"strides": (1,) * _spatial, "padding": ((0, 0),) * _spatial, **_p}
+    _tolerance = {"rtol": 1e-4, "atol": 2e-5}
+    case(f"conv, {_name}", lambda x, w, p=_p: b.conv(x, w, **p), normal(*_x), normal(*_w, seed=1), **_tolerance)
+    _swapped = (*_w[:-2], _w[-1], _w[-2])
+    _mirrored = lambda x, w, p=_p: b.conv(x, w, **p, flip=True, swap=True)  # noqa: E731
+    case(f"conv mirrored, {_name}", _mirrored, normal(*_x), normal(*_swapped, seed=1), **_tolerance)
+    _with_bias = lambda x, w, c, p=_p: b.unary("relu", b.conv(x, w, **p) + c)  # noqa: E731
+    case(
+        f"conv, bias and relu, {_name}",
+        _with_bias,
+        normal(*_x),
+        normal(*_w, seed=1),
+        normal(_w[-1], shift=0.1),
+        **_tolerance,
+    )
+_PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1)}
+
+
+def _kernel_gradient(channels, splits, pads):
+    """Without the rows that only fill blocks: what those hold is undefined."""
+    taps = (3, 4 if pads else 3)
+
+    def build(x, dy):
+        whole = b.conv_kernel_grad(x, dy, True, splits, pads, kernel=(3, 3), **_PLAIN)
+        rows = taps[0] * taps[1] * channels
+        ones = b.slice_(whole, (0, rows, 0), (splits, rows + 1, 6))
+        kernel = b.reshape(b.slice_(whole, (0, 0, 0), (splits, rows, 6)), (splits, *taps, channels, 6))
+        kernel = b.slice_(kernel, (0, 0, 0, 0, 0), (splits, 3, 3, channels, 6))
+        return b.concat([b.reshape(kernel, (splits, 9 * channels, 6)), ones], 1)
+
+    return build
+
+
+for _channels, _splits, _pads in ((1, 2, True), (1, 2, False), (4, 2, False), (3, 4, False)):
+    case(
+        f"conv_kernel_grad of {_channels} channels in {_splits} parts{', padded' if _pads else ''}",
+        _kernel_gradient(_channels, _splits, _pads),
+        normal(4, 8, 6, _channels),
+        normal(4, 6, 4, 6, seed=1),
+        rtol=1e-4,
+        atol=2e-5,
+        differentiable=False,
+    )
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+_WINDOWS = {
+    "plain": ((2, 6, 8, 5), {"window": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}),
+    "overlapping": ((1, 7, 7, 4), {"window": (3, 3), "strides": (2, 1), "padding": ((1, 1), (0, 1))}),
+    "gaps": ((1, 8, 7, 3), {"window": (2, 2), "strides": (3, 3), "padding": ((0, 0), (0, 0))}),
+    "one channel": ((2, 6, 6, 1), {"window": (2, 3), "strides": (2, 3), "padding": ((0, 0), (0, 0))}),
+    "large": ((1, 6, 6, 2), {"window": (5, 5), "strides": (1, 1), "padding": ((2, 2), (2, 2))}),
+    "one axis": ((2, 9, 4), {"window": (3,), "strides": (2,), "padding": ((1, 0),)}),
+}
+for _name, (_x, _p) in _WINDOWS.items():
+    case(f"pool_sum, {_name}", lambda x, p=_p: b.pool("sum", x, **p), normal(*_x), rtol=1e-4, atol=1e-5)
+    case(f"pool_max, {_name}", lambda x, p=_p: b.pool("max", x, **p), normal(*_x))
+    case(f"pool_argmax, {_name}", lambda x, p=_p: b.pool("argmax", x, **p), normal(*_x), differentiable=False)
+
+    # positions are those of other values: so they stay where they are while the inputs move
+    _index = lambda x, p=_p, shape=_x: b.pool("argmax", b.constant(normal(*shape, seed=3)), **p)  # noqa: E731
+    _pooled = CASES[-3].nodes()[2].shape
+    _unpool = lambda dy, p=_p, f=_index, size=_x[1:-1]: b.unpool(f(dy), dy, size, **p)  # noqa: E731
+    case(f"unpool, {_name}", _unpool, normal(*_pooled), rtol=1e-4, atol=1e-5)
+    case(f"pool_at, {_name}", lambda x, p=_p, f=_index: b.pool_at(f(x), x, **p), normal(*_x, seed=1))
+case(
+    "pool_max of equals",
+    lambda x: b.pool("max", x, (2, 2), (2, 2), ((0, 0), (0, 0))),
+    np.ones((1, 4, 4, 4), np.float32),
+    differentiable=False,
+)
+
+# -- indices ----------------------------------------------------------------------------------------------------------
+
+case("gather rows", lambda x, i: b.gather(x, i, 0), normal(6, 5), integers(6, 4))
+case("gather columns", lambda x, i: b.gather(x, i, 1), normal(3, 6), integers(6, 2, 2))
+case("gather of a vector", lambda x, i: b.gather(x, i, 0), normal(7), integers(7, 5))
+case(
+    "gather clamps", lambda x, i: b.gather(x, i, 0), normal(3, 4), np.array([-2, 1, 9], np.int32), differentiable=False
+)
+case("dynamic_slice", lambda x, s: b.dynamic_slice(x, s, 3), normal(8, 5), scalars=[4.0])
+case("dynamic_slice of a vector", lambda x, s: b.dynamic_slice(x, s, 3), normal(8), scalars=[9.0])
+case(
+    "a batch by permutation",
+    lambda x, i, s: b.gather(x, b.dynamic_slice(i, s, 3), 0),
+    normal(8, 5),
+    integers(8, 8),
+    scalars=[2.0],
+)
+
+# -- textures larger than one -------------------------------------------------------------------------------------------
+
+case("more rows than a texture has", lambda x: x * 2.0 + 1.0, normal(16500, 3), differentiable=False)
+case("more columns than a texture has", lambda x: x * 2.0 + 1.0, normal(16500), differentiable=False)
+case("rows to columns", lambda x: b.reshape(x, (4125, 12)) * 2.0, normal(16500, 3), differentiable=False)
+case(
+    "a sum over many rows",
+    lambda x: b.reduce("sum", x, 0),
+    normal(16500, 3),
+    rtol=1e-3,
+    atol=1e-2,
+    differentiable=False,
+)
+
+
+def primitives_of(case_: Case) -> set[str]:
+    """The primitives that a case reaches."""
+    from weblayers.graph.node import topological
+
+    return {n.op for n in topological([case_.nodes()[2]])}
