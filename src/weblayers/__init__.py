@@ -8,8 +8,8 @@
 >>> async def main():
 ...     await model.fit(xs, ys, epochs=300, verbose=0)
 ...     return model.predict(wl.tensor2d([[5]], [1, 1])).array_sync()
->>> round(asyncio.run(main())[0][0])
-9
+>>> f"{asyncio.run(main())[0][0]:.0f}"
+'9'
 """
 
 from __future__ import annotations

@@ -66,7 +66,8 @@ def op(*tensors: str) -> Callable[[F], F]:
                     return _wrapped(fn(*bound.args, **bound.kwargs), tracing.symbolic)
             return _eager(fn, tensors, bound, cache)
 
-        OPS[fn.__name__] = wrapper
+        if not fn.__name__.startswith("_"):
+            OPS[fn.__name__] = wrapper
         return wrapper  # type: ignore[return-value]
 
     return decorate

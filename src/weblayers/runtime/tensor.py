@@ -203,7 +203,7 @@ class Variable(Tensor):
     def __init__(self, value: np.ndarray | Tensor, name: str, trainable: bool = True) -> None:
         array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
         dtype = build.infer_dtype(array)
-        super().__init__(Aval(array.shape, dtype), host=np.ascontiguousarray(array, DTYPES[dtype]))
+        super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
         self.name, self.trainable = name, trainable
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
@@ -234,7 +234,7 @@ def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None
     if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
         raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
     array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
-    array = np.ascontiguousarray(array, DTYPES[inferred])
+    array = np.asarray(array, DTYPES[inferred], order="C")
     if shape is not None:
         shape = tuple(int(d) for d in shape)
         if int(np.prod(shape, dtype=np.int64)) != array.size:

@@ -1,0 +1,66 @@
+"""The house stands: imports run one way, few modules know the browser, files stay readable."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[2] / "src" / "weblayers"
+FILES = sorted(SOURCE.rglob("*.py"))
+
+# Who may import whom: a part imports parts further up only.
+ORDER = [
+    {"naming", "random_seed"},
+    {"graph"},
+    {"compiler"},
+    {"runtime"},
+    {"ops"},
+    {"activations", "losses", "metrics", "initializers", "optimizers"},
+    {"layers"},
+    {"models"},
+    {"__init__"},
+]
+RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
+BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py"}
+
+
+def part_of(path):
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported_parts(path):
+    """The parts of the package that a file imports, each with its line."""
+    package = path.relative_to(SOURCE).parent.parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = package[: len(package) - node.level + 1]
+            target = (*base, *(node.module.split(".") if node.module else ()))
+            names = [target[0]] if target else [a.name for a in node.names]
+            yield from ((name, node.lineno) for name in names)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_imports_run_one_way(path):
+    mine = RANK[part_of(path)]
+    for name, line in imported_parts(path):
+        assert RANK.get(name, mine) <= mine, f"{path.name}:{line} imports {name}, which is further down the house"
+        if name in RANK and RANK[name] == mine and name != part_of(path):
+            # neighbours may know each other where it is no circle: metrics build on losses
+            assert (part_of(path), name) == ("metrics", "losses") or mine == 0
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_only_the_runtime_knows_the_browser(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            names = [node.module or ""]
+        if any(n.split(".")[0] in ("js", "pyodide", "pyodide_js") for n in names):
+            assert path.relative_to(SOURCE).as_posix() in BROWSER_MODULES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))
+def test_files_fit_in_the_head(path):
+    assert len(path.read_text().splitlines()) <= 450

