@@ -14,7 +14,7 @@ const query = new URLSearchParams(location.search);
 /** @type {(id: string) => any} */
 const $ = (id) => document.getElementById(id);
 /** @param {number} share */
-const percent = (share) => `${(100 * share).toFixed(1)} %`;
+const percent = (share) => `${(100 * share).toFixed(1)}\u00a0%`;
 
 const lossChart = new Chart($("loss-chart"), {
   label: "Loss over the training steps",
@@ -44,6 +44,8 @@ function setState(state) {
   $("train").disabled = $("epochs").disabled = !ready;
   $("train").textContent = stepsDone ? "Train more" : "Train";
   $("stop").disabled = state !== "training";
+  // The progress bar tells of steps: a screen reader need not read each of them.
+  $("status").ariaLive = state === "training" ? "off" : "polite";
   $("example").disabled = state === "loading" || state === "failed";
 }
 

@@ -14,7 +14,7 @@ def _gather_shape(x: Aval, index: Aval, axis: int) -> Aval:
 
 
 def _gather_value(x: np.ndarray, index: np.ndarray, axis: int) -> np.ndarray:
-    return np.take(x, np.clip(index.astype(np.int64), 0, x.shape[axis] - 1), axis)
+    return np.take(x, np.clip(index.astype(np.intp), 0, x.shape[axis] - 1), axis)
 
 
 def _gather_vjp(g: Node, out: Node, x: Node, index: Node, axis: int) -> list[Node | None]:
