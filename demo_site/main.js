@@ -64,8 +64,10 @@ function setNumber(id, value, text) {
 /** @param {unknown} problem @param {string} doing what failed */
 function showError(problem, doing) {
   const message = problem instanceof Error ? problem.message : String(problem);
-  // Of a Python traceback, the last line is the one for everybody.
-  $("error-text").textContent = `${doing} failed. ${message.trim().split("\n").at(-1)}`;
+  // Of a Python traceback, the line with the exception is the one for everybody.
+  const lines = message.trim().split("\n");
+  const exception = lines.filter((line) => /^[\w.]+: /.test(line)).at(-1);
+  $("error-text").textContent = `${doing} failed. ${exception ?? lines.at(-1)}`;
   $("error-details").textContent = message;
   $("error").hidden = false;
 }

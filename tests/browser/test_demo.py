@@ -121,6 +121,7 @@ class Training(NamedTuple):
     """A page that has trained for more than an epoch and was then stopped, and what was seen meanwhile."""
 
     browser: str
+    query: str
     demo: Demo
     probe: dict
     requests: list[tuple[str, int]]
@@ -143,26 +144,35 @@ def strict_site() -> Iterator[tuple[str, list[tuple[str, int]]]]:
         yield url, requests
 
 
-@pytest.fixture(scope="module", params=["", "?thread=main"], ids=["worker", "main-thread"])
-def training(request: pytest.FixtureRequest, site_page, strict_site) -> Training:
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(("chromium", ""), id="chromium"),
+        pytest.param(("chromium", "?thread=main"), id="chromium-main-thread"),
+        pytest.param(("firefox", ""), id="firefox"),
+        # Its workers have no WebGL2, so this is the main thread.
+        pytest.param(("webkit", ""), id="webkit"),
+    ],
+)
+def training(request: pytest.FixtureRequest, display: str, strict_site) -> Iterator[Training]:
     url, requests = strict_site
-    if request.param and site_page.name != "chromium":
-        pytest.skip("on the main thread: in Chromium, and in WebKit anyway, whose workers have no WebGL2")
+    browser, query = request.param
     requests.clear()
-    demo = Demo(site_page.driver, f"{url}/{request.param}")
-    demo.wait_for_state("ready")
-    # More than any machine gets through before it is stopped.
-    demo.train(epochs=100)
-    demo.wait_for_step(15)
-    demo.driver.execute_script(PROBE)
-    demo.wait_for_step(140)
-    probe = demo.driver.execute_script(PROBED)
-    demo.stop()
-    return Training(site_page.name, demo, probe, list(requests))
+    with open_browser(browser, display) as driver:
+        demo = Demo(driver, f"{url}/{query}")
+        demo.wait_for_state("ready")
+        # More than any machine gets through before it is stopped.
+        demo.train(epochs=100)
+        demo.wait_for_step(15)
+        driver.execute_script(PROBE)
+        demo.wait_for_step(140)
+        probe = driver.execute_script(PROBED)
+        demo.stop()
+        yield Training(browser, query, demo, probe, list(requests))
 
 
-def test_computes_with_webgl_beside_the_page(training, request):
-    in_worker = training.browser != "webkit" and "worker" in request.node.callspec.id
+def test_computes_with_webgl_beside_the_page(training):
+    in_worker = training.browser != "webkit" and not training.query
     assert training.demo.text("thread") == ("a web worker" if in_worker else "the page's main thread")
     assert training.demo.text("backend").startswith("WebGL2 on ")
     assert not training.demo.text("notice")
@@ -216,8 +226,8 @@ def test_reads_what_is_drawn(training):
 
 
 def test_training_again_goes_on(training):
-    if training.browser != "chromium":
-        pytest.skip("takes half a minute, and one browser says enough")
+    if training.browser != "chromium" or training.query:
+        pytest.skip("takes half a minute, and one page says enough")
     training.demo.train(epochs=4)
     training.demo.wait_for_state("trained")
     assert training.demo.text("status").startswith("Trained 500 steps")
