@@ -49,7 +49,8 @@ _FLOAT = {
     "not": "float({0} == 0.0)",
     "where": "({0} != 0.0 ? {1} : {2})",
     # not max(x, 0.0): what GLSL's max makes of a NaN is undefined, and a NaN must stay visible
-    "relu": "({0} < 0.0 ? 0.0 : {0})",
+    # a NaN stays, whatever the compiler thinks of comparisons: these are the bits from -0 to -infinity
+    "relu": "((floatBitsToUint({0}) ^ 0x80000000u) <= 0x7f800000u ? 0.0 : {0})",
 }
 
 _VECTOR = {
@@ -60,7 +61,7 @@ _VECTOR = {
     "or": "vec4(notEqual(abs({0}) + abs({1}), vec4(0.0)))",
     "not": "vec4(equal({0}, vec4(0.0)))",
     "where": "mix({2}, {1}, notEqual({0}, vec4(0.0)))",
-    "relu": "mix({0}, vec4(0.0), lessThan({0}, vec4(0.0)))",
+    "relu": "mix({0}, vec4(0.0), lessThanEqual(floatBitsToUint({0}) ^ 0x80000000u, uvec4(0x7f800000u)))",
 }
 
 _OTHER = {
@@ -125,8 +126,8 @@ _FUNCTIONS = {
         " + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a)); }",
         1,
     ),
-    # built-in isnan and x != x are optimized away by compilers that assume there are no NaNs
-    "isnan": ("float wl_isnan(float x) { return (x < 0.0 || x > 0.0 || x == 0.0) ? 0.0 : 1.0; }", 1),
+    # Mesa's compilers take comparisons for exhaustive, others drop the built-in isnan: only the bits tell
+    "isnan": ("float wl_isnan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u ? 1.0 : 0.0; }", 1),
 }
 
 _RANDOM = """void wl_mix(inout uvec4 v) { v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z; }

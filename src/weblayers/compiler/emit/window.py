@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
 from ...graph.primitives.reduction import IDENTITY
@@ -94,63 +94,55 @@ def _inside(
     return index, ok
 
 
-def _covering(
-    e: Emitter,
-    index: Sequence[Int],
-    out: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    padding: Sequence[tuple[int, int]],
-) -> Iterator[tuple[list[Int], Int, Value | bool]]:
-    """Every window over an input position: where it is in the output, the tap that the position is in it, and whether
-    it exists. Windows that do not overlap are one division; others are tried tap by tap."""
-    s = e.shader
-    if all(w <= k for w, k in zip(window, strides, strict=True)):
-        where: list[Int] = []
-        flat: Int = 0
-        ok: Value | bool = True
-        for i, n, w, k, (lo, _) in zip(index, out, window, strides, padding, strict=True):
-            at = s.add(i, lo)
-            tap, o = s.mod(at, k), s.div(at, k)
-            ok = s.both(ok, s.both(s.less(tap, w), s.less(o, n)))
-            flat = s.add(s.mul(flat, w), tap)
-            where.append(s.clamp(o, 0, n - 1))
-        yield where, flat, ok
-        return
-    for flat, taps in enumerate(itertools.product(*map(range, window))):
-        where, ok = [], True
-        for i, t, n, k, (lo, _) in zip(index, taps, out, strides, padding, strict=True):
-            at = s.add(i, lo - t)
-            ok = s.both(ok, s.at_least(at, 0))
-            at = s.clamp(at, 0, 2**20)
-            o = s.div(at, k)
-            ok = s.both(ok, s.both(s.equal(s.mod(at, k), 0), s.less(o, n)))
-            where.append(s.clamp(o, 0, n - 1))
-        if ok is not False:
-            yield where, flat, ok
-
-
 @handles("unpool")
 def unpool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    """Adds what the windows over a position hand back; those are next to each other, nearest first."""
     index, dy = node.inputs
     if any(c.vec for c in coords) and not (_channels_are_columns(node) and _channels_are_columns(dy)):
         return e.by_lanes(node, coords)
     s = e.shader
     window, strides, padding = node.param("window"), node.param("strides"), node.param("padding")
-    out: list[Value] = []
-    for c in coords:
-        p = e.position(node.shape, c)
-        total: Value | None = None
-        for where, flat, ok in _covering(e, p.at[1:-1], dy.shape[1:-1], window, strides, padding):
-            at = e.coord(dy.shape, Position((p.at[0], *where, p.at[-1]), p.vec))
-            g, hit = e.value(dy, at), e.value(index, at)
-            tag = s.to_float(flat)
-            mine = s.f("eq", hit, s.splat(tag) if c.vec else tag)
-            part = s.f("where", mine, g, s.const(0.0, g.type))
-            part = s.select(ok, part, s.const(0.0, g.type))
-            total = part if total is None else s.f("add", total, part)
-        out.append(total if total is not None else s.const(0.0, "v" if c.vec else "f"))
-    return out
+    positions = [e.position(node.shape, c) for c in coords]
+    covering = [-(-w // k) for w, k in zip(window, strides, strict=True)]
+    with s.at_level(max(map(level, coords))):
+        acc = Accumulators(s, ["v" if c.vec else "f" for c in coords], 0.0, math.prod(covering) > UNROLL)
+
+        def body(back: tuple[Int, ...], _: Int) -> None:
+            for lane, p in enumerate(positions):
+                where, flat, ok = _covered(e, p.at[1:-1], back, dy.shape[1:-1], window, strides, padding)
+                at = e.coord(dy.shape, Position((p.at[0], *where, p.at[-1]), p.vec))
+                g, hit = e.value(dy, at), e.value(index, at)
+                tag = s.to_float(flat)
+                mine = s.f("eq", hit, s.splat(tag) if p.vec else tag)
+                zero = s.const(0.0, g.type)
+                acc.combine("add", lane, s.select(ok, s.f("where", mine, g, zero), zero))
+
+        _taps(e, covering, body)
+        return [acc.get(lane) for lane in range(len(coords))]
+
+
+def _covered(
+    e: Emitter,
+    index: Sequence[Int],
+    back: Sequence[Int],
+    out: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    padding: Sequence[tuple[int, int]],
+) -> tuple[list[Int], Int, Value | bool]:
+    """Of the windows over an input position the one ``back`` steps before the last: where it is in the output, which
+    of its taps the position is, and whether it exists."""
+    s = e.shader
+    ok: Value | bool = True
+    where: list[Int] = []
+    flat: Int = 0
+    for i, j, n, w, k, (lo, _) in zip(index, back, out, window, strides, padding, strict=True):
+        at = s.add(i, lo)
+        tap, o = s.add(s.mod(at, k), s.mul(j, k)), s.sub(s.div(at, k), j)
+        ok = s.both(ok, s.both(s.less(tap, w), s.within(o, n)))
+        flat = s.add(s.mul(flat, w), tap)
+        where.append(s.clamp(o, 0, n - 1))
+    return where, flat, ok
 
 
 @handles("pool_at")
