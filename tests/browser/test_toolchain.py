@@ -47,24 +47,23 @@ def test_glue_is_registered(browser):
 
 
 def test_micropip_installs_the_wheel_by_url(browser):
-    """In a page that has Pyodide but not weblayers, with nothing to reach but the page's own server."""
+    """In a page that has Pyodide but not weblayers nor its glue, with nothing to reach but the page's own server."""
     [wheel] = DIST.glob("*.whl")
-    assert (
-        browser.run_js(
-            """
+    found = browser.run_js(
+        """
         const { loadPyodide } = await import(new URL("pyodide.mjs", location));
         const fresh = await loadPyodide();
         await fresh.loadPackage("micropip");
         return await fresh.runPythonAsync(`
             import micropip
             await micropip.install("WHEEL")
-            import numpy, weblayers
-            weblayers.__version__
-        `);
+            import weblayers as wl
+            doubled = wl.tensor1d([1, 2]) * 2
+            [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist())]
+        `).then((list) => list.toJs());
         """.replace("WHEEL", f"{browser.url}/{wheel.name}")
-        )
-        == weblayers.__version__
     )
+    assert found == [weblayers.__version__, "webgl", "[2.0, 4.0]"]
 
 
 def test_wheel_is_pure_python_and_carries_the_glue():
