@@ -136,7 +136,7 @@ export class Device {
   read(id, x, y, w, h) {
     this._use();
     this.tally.now.reads++;
-    return this.readback.read(id, x, y, w, h);
+    return this.readback.read(id, x, y, w, h, true);
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */

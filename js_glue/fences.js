@@ -6,7 +6,7 @@
  * (tfjs issue 1145). Message tasks poll as fast as the loop turns; animation frames are a second heartbeat.
  */
 
-/** @typedef {{sync: WebGLSync, resolve: () => void, reject: (error: Error) => void}} Waiting */
+/** @typedef {{sync: WebGLSync, eager: boolean, resolve: () => void, reject: (error: Error) => void}} Waiting */
 
 const EAGER_MS = 2;
 
@@ -25,19 +25,24 @@ export class Fences {
     this._failed = null;
   }
 
-  /** Resolves once everything issued so far is done. @returns {Promise<void>} */
-  insert() {
+  /**
+   * Resolves once everything issued so far is done.
+   * @param {boolean} eager polls at once, for work that is soon done: where CPU and GPU share processors or power, that
+   * slows long work down (a sixth on software WebGL)
+   * @returns {Promise<void>}
+   */
+  insert(eager) {
     const gl = this._gl;
     if (this._failed) return Promise.reject(this._failed);
     const sync = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
     if (!sync) return Promise.reject(new Error("the GPU gave no fence"));
     return new Promise((resolve, reject) => {
-      this._queue.push({ sync, resolve, reject });
+      this._queue.push({ sync, eager, resolve, reject });
       if (!this._polling) {
         this._polling = true;
         this._waitingSince = performance.now();
-        this._again();
+        this._idle();
       }
     });
   }
@@ -69,9 +74,8 @@ export class Fences {
     this._idle();
   }
 
-  /** The next poll: at once for what is nearly done, then with pauses that leave the processor to the work itself. */
   _idle() {
-    if (performance.now() - this._waitingSince < EAGER_MS) this._again();
+    if (this._queue[0].eager && performance.now() - this._waitingSince < EAGER_MS) this._again();
     else setTimeout(() => this._again(), 1);
   }
 }

@@ -20,9 +20,10 @@ export class Readback {
   /**
    * All layers of a region.
    * @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h
+   * @param {boolean} eager whether it is soon done; see Fences
    * @returns {Promise<Float32Array>}
    */
-  async read(id, x, y, w, h) {
+  async read(id, x, y, w, h, eager) {
     const gl = this._gl;
     const { layers, format } = this._textures.get(id);
     const layerBytes = w * h * 4 * (format === "rgba8" ? 1 : 4);
@@ -32,7 +33,7 @@ export class Readback {
     this._layers(id, (layer) => gl.readPixels(x, y, w, h, gl.RGBA, this._type(format), layer * layerBytes));
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     try {
-      await this.fences.insert();
+      await this.fences.insert(eager);
       const out = format === "rgba8" ? new Uint8Array(layerBytes * layers) : new Float32Array((layerBytes * layers) / 4);
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, out);

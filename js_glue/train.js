@@ -145,7 +145,7 @@ export class TrainJob {
         if (flying.length >= IN_FLIGHT) await flying.shift();
       }
       await Promise.all(flying);
-      await this._collect();
+      await this._collect(true);
       if (this._error) throw this._error;
     } finally {
       for (const rest of flying) rest.catch(() => {});
@@ -194,7 +194,7 @@ export class TrainJob {
     const waiting = this._issued - this._asked;
     const wanted = (this._spec.onLogs && this._spec.logEvery !== "end") || waiting * 2 >= this._ringRows;
     const before = this._lastDone ?? begun;
-    await (wanted && waiting ? this._collect() : this._device.readback.fences.insert());
+    await (wanted && waiting ? this._collect() : this._device.readback.fences.insert(false));
     const now = performance.now();
     this._lastDone = now;
     const each = (now - Math.max(begun, before)) / work;
@@ -207,8 +207,8 @@ export class TrainJob {
   /** @type {number | undefined} */
   _lastDone;
 
-  /** Copy the rows that nobody has asked for yet out of the ring. */
-  async _collect() {
+  /** Copy the rows that nobody has asked for yet out of the ring. @param {boolean} [done] whether the GPU is done */
+  async _collect(done = false) {
     const { readback } = this._device;
     const width = this._rowFloats / 4;
     const parts = [];
@@ -216,7 +216,7 @@ export class TrainJob {
     for (let at = this._asked; at < end; ) {
       const row = at % this._ringRows;
       const count = Math.min(end - at, this._ringRows - row);
-      parts.push({ at, data: readback.read(this._ring, 0, row, width, count) });
+      parts.push({ at, data: readback.read(this._ring, 0, row, width, count, done) });
       at += count;
     }
     this._asked = end;
