@@ -132,7 +132,7 @@ def _check_hooks(callback: Mapping[str, Any]) -> None:
 def _hook(callback: Any, name: str) -> Any:
     if isinstance(callback, Mapping):
         return callback.get(name, callback.get(naming.camel(name)))
-    try:
-        return getattr(callback, name, None) or getattr(callback, naming.camel(name), None)
-    except AttributeError:
-        return None
+    # not by `getattr` with a default: a miss of ours searches for the nearest name
+    own = {*dir(type(callback)), *vars(callback)} if hasattr(callback, "__dict__") else dir(type(callback))
+    found = next((n for n in (name, naming.camel(name)) if n in own), None)
+    return getattr(callback, found) if found else None

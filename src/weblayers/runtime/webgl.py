@@ -134,6 +134,7 @@ class WebGLExecutable:
         self._runtime, self._graph = runtime, graph
         self._plans: dict[tuple[Placement, ...], _Loaded] = {}
         self._training: _Loaded | None = None
+        self._copies: _Copies | None = None
 
     def run(self, inputs: Sequence[GpuStorage], scalars: Sequence[float]) -> list[GpuStorage]:
         key = tuple(s.placement for s in inputs)
@@ -160,18 +161,21 @@ class WebGLExecutable:
         await self._runtime.device.planReady(self.training_plan().id)
 
     def train(self, spec: TrainSpec) -> TrainJob:
-        return _WebGLJob(self._runtime, self._graph, self.training_plan(), spec)
+        loaded = self.training_plan()
+        if self._copies is None:
+            self._copies = _Copies(self._runtime, loaded.plan)
+        return _WebGLJob(self._runtime, self._graph, loaded, self._copies, spec)
 
 
 class _WebGLJob:
-    def __init__(self, runtime: WebGLRuntime, graph: Graph, loaded: _Loaded, spec: TrainSpec) -> None:
+    def __init__(self, runtime: WebGLRuntime, graph: Graph, loaded: _Loaded, copies: _Copies, spec: TrainSpec) -> None:
         self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
         plan = loaded.plan
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
         self._outputs = [None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)]
         swaps = {plan.inputs[i].texture: plan.outputs[o].texture for i, o in graph.swaps.items()}
-        self._inputs = _bound_inputs(runtime, plan, graph.inputs, spec.inputs, set(swaps))
+        self._inputs = copies.bound_inputs(graph.inputs, spec.inputs, set(swaps))
         self._swaps = sorted(swaps.items())
         self._proxies: list[Any] = []
         runtime.flush()
@@ -230,41 +234,54 @@ class _WebGLJob:
         return TrainResult(self._log_rows(done.logs).copy(), state, bool(done.cancelled))
 
 
-def _bound_inputs(
-    runtime: WebGLRuntime, plan: Plan, nodes: Sequence[Node], storages: Sequence[GpuStorage], state: set[int]
-) -> list[Texture]:
-    """The texture for each input slot of a plan; tensors that lie elsewhere than the plan wants are copied together.
+class _Copies:
+    """Plans that bring inputs to where a training plan wants them, each made once."""
 
-    State is always copied: a run overwrites it step by step, and if the run fails the tensors keep what they had.
-    """
-    groups: dict[int, list[int]] = {}
-    for i, slot in enumerate(plan.inputs):
-        groups.setdefault(slot.texture, []).append(i)
-    textures: list[Texture] = []
-    for texture, members in sorted(groups.items()):
-        first = storages[members[0]].texture
-        settled = all(
-            storages[i].texture is first and storages[i].placement == plan.inputs[i].placement for i in members
-        )
-        if not settled:
+    def __init__(self, runtime: WebGLRuntime, plan: Plan) -> None:
+        self._runtime, self._plan = runtime, plan
+        self._made: dict[tuple[int, tuple[Placement, ...], tuple[Placement, ...]], _Loaded] = {}
+
+    def bound_inputs(self, nodes: Sequence[Node], storages: Sequence[GpuStorage], state: set[int]) -> list[Texture]:
+        """The texture for each input slot; tensors that lie elsewhere than the plan wants are copied together.
+
+        State is always copied: a run overwrites it step by step, and if the run fails the tensors keep what they had.
+        """
+        slots = self._plan.inputs
+        groups: dict[int, list[int]] = {}
+        for i, slot in enumerate(slots):
+            groups.setdefault(slot.texture, []).append(i)
+        textures: list[Texture] = []
+        for texture, members in sorted(groups.items()):
+            first = storages[members[0]].texture
+            spec = self._plan.input_specs[texture]
             sources = [storages[i].placement for i in members]
-            targets = [plan.inputs[i].placement for i in members]
-            copies = lower_copies([nodes[i] for i in members], sources, targets, plan.input_specs[texture])
-            textures.append(_copied(runtime, copies, [storages[i].texture for i in members]))
-        elif texture in state:
-            spec = plan.input_specs[texture]
-            node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-            place = [Placement(spec.layers)]
-            textures.append(_copied(runtime, lower_copies([node], place, place, spec), [first]))
-        else:
-            textures.append(first)
-    return textures
+            targets = [slots[i].placement for i in members]
+            if any(storages[i].texture is not first for i in members) or sources != targets:
+                copied = [nodes[i] for i in members]
+                textures.append(self._copied(texture, copied, sources, targets, [storages[i].texture for i in members]))
+            elif texture in state:
+                node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+                place = [Placement(spec.layers)]
+                textures.append(self._copied(texture, [node], place, place, [first]))
+            else:
+                textures.append(first)
+        return textures
 
-
-def _copied(runtime: WebGLRuntime, copies: Plan, sources: Sequence[Texture]) -> Texture:
-    loaded = _Loaded(runtime, copies)
-    (made,) = runtime.run(copies, loaded.id, sources, [])
-    return made
+    def _copied(
+        self,
+        texture: int,
+        nodes: Sequence[Node],
+        sources: Sequence[Placement],
+        targets: Sequence[Placement],
+        textures: Sequence[Texture],
+    ) -> Texture:
+        key = texture, tuple(sources), tuple(targets)
+        loaded = self._made.get(key)
+        if loaded is None:
+            plan = lower_copies(nodes, sources, targets, self._plan.input_specs[texture])
+            loaded = self._made[key] = _Loaded(self._runtime, plan)
+        (made,) = self._runtime.run(loaded.plan, loaded.id, textures, [])
+        return made
 
 
 # -- conversions ----------------------------------------------------------------------------------------------------
