@@ -92,8 +92,8 @@ class Demo:
     def step(self) -> int:
         # Not by the element's `text`, which takes its time in the page.
         status = self.driver.execute_script("return document.getElementById('status').textContent")
-        found = re.search(r"step (\d+) of", status)
-        return int(found[1]) if found else 0
+        found = re.search(r"step (\d+) of|Trained (\d+) steps", status)
+        return int(found[1] or found[2]) if found else 0
 
     def stop(self) -> None:
         self.press("stop")
