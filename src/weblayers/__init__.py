@@ -14,9 +14,12 @@
 
 from __future__ import annotations
 
-from . import activations, initializers, layers, losses, metrics, naming, ops, optimizers
+from . import activations, constraints, initializers, layers, losses, metrics, naming, ops, optimizers, regularizers
 from . import optimizers as train
+from .layers import SymbolicTensor, register_class
 from .models.callbacks import Callback, History
+from .models.functional import Functional, input
+from .models.model import Model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
@@ -26,23 +29,35 @@ from .runtime.tensor import Tensor, Variable
 
 __version__ = "0.1.0"
 
-sequential = Sequential
+layers.CLASSES |= {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
+
+sequential, model = Sequential, Functional
+LayersModel = Model
 
 __all__ = [
     "Callback",
+    "Functional",
     "History",
+    "LayersModel",
+    "Model",
     "Sequential",
+    "SymbolicTensor",
     "Tensor",
     "Variable",
     "activations",
+    "constraints",
     "get_backend",
     "initializers",
+    "input",
     "layers",
     "losses",
     "memory",
     "metrics",
+    "model",
     "optimizers",
     "ready",
+    "register_class",
+    "regularizers",
     "sequential",
     "set_backend",
     "set_random_seed",

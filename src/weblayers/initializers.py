@@ -125,6 +125,76 @@ class VarianceScaling(Initializer):
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
 
 
+class Identity(Initializer):
+    """``gain`` on the diagonal of a matrix, zeros elsewhere.
+
+    >>> Identity()([2, 2]).tolist()
+    [[1.0, 0.0], [0.0, 1.0]]
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = gain
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        if len(shape) != 2:
+            raise ValueError(f"Identity matrix initializer can only be used for matrices, got shape {list(shape)}")
+        return np.eye(*shape, dtype=np.float32) * np.float32(self.gain)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain}
+
+
+class Orthogonal(Initializer):
+    """Orthogonal rows or columns, whichever are fewer; all axes but the last count as rows.
+
+    Saxe et al. (2014). The QR decomposition of normal numbers, with the signs that make it unique: so the values are
+    TensorFlow.js'.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain, self.seed = gain, seed
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        if len(shape) < 2:
+            raise ValueError(f"Orthogonal wants a shape of two axes or more, got {list(shape)}")
+        rows, columns = math.prod(shape[:-1]), shape[-1]
+        square = random_seed.normal((max(rows, columns), min(rows, columns)), 0.0, 1.0, self.seed, False)
+        q, r = np.linalg.qr(square.astype(np.float64))
+        q = q * np.sign(np.diag(r))
+        q = q.T if rows < columns else q
+        return (self.gain * q.reshape(tuple(shape))).astype(np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"gain": self.gain, "seed": self.seed}
+
+
+class Values(Initializer):
+    """Given values.
+
+    >>> Values([1, 2])([2]).tolist()
+    [1.0, 2.0]
+    """
+
+    def __init__(self, values: Any) -> None:
+        self.values = np.asarray(values, np.float32)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        return self.values.reshape(tuple(shape))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"values": self.values.tolist()}
+
+
+class Function(Initializer):
+    """A function of the shape."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        return np.asarray(self.function(tuple(shape)), np.float32)
+
+
 def fans(shape: Sequence[int]) -> tuple[float, float]:
     """How many inputs and outputs a unit has, by the shape of its weights."""
     if len(shape) == 2:
@@ -151,6 +221,10 @@ _TABLE: dict[str, Any] = {
     "random_normal": RandomNormal,
     "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
+    "identity": Identity,
+    "orthogonal": Orthogonal,
+    "orthogonal_initializer": Orthogonal,
+    "values": Values,
     "glorot_normal": _scaling(1, "fan_avg", "normal"),
     "glorot_uniform": _scaling(1, "fan_avg", "uniform"),
     "he_normal": _scaling(2, "fan_in", "normal"),
@@ -162,14 +236,21 @@ _TABLE: dict[str, Any] = {
 }
 
 
-def get(identifier: str | dict[str, Any] | Initializer) -> Initializer:
-    """An initializer by name, by ``{"class_name", "config"}``, or itself."""
+# Entries of Keras' configurations that say nothing as long as they are empty.
+KERAS_ONLY = ("input_axes", "output_axes")
+
+
+def get(identifier: Any) -> Initializer:
+    """An initializer by name, by ``{"class_name", "config"}``, a function of the shape, or itself."""
     if isinstance(identifier, Initializer):
         return identifier
     if isinstance(identifier, dict):
         name = str(identifier.get("class_name", identifier.get("className")))
         make = naming.lookup("initializer", name, _TABLE)
-        return make(**naming.arguments(make, name, identifier.get("config", {})))
+        config = {k: v for k, v in identifier.get("config", {}).items() if k not in KERAS_ONLY or v is not None}
+        return make(**naming.arguments(make, name, config))
+    if callable(identifier):
+        return Function(identifier)
     return naming.lookup("initializer", identifier, _TABLE)()
 
 

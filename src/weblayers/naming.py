@@ -86,7 +86,10 @@ class Named:
 
 
 def parameters(fn: Any) -> dict[str, inspect.Parameter]:
-    """The named parameters of a function, or of a class: its own and those that it hands on to its bases."""
+    """The named parameters of a function, or of a class: its own and those that it hands on to its bases.
+
+    A class whose attribute ``takes_arguments_of`` names another one hands arguments on to that too.
+    """
     inits = [c.__dict__["__init__"] for c in fn.__mro__ if "__init__" in c.__dict__] if isinstance(fn, type) else [fn]
     named: dict[str, inspect.Parameter] = {}
     for init in inits:
@@ -96,7 +99,8 @@ def parameters(fn: Any) -> dict[str, inspect.Parameter]:
                 named.setdefault(name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
             break
-    return named
+    other = getattr(fn, "takes_arguments_of", None) if isinstance(fn, type) else None
+    return {**parameters(other), **named} if other is not None else named
 
 
 def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,12 +10,12 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Who may import whom: a part imports parts further up only.
 ORDER = [
-    {"naming", "random_seed"},
+    {"naming", "random_seed", "tree"},
     {"graph"},
     {"compiler"},
     {"runtime"},
     {"ops"},
-    {"activations", "losses", "metrics", "initializers", "optimizers"},
+    {"activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
     {"models"},
     {"__init__"},

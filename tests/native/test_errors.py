@@ -42,7 +42,7 @@ FIT_MISTAKES = {
     "epochs": (dict(epochs=1.5), ValueError, "epochs to be a positive integer, but got 1.5"),
     "unknown option": (dict(epoch=3), TypeError, "'epoch'.*Did you mean 'epochs'"),
     "validation split": (dict(validation_split=1.5), ValueError, "between 0 and 1"),
-    "validation data": (dict(validation_data=(XS, YS, XS)), ValueError, "inputs and targets, got 3"),
+    "validation data": (dict(validation_data=(XS,)), ValueError, "inputs and targets.*got 1"),
     "unknown hook": (dict(callbacks={"onEpochEnds": print}), ValueError, "onEpochEnds.*Did you mean 'on_epoch_end'"),
     "hook that is no function": (dict(callbacks={"onEpochEnd": 3}), TypeError, "onEpochEnd.*function"),
 }

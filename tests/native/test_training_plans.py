@@ -10,7 +10,7 @@ from tests.models import cnn, dense1, mlp
 from weblayers.compiler.lower import lower
 from weblayers.compiler.plan import serialize
 from weblayers.graph.evaluate import evaluate
-from weblayers.models.data_sets import as_rows, sample_order
+from weblayers.models.data_sets import Samples, sample_order
 from weblayers.models.steps import scalars_of
 from weblayers.runtime.tensor import to_tensor
 
@@ -21,14 +21,14 @@ def batch_of(model, samples):
     x = RNG.random((samples, *model.input_shape[1:]), np.float32)
     classes = model.output_shape[-1]
     y = np.eye(classes, dtype=np.float32)[RNG.integers(0, classes, samples)] if classes > 1 else 2 * x - 1
-    return as_rows(to_tensor(x)), as_rows(to_tensor(y))
+    return Samples([to_tensor(x)], [to_tensor(y)], [None]).rows()
 
 
 def training_plan(model, batch, samples=None):
-    x, y = batch_of(model, samples or batch)
-    compiled = model.steps.train(x, y, batch)
+    rows = batch_of(model, samples or batch)
+    compiled = model.steps.train(rows, batch)
     graph = compiled.graph
-    return compiled, lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True), (x, y)
+    return compiled, lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True), rows.tensors()
 
 
 @pytest.mark.parametrize(

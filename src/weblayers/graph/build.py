@@ -16,6 +16,9 @@ from .registry import PRIMITIVES
 
 Operand = Node | float | int | bool
 
+# More tensors are joined in groups: a draw reads sixteen textures at most.
+CONCAT_AT_ONCE = 8
+
 _DTYPE_ORDER = ("bool", "uint8", "int32", "float32")
 
 
@@ -248,7 +251,11 @@ def concat(xs: Sequence[Node], axis: int) -> Node:
     if len(xs) == 1:
         return xs[0]
     dtype = promote(*[x.dtype for x in xs])
-    return bind("concat", *[cast(x, dtype) for x in xs], axis=axis)
+    parts = [cast(x, dtype) for x in xs]
+    while len(parts) > CONCAT_AT_ONCE:
+        groups = (parts[i : i + CONCAT_AT_ONCE] for i in range(0, len(parts), CONCAT_AT_ONCE))
+        parts = [concat(group, axis) for group in groups]
+    return bind("concat", *parts, axis=axis)
 
 
 # -- reductions ---------------------------------------------------------------------------------------------------

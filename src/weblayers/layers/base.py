@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import initializers, naming
-from ..runtime import tracing
+from .. import constraints, initializers, naming, regularizers, tree
 from ..runtime.tensor import Tensor, Variable, to_tensor
-from ..runtime.tracing import Trace
-
-# A shape with a free batch size has None in front.
-BatchShape = tuple[int | None, ...]
+from . import context, serialization
+from .inference import inferred_specs
+from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic
 
 _counters: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
+
+L = TypeVar("L", bound="Layer")
 
 
 def unique_name(prefix: str) -> str:
@@ -32,106 +33,233 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         name: unique in a model; made from the class if left out.
         trainable: whether its weights are trained.
         dtype: of its weights.
-        input_shape, batch_input_shape: for the first layer of a model; without and with the batch axis.
+        input_shape, batch_input_shape (or batch_shape): for the first layer of a model; without and with the batch axis.
         batch_size: fixes the batch axis of ``input_shape``.
+        input_dtype: of the model's input, where this is the first layer.
         weights: initial weights, in the order of :meth:`get_weights`.
+        activity_regularizer: what to add to the loss for the layer's output.
+
+    ``call`` may take ``training``, ``mask`` and arguments of its own. Attributes that are layers, or lists of layers,
+    are part of the layer. Arguments kept as attributes of the same name are written by :meth:`get_config`.
     """
+
+    # whether the input's mask is also the output's
+    supports_masking = False
+    # its weights are named after the layer around it
+    anonymous = False
 
     def __init__(
         self,
         *,
         name: str | None = None,
         trainable: bool = True,
-        dtype: str = "float32",
-        input_shape: Sequence[int] | None = None,
+        dtype: Any = "float32",
+        input_shape: Sequence[int | None] | None = None,
         batch_input_shape: Sequence[int | None] | None = None,
+        batch_shape: Sequence[int | None] | None = None,
         batch_size: int | None = None,
+        input_dtype: str | None = None,
         weights: Sequence[Any] | None = None,
+        activity_regularizer: Any = None,
     ) -> None:
+        self._sublayers: list[Layer] = []
+        self._weights: list[Variable] = []
+        self.inbound_calls: list[LayerCall] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
-        self.trainable, self.dtype = trainable, dtype
+        self.trainable = trainable
+        self.dtype = serialization.dtype_name(dtype)
+        self.input_dtype = input_dtype
+        self.activity_regularizer = regularizers.get(activity_regularizer)
         self.batch_input_shape: BatchShape | None = None
-        if batch_input_shape is not None:
-            self.batch_input_shape = tuple(batch_input_shape)
+        shape = batch_input_shape if batch_input_shape is not None else batch_shape
+        if shape is not None:
+            self.batch_input_shape = tuple(shape)
         elif input_shape is not None:
             self.batch_input_shape = (batch_size, *_checked_shape(self.name, input_shape))
         self.built = False
-        self._weights: list[Variable] = []
         self._initial_weights = weights
+        self._disposed = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        for part in tree.leaves(value) if isinstance(value, list | tuple | dict | Layer) else ():
+            if isinstance(part, Layer) and name != "_sublayers" and not any(part is s for s in self._sublayers):
+                self._sublayers.append(part)
 
     # -- to be defined by subclasses ----------------------------------------------------------------------------------
 
-    def build(self, input_shape: BatchShape) -> None:
-        """Make the weights for inputs of this shape."""
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape (a list of shapes for several inputs)."""
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         """The layer's function."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define call(inputs, training)")
+        raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define call(inputs)")
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The output's mask: True where a value counts. By default the input's, if the layer supports masking."""
+        return mask if self.supports_masking else None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal layer, weights aside."""
-        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable, "dtype": self.dtype}
-        if self.batch_input_shape is not None:
-            config["batch_input_shape"] = list(self.batch_input_shape)
-        return config
+        config = {name: getattr(self, name) for name in naming.parameters(type(self)) if name in vars(self)}
+        shaped = {k: v for k, v in config.items() if k not in ("batch_input_shape", "input_dtype") or v is not None}
+        return {k: serialization.serialize(v) for k, v in shaped.items()}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Layer:
+    def from_config(cls: type[L], config: dict[str, Any]) -> L:
         """A layer from what :meth:`get_config` gave."""
         return cls(**config)
 
     # -- use ----------------------------------------------------------------------------------------------------------
 
-    def apply(self, inputs: Any, training: bool = False) -> Tensor:
-        """The layer's output for a tensor, concrete or symbolic; the weights are made at the first use.
+    def apply(self, inputs: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
+        """The layer's output for tensors, concrete or symbolic; the weights are made at the first use.
 
         >>> import weblayers as wl
         >>> wl.layers.flatten().apply(wl.ones([2, 3, 4])).shape
         (2, 12)
         """
-        tensor = to_tensor(inputs)
-        self.ensure_built((None, *tensor.shape[1:]))
-        return self.call(tensor, training=training)
+        if self._disposed:
+            raise RuntimeError(f"Layer '{self.name}' is already disposed.")
+        kwargs = self._bound(args, kwargs)
+        if is_symbolic([inputs, kwargs]):
+            return self._record(inputs, {**kwargs, **({} if training is None else {"training": training})})
+        inputs = tree.mapped(to_tensor, inputs)
+        if mask is None and not isinstance(inputs, dict):
+            mask = _masks(inputs)
+        self.ensure_built(tree.mapped(lambda t: (None, *t.shape[1:]), inputs))
+        accepted = _call_parameters(type(self))
+        mode = context.training_mode(training)
+        if "training" in accepted or _takes_anything(type(self)):
+            kwargs["training"] = mode
+        if "mask" in accepted and mask is not None:
+            kwargs["mask"] = mask
+        with context.calling(mode, self._scope):
+            outputs = self.call(inputs, **kwargs)
+        self._attach_masks(inputs, outputs, mask)
+        if self.activity_regularizer is not None:
+            context.add_losses([self._activity_loss(t) for t in tree.leaves(outputs)])
+        return outputs
 
-    __call__ = apply
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        return self.apply(inputs, *args, **kwargs)
 
-    def ensure_built(self, input_shape: BatchShape) -> None:
+    def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The arguments after the inputs by name, in Python's spelling."""
+        names = [n for n in _call_parameters(type(self)) if n not in ("training", "mask")]
+        if len(args) == 1 and isinstance(args[0], dict) and not names:
+            return self._bound((), {**args[0], **kwargs})
+        if len(args) > len(names):
+            raise TypeError(f"layer {self.name!r} takes {len(names)} arguments besides its inputs, got {len(args)}")
+        given = dict(zip(names, args, strict=False)) | {naming.snake(k): v for k, v in kwargs.items()}
+        for key in given:
+            if key not in names and not _takes_anything(type(self)):
+                hint = naming.suggestion(key, [*names, "training", "mask"])
+                raise TypeError(f"layer {self.name!r} takes no argument {key!r} when called. {hint}")
+        return {k: v for k, v in given.items() if v is not None}
+
+    @property
+    def _scope(self) -> str | None:
+        return None if self.anonymous else self.name
+
+    def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
+        made = self.compute_mask(inputs, mask)
+        results = outputs if isinstance(outputs, list | tuple) else [outputs]
+        masks = made if isinstance(made, list | tuple) else [made] + [None] * (len(results) - 1)
+        unchanged = {id(t) for t in tree.leaves(inputs)}
+        for result, its in zip(results, masks, strict=False):
+            if isinstance(result, Tensor) and id(result) not in unchanged:
+                result.mask = its
+
+    def _activity_loss(self, output: Tensor) -> Tensor:
+        assert self.activity_regularizer is not None
+        # per sample, as Keras has it
+        return self.activity_regularizer(output) / float(output.shape[0] or 1)
+
+    def add_loss(self, losses: Any) -> None:
+        """Add scalar tensors to the loss that the model around the layer is trained with. For use in :meth:`call`."""
+        context.add_losses(tree.leaves(losses))
+
+    def ensure_built(self, input_shape: Any) -> None:
+        """Make the weights, unless they are made."""
         if self.built:
             return
-        self.build(input_shape)
+        with context.calling(False, self._scope):
+            self.build(input_shape)
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
 
-    def compute_output_shape(self, input_shape: BatchShape) -> BatchShape:
-        """The shape of the output for an input shape, batch axis included."""
-        self.ensure_built(tuple(input_shape))
-        with tracing.tracing(Trace()):
-            probe = tracing.placeholder((1, *_known(self.name, input_shape)), "float32")
-            return (input_shape[0], *self.call(probe).shape[1:])
+    def _record(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        """Note a use on symbolic tensors, and give symbolic outputs."""
+        call = LayerCall(self, inputs, kwargs)
+        specs = self.output_specs(inputs, kwargs)
+        numbers = itertools.count()
+
+        def wire(spec: Spec) -> SymbolicTensor:
+            out = SymbolicTensor(spec.shape, spec.dtype, f"{self.name}/{self.name}")
+            out.call, out.index = call, next(numbers)
+            return out
+
+        call.outputs = serialization.mapped_specs(wire, specs)
+        return call.outputs
+
+    def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        """Shapes and dtypes of the outputs for symbolic inputs, found by tracing the layer."""
+        return inferred_specs(self.name, lambda x, more: self.apply(x, **more), inputs, kwargs)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The shape of the output for an input shape (a list of shapes for several inputs), batch axis included."""
+        several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
+        shapes = [tuple(s) for s in input_shape] if several else tuple(input_shape)
+        dtype = self.input_dtype or "float32"
+        inputs = [SymbolicTensor(s, dtype) for s in shapes] if several else SymbolicTensor(shapes, dtype)
+        return serialization.mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
     def add_weight(
-        self, name: str, shape: Sequence[int], initializer: Any = "glorot_normal", trainable: bool = True
+        self,
+        name: str,
+        shape: Sequence[int],
+        initializer: Any = "glorot_normal",
+        regularizer: Any = None,
+        constraint: Any = None,
+        trainable: bool = True,
+        dtype: str = "float32",
     ) -> Variable:
-        """Make a weight that is trained and saved with the layer."""
-        values = initializers.get(initializer)(tuple(shape))
-        variable = Variable(values, f"{self.name}/{name}", trainable)
+        """Make a weight that is trained and saved with the layer.
+
+        ``regularizer`` is what it adds to the loss; ``constraint`` is applied after each update.
+        """
+        values = np.asarray(initializers.get(initializer)(tuple(shape)))
+        scope = context.weight_scope() or self.name
+        variable = Variable(values.astype(dtype), f"{scope}/{name}", trainable)
+        variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
         self._weights.append(variable)
         return variable
 
     @property
+    def sublayers(self) -> list[Layer]:
+        """The layers inside this one, in the order in which they became attributes."""
+        return list(self._sublayers)
+
+    @property
     def trainable_weights(self) -> list[Variable]:
-        return [w for w in self._weights if w.trainable] if self.trainable else []
+        if not self.trainable:
+            return []
+        inner = [w for layer in self._sublayers for w in layer.trainable_weights]
+        return _distinct([w for w in self._weights if w.trainable] + inner)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        trained = self.trainable_weights
-        return [w for w in self._weights if not any(w is t for t in trained)]
+        trained = {id(w) for w in self.trainable_weights}
+        everything = self._weights + [w for layer in self._sublayers for w in layer.weights]
+        return _distinct([w for w in everything if id(w) not in trained])
 
     @property
     def weights(self) -> list[Variable]:
+        """Trainable ones first."""
         return self.trainable_weights + self.non_trainable_weights
 
     def get_weights(self) -> list[Tensor]:
@@ -143,15 +271,43 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         mine = self.weights
         if len(weights) != len(mine):
             raise ValueError(
-                f"set_weights of layer {self.name!r}: got {len(weights)} values for {len(mine)} weights"
+                f"set_weights of {self.name!r}: got {len(weights)} values for {len(mine)} weights"
                 f" of shapes {[list(w.shape) for w in mine]}"
             )
         for variable, value in zip(mine, weights, strict=True):
-            variable.assign(value if isinstance(value, Tensor) else np.asarray(value, np.float32))
+            variable.assign(value if isinstance(value, Tensor) else np.asarray(value, variable.numpy().dtype))
 
     def count_params(self) -> int:
         """How many numbers the weights hold."""
-        return sum(w.size for w in self._weights)
+        return sum(w.size for w in self.weights)
+
+    def dispose(self) -> dict[str, int]:
+        """Free the weights; the layer cannot be used afterwards."""
+        if self._disposed:
+            raise RuntimeError(f"Layer '{self.name}' is already disposed.")
+        disposed = [w for w in self.weights if not w.is_disposed]
+        for weight in disposed:
+            weight.dispose()
+        self._disposed = True
+        return {"ref_count_after_dispose": 0, "num_disposed_variables": len(disposed)}
+
+    # -- where it stands ----------------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of the layer's only use."""
+        return self._only_call().inputs
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of the layer's only use."""
+        return self._only_call().outputs
+
+    def _only_call(self) -> LayerCall:
+        if len(self.inbound_calls) != 1:
+            uses = len(self.inbound_calls)
+            raise RuntimeError(f"layer {self.name!r} has {uses} uses on symbolic tensors; it must have exactly one")
+        return self.inbound_calls[0]
 
     @property
     def class_name(self) -> str:
@@ -161,19 +317,39 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         return f"<{self.class_name} {self.name!r}>"
 
 
-def _known(name: str, shape: BatchShape) -> tuple[int, ...]:
-    known = tuple(d for d in shape[1:] if d is not None)
-    if len(known) != len(shape) - 1:
-        raise ValueError(f"layer {name!r}: every axis but the first needs a size, got {list(shape)}")
-    return known
+def _distinct(weights: Sequence[Variable]) -> list[Variable]:
+    return list({id(w): w for w in weights}.values())
 
 
-def _checked_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
-    if not all(isinstance(d, int | np.integer) and d > 0 for d in shape):
+def _masks(inputs: Any) -> Any:
+    """The masks that come with tensors; None if none does."""
+    if isinstance(inputs, Tensor):
+        return inputs.mask
+    masks = [t.mask for t in tree.leaves(inputs)]
+    return masks if any(m is not None for m in masks) else None
+
+
+def _call_parameters(cls: type[Layer]) -> list[str]:
+    """The named parameters of a class's ``call`` after its inputs."""
+    found = cls.__dict__.get("_parameters_of_call")
+    if found is None:
+        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        named = [p.name for p in inspect.signature(cls.call).parameters.values() if p.kind in kinds]
+        found = named[2:]
+        cls._parameters_of_call = found  # type: ignore[attr-defined]
+    return found
+
+
+def _takes_anything(cls: type[Layer]) -> bool:
+    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
+
+
+def _checked_shape(name: str, shape: Sequence[int | None]) -> BatchShape:
+    if not all(d is None or (isinstance(d, int | np.integer) and d > 0) for d in shape):
         raise ValueError(
             f"layer {name!r}: input_shape must be positive integers, without the batch axis; got {list(shape)}"
         )
-    return tuple(int(d) for d in shape)
+    return tuple(None if d is None else int(d) for d in shape)
 
 
 def positive(owner: str, what: str, value: Any) -> int:
@@ -183,9 +359,32 @@ def positive(owner: str, what: str, value: Any) -> int:
     return int(value)
 
 
-def check_rank(layer: Layer, shape: BatchShape, rank: int) -> None:
-    if len(shape) != rank:
+def check_rank(layer: Layer, shape: Sequence[Any], *ranks: int) -> None:
+    if len(shape) not in ranks:
         raise ValueError(
-            f"Input 0 is incompatible with layer {layer.name}: expected ndim={rank}, found ndim={len(shape)}"
-            f" (shape {list(shape)})."
+            f"Input 0 is incompatible with layer {layer.name}: expected ndim={' or '.join(map(str, ranks))}, found"
+            f" ndim={len(shape)} (shape {list(shape)})."
         )
+
+
+def sized(layer: Layer, shape: BatchShape, axis: int) -> int:
+    """The size of an axis that has to be known, to make weights for it."""
+    if not -len(shape) <= axis < len(shape):
+        raise ValueError(f"Input 0 is incompatible with layer {layer.name}: it has no axis {axis}, got {list(shape)}.")
+    size = shape[axis]
+    if size is None:
+        raise ValueError(
+            f"Input 0 is incompatible with layer {layer.name}: it needs a sized axis {axis}, got {list(shape)}."
+        )
+    return size
+
+
+def check_axis(layer: Layer, shape: Sequence[int], axis: int, size: int) -> None:
+    if shape[axis] != size:
+        raise ValueError(
+            f"Input 0 is incompatible with layer {layer.name}: expected axis {axis} of input shape to have value"
+            f" {size} but got shape {list(shape)}."
+        )
+
+
+__all__ = ["BatchShape", "Layer", "check_axis", "check_rank", "positive", "sized", "unique_name"]

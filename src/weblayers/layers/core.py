@@ -1,19 +1,15 @@
-"""Dense, and layers without spatial structure."""
+"""Dense, Embedding, and layers that only pass or change values."""
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from .. import activations, initializers, naming, random_seed
+from .. import activations, constraints, initializers, regularizers
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, random
-from ..ops.dispatch import op
-from ..runtime import tracing
+from ..ops import matrices, movement, reduction
 from ..runtime.tensor import Tensor
-from ..runtime.tracing import HostScalar
-from .base import BatchShape, Layer, positive
-from .formats import DATA_FORMATS, channels_last
+from .base import BatchShape, Layer, check_axis, positive, sized
 
 
 class Dense(Layer):
@@ -24,6 +20,8 @@ class Dense(Layer):
         activation: name or function; linear if left out.
         use_bias: whether to add a bias.
         kernel_initializer, bias_initializer: initial weights.
+        kernel_regularizer, bias_regularizer: what the weights add to the loss.
+        kernel_constraint, bias_constraint: applied after each update.
         input_dim: short for ``input_shape=[input_dim]``.
 
     Shapes:
@@ -34,6 +32,8 @@ class Dense(Layer):
     [[3.0, 3.0]]
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -41,6 +41,10 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_normal",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         input_dim: int | None = None,
         **base: Any,
     ) -> None:
@@ -52,35 +56,93 @@ class Dense(Layer):
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
 
     def build(self, input_shape: BatchShape) -> None:
-        if len(input_shape) < 2 or input_shape[-1] is None:
+        if len(input_shape) < 2:
             raise ValueError(
-                f"Input 0 is incompatible with layer {self.name}: it needs a sized last axis, got {list(input_shape)}."
+                f"Input 0 is incompatible with layer {self.name}: expected min_ndim=2, found ndim={len(input_shape)}."
             )
-        self.kernel = self.add_weight("kernel", (input_shape[-1], self.units), self.kernel_initializer)
-        self.bias = self.add_weight("bias", (self.units,), self.bias_initializer) if self.use_bias else None
+        shape = (sized(self, input_shape, -1), self.units)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                "bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint
+            )
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        if inputs.shape[-1] != self.kernel.shape[0]:
-            raise ValueError(
-                f"Input 0 is incompatible with layer {self.name}: expected axis -1 of input shape to have value"
-                f" {self.kernel.shape[0]} but got shape {list(inputs.shape)}."
-            )
+    def call(self, inputs: Tensor) -> Tensor:
+        check_axis(self, inputs.shape, -1, self.kernel.shape[0])
         out = matrices.mat_mul(inputs, self.kernel)
         if self.bias is not None:
             out = a.add(out, self.bias)
         return self.activation(out)
 
-    def get_config(self) -> dict[str, Any]:
-        return {
-            **super().get_config(),
-            "units": self.units,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-        }
+
+class Embedding(Layer):
+    """A vector for each integer: ``embeddings[x]``.
+
+    Args:
+        input_dim: how many integers there are; inputs are 0 to ``input_dim - 1``.
+        output_dim: the length of the vectors.
+        embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table ``[input_dim, output_dim]``.
+        mask_zero: whether 0 means "nothing here"; later layers then leave it out.
+        input_length: short for ``input_shape=[input_length]``.
+
+    Raises:
+        IndexError: for an index out of range, where the values are known on the host.
+
+    >>> import weblayers as wl
+    >>> wl.layers.embedding(input_dim=4, output_dim=2).apply(wl.tensor2d([[1, 2, 3]])).shape
+    (1, 3, 2)
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Any = "random_uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        input_length: int | Sequence[int] | None = None,
+        **base: Any,
+    ) -> None:
+        if not {"batch_input_shape", "input_shape", "batch_shape"} & base.keys():
+            length = [input_length] if input_length is None or isinstance(input_length, int) else list(input_length)
+            base["batch_input_shape"] = [base.get("batch_size"), *length]
+        super().__init__(**base)
+        self.input_dim = positive(self.name, "input_dim", input_dim)
+        self.output_dim = positive(self.name, "output_dim", output_dim)
+        self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        self.mask_zero = bool(mask_zero)
+
+    def build(self, input_shape: BatchShape) -> None:
+        self.embeddings = self.add_weight(
+            "embeddings",
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            self.embeddings_regularizer,
+            self.embeddings_constraint,
+        )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        if not inputs.is_symbolic and inputs._host is not None and inputs.size:
+            low, high = int(inputs.numpy().min()), int(inputs.numpy().max())
+            if low < 0 or high >= self.input_dim:
+                wrong = low if low < 0 else high
+                raise IndexError(f"layer {self.name!r}: index {wrong} is not in [0, {self.input_dim - 1}]")
+        return movement.gather(self.embeddings, a.cast(inputs, "int32"))
+
+    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
+        return a.not_equal(a.cast(inputs, "int32"), 0) if self.mask_zero else None
 
 
 class Activation(Layer):
@@ -91,73 +153,170 @@ class Activation(Layer):
     [0.0, 1.0]
     """
 
+    supports_masking = True
+
     def __init__(self, activation: Any, **base: Any) -> None:
         super().__init__(**base)
         self.activation = activations.get(activation)
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor) -> Tensor:
         return self.activation(inputs)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "activation": activations.serialize(self.activation)}
+
+class Identity(Layer):
+    """The input itself.
+
+    >>> import weblayers as wl
+    >>> wl.layers.identity().apply(wl.ones([2])).shape
+    (2,)
+    """
+
+    supports_masking = True
+
+    def call(self, inputs: Any) -> Any:
+        return inputs
 
 
-class Flatten(Layer):
-    """All axes but the first in one.
+class InputLayer(Identity):
+    """Where a model's input comes in; made by :func:`weblayers.input`."""
+
+    def __init__(self, sparse: bool = False, **base: Any) -> None:
+        shape = base.pop("shape", None)
+        if shape is not None:
+            base["input_shape"] = shape
+        super().__init__(**base)
+        if self.batch_input_shape is None:
+            raise ValueError("An InputLayer should be passed either a `batchInputShape` or an `inputShape`.")
+        self.sparse = bool(sparse)
+
+
+class Lambda(Layer):
+    """A function of tensors as a layer. A model with one is saved by the function's name only.
 
     Args:
-        data_format: ``"channels_first"`` moves the channels to the end first, so that either format gives one order.
+        function: of the input, built from ``wl`` ops.
+        arguments: further keyword arguments for it.
+        mask: the output's mask, or a function of inputs and mask.
 
     >>> import weblayers as wl
-    >>> wl.layers.flatten().apply(wl.ones([2, 3, 4])).shape
-    (2, 12)
+    >>> wl.layers.lambda_(lambda x: x * 2).apply(wl.ones([2])).array_sync()
+    [2.0, 2.0]
     """
 
-    def __init__(self, data_format: str = "channels_last", **base: Any) -> None:
+    supports_masking = True
+
+    def __init__(
+        self, function: Callable[..., Any], arguments: dict[str, Any] | None = None, mask: Any = None, **base: Any
+    ) -> None:
         super().__init__(**base)
-        self.data_format = naming.lookup("data_format", data_format, DATA_FORMATS)
+        if not callable(function):
+            raise TypeError(f"{self.name}: function must be callable, got {type(function).__name__}")
+        self.function, self.arguments, self.mask = function, arguments or {}, mask
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        x = channels_last(inputs, self.data_format) if inputs.rank > 2 else inputs
-        return movement.reshape(x, (x.shape[0], math.prod(x.shape[1:])))
+    def call(self, inputs: Any) -> Any:
+        return self.function(inputs, **self.arguments)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "data_format": self.data_format}
-
-
-@op("x")
-def _dropped(x: Any, rate: float, seed: int, counter: HostScalar) -> Any:
-    trace = tracing.current()
-    assert trace is not None
-    keep = a.less_equal(rate, random.uniform(x.shape, seed, trace.scalar(counter)))
-    return a.where(keep, x * (1 / (1 - rate)), 0.0)
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if self.mask is None:
+            return mask
+        return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 
-class Dropout(Layer):
-    """In training, sets a share ``rate`` of the inputs to zero and scales the others up, so that the mean stays.
-
-    Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014). The mask is a
-    function of the seed and the step, equal on every backend.
+class Masking(Layer):
+    """Marks the time steps that hold nothing but ``mask_value``, so that later layers leave them out.
 
     >>> import weblayers as wl
-    >>> wl.layers.dropout(rate=0.5).apply(wl.ones([3])).array_sync()
-    [1.0, 1.0, 1.0]
+    >>> wl.layers.masking(mask_value=0).apply(wl.tensor3d([[[1, 2], [0, 0]]])).mask.array_sync()
+    [[True, False]]
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **base: Any) -> None:
+    supports_masking = True
+
+    def __init__(self, mask_value: float = 0.0, **base: Any) -> None:
         super().__init__(**base)
-        if not 0 <= rate <= 1:
-            raise ValueError(f"{self.name}: rate must lie between 0 and 1, got {rate}")
-        self.rate, self.seed = rate, seed
-        self._key = random_seed.new_seed() if seed is None else seed % 2**24
-        # counts the masks, so that each step has its own; exact in float32 for 16 million steps
-        self._masks = HostScalar(0, 1)
+        self.mask_value = 0.0 if mask_value is None else mask_value
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        # a rate of 1 would leave nothing; TensorFlow.js then drops nothing
-        if not training or self.rate in (0, 1):
-            return inputs
-        return _dropped(inputs, self.rate, self._key, self._masks)
+    def call(self, inputs: Tensor) -> Tensor:
+        there = reduction.any(a.not_equal(inputs, self.mask_value), -1, True)
+        return a.mul(inputs, a.cast(there, inputs.dtype))
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+    def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
+        return reduction.any(a.not_equal(inputs, self.mask_value), -1)
+
+
+class EinsumDense(Layer):
+    """``activation(einsum(equation, x, kernel) + bias)``: a dense layer over any axes.
+
+    Args:
+        equation: as for :func:`weblayers.einsum`, with two operands, for example ``"abc,cd->abd"``; ``...`` is allowed.
+        output_shape: without the batch axis; None for sizes that the input has.
+        bias_axes: letters of the output's axes that the bias has; no bias if left out.
+
+    >>> import weblayers as wl
+    >>> layer = wl.layers.einsum_dense("abc,cd->abd", output_shape=[None, 5], bias_axes="d")
+    >>> layer.apply(wl.ones([2, 3, 4])).shape
+    (2, 3, 5)
+    """
+
+    def __init__(
+        self,
+        equation: str,
+        output_shape: int | Sequence[int | None],
+        activation: Any = None,
+        bias_axes: str | None = None,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        self.equation = equation
+        self.output_shape = [output_shape] if isinstance(output_shape, int) else list(output_shape)
+        self.activation, self.bias_axes = activations.get(activation), bias_axes
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+
+    def build(self, input_shape: BatchShape) -> None:
+        operands, out = self.equation.replace(" ", "").split("->")
+        inputs, kernel = operands.split(",")
+        from_start, from_end = _axis_sizes(inputs, input_shape)
+        wanted_start, wanted_end = _axis_sizes(out, (None, *self.output_shape))
+        known = {**from_end, **from_start}
+        for letter, size in {**wanted_end, **wanted_start}.items():
+            if size is not None:
+                known[letter] = size
+        missing = [letter for letter in kernel if known.get(letter) is None]
+        if missing:
+            raise ValueError(f"{self.name}: the sizes of {missing} in {self.equation!r} are not known")
+        shape = tuple(known[letter] or 0 for letter in kernel)
+        self.kernel = self.add_weight(
+            "kernel", shape, self.kernel_initializer, self.kernel_regularizer, self.kernel_constraint
+        )
+        self.bias = None
+        if self.bias_axes:
+            letters = out.replace("...", "")
+            first = min(letters.index(axis) for axis in self.bias_axes)
+            bias_shape = tuple((known[x] or 0) if x in self.bias_axes else 1 for x in letters[first:])
+            self.bias = self.add_weight(
+                "bias", bias_shape, self.bias_initializer, self.bias_regularizer, self.bias_constraint
+            )
+
+    def call(self, inputs: Tensor) -> Tensor:
+        out = matrices.einsum(self.equation, inputs, self.kernel)
+        if self.bias is not None:
+            out = a.add(out, self.bias)
+        return self.activation(out)
+
+
+def _axis_sizes(letters: str, shape: BatchShape) -> tuple[dict[str, int | None], dict[str, int | None]]:
+    """Sizes by letter, of those before and of those after the ellipsis."""
+    before, _, after = letters.partition("...")
+    start = dict(zip(before, shape, strict=False))
+    return start, dict(zip(reversed(after), reversed(shape), strict=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -39,8 +40,13 @@ def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:
 
 
 def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
-    """Targets for a model whose output has this shape: class numbers for a sparse loss, else of the output's shape."""
+    """Targets for a model whose output has this shape: class numbers for a sparse loss, else of the output's shape.
+
+    Custom losses check their targets themselves.
+    """
     tensor = to_tensor(y)
+    if loss is None or not losses.knows_targets(loss):
+        return tensor
     if not losses.is_sparse(loss):
         return as_inputs(tensor, output, "target")
     classes = output[-1] or 1
@@ -57,14 +63,73 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     return tensor
 
 
-def check_samples(x: Tensor, y: Tensor) -> None:
-    if x.shape[0] != y.shape[0]:
-        raise ValueError(
-            "Input Tensors should have the same number of samples as target Tensors."
-            f" Found {x.shape[0]} input sample(s) and {y.shape[0]} target sample(s)."
+def as_weights(weights: Any, samples: int) -> Tensor:
+    """One weight per sample (or per sample and time step).
+
+    Raises:
+        ValueError: with the numbers of both, if they differ.
+    """
+    tensor = to_tensor(weights)
+    if tensor.rank < 1 or tensor.shape[0] != samples:
+        raise ValueError(f"sample_weight has shape {_text(tensor.shape)}; expected one weight for each of {samples} samples")
+    return tensor
+
+
+@dataclass
+class Samples:
+    """Inputs, targets and sample weights of equally many samples, in the model's order."""
+
+    inputs: list[Tensor]
+    targets: list[Tensor]
+    weights: list[Tensor | None]
+
+    @property
+    def count(self) -> int:
+        return self.inputs[0].shape[0]
+
+    def tensors(self) -> list[Tensor]:
+        """All of them, weights last."""
+        return [*self.inputs, *self.targets, *(w for w in self.weights if w is not None)]
+
+    def check(self) -> None:
+        """
+        Raises:
+            ValueError: different numbers of samples, or none.
+        """
+        for target in self.targets:
+            if target.shape[0] != self.count:
+                raise ValueError(
+                    "Input Tensors should have the same number of samples as target Tensors."
+                    f" Found {self.count} input sample(s) and {target.shape[0]} target sample(s)."
+                )
+        if any(t.shape[0] != self.count for t in self.inputs):
+            raise ValueError(
+                "All input Tensors (x) should have the same number of samples. Got array shapes:"
+                f" {[list(t.shape) for t in self.inputs]}"
+            )
+        if not self.count:
+            raise ValueError("there are no samples: the first axis of the inputs is empty")
+
+    def part(self, start: int, stop: int) -> Samples:
+        """Samples ``start`` to ``stop``."""
+        return self._with(lambda t: take(t, start, stop))
+
+    def rows(self) -> Samples:
+        """The same with one row per sample; see :func:`as_rows`."""
+        return self._with(as_rows)
+
+    def _with(self, fn: Any) -> Samples:
+        return Samples(
+            [fn(t) for t in self.inputs],
+            [fn(t) for t in self.targets],
+            [None if w is None else fn(w) for w in self.weights],
         )
-    if not x.shape[0]:
-        raise ValueError("there are no samples: the first axis of the inputs is empty")
+
+    def shapes(self) -> tuple[Any, ...]:
+        """Shapes and dtypes, to tell one kind of data from another."""
+        kinds = [[(t.shape, t.dtype) for t in part] for part in (self.inputs, self.targets)]
+        weights = tuple(None if w is None else w.shape for w in self.weights)
+        return (*map(tuple, kinds), weights)
 
 
 def as_rows(tensor: Tensor) -> Tensor:
@@ -78,6 +143,7 @@ def as_rows(tensor: Tensor) -> Tensor:
     rows = _rows.get(tensor)
     if rows is None or rows.is_disposed:
         rows = _rows[tensor] = _reshaped(tensor, shape)
+        rows.sample_shape = tensor.shape[1:]
     return rows
 
 

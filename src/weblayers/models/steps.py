@@ -1,34 +1,22 @@
-"""What a model's training, evaluation and prediction compute for one batch, traced once per batch size."""
+"""What a model's training and evaluation compute for one batch, traced once per batch size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
 from typing import Any
 
+from .. import losses, tree
 from ..graph import build as b
 from ..graph.gradient import gradient
 from ..graph.node import Node
-from ..losses import Loss
-from ..metrics import Metric
-from ..optimizers import Optimizer
+from ..layers import context
+from ..ops import arithmetic as a
+from ..ops import movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, HostScalar, Trace, symbolic
-from .data_sets import order_capacity
-
-
-@dataclass
-class Compilation:
-    """What ``compile`` was given."""
-
-    optimizer: Optimizer
-    loss: Loss
-    metrics: list[tuple[str, Metric]] = field(default_factory=list)
-
-    @property
-    def names(self) -> list[str]:
-        """The names of a step's logs."""
-        return ["loss", *(name for name, _ in self.metrics)]
+from .compilation import Compilation
+from .data_sets import Samples, order_capacity
 
 
 class Steps:
@@ -40,49 +28,98 @@ class Steps:
         self.start = HostScalar(0, 0)
         self.traces = 0
         self._kept: dict[tuple, Compiled] = {}
+        # the shapes of the samples before they became rows
+        self.shapes: list[tuple[int, ...]] = []
 
-    def train(self, x: Tensor, y: Tensor, batch: int) -> Compiled:
-        """Of rows x and y and the order to take them in: one optimizer step; gives the logs."""
-        return self._get("train", x, y, batch)
+    def train(self, samples: Samples, batch: int) -> Compiled:
+        """Of rows and the order to take them in: one optimizer step; gives the logs."""
+        return self._get("train", samples, batch)
 
-    def test(self, x: Tensor, y: Tensor, batch: int) -> Compiled:
-        """Of rows x and y and the order to take them in: the logs of one batch, in inference mode."""
-        return self._get("test", x, y, batch)
+    def test(self, samples: Samples, batch: int) -> Compiled:
+        """Of rows and the order to take them in: the logs of one batch, in inference mode."""
+        return self._get("test", samples, batch)
 
-    def _get(self, kind: str, x: Tensor, y: Tensor, batch: int) -> Compiled:
+    def _get(self, kind: str, rows: Samples, batch: int) -> Compiled:
         trained = tuple(id(w) for w in self._model.trainable_weights) if kind == "train" else ()
-        key = (kind, x.shape, x.dtype, y.shape, y.dtype, batch, trained)
+        inner = tuple(t.sample_shape for t in rows.tensors())
+        key = (kind, rows.shapes(), inner, batch, trained, self._compilation.class_weight)
         if key not in self._kept:
-            self._kept[key] = self._trace(kind == "train", x, y, batch)
+            self._kept[key] = self._trace(kind == "train", rows, batch)
             self.traces += 1
         return self._kept[key]
 
-    def _trace(self, training: bool, x: Tensor, y: Tensor, batch: int) -> Compiled:
-        rows = [b.input_node(t.shape, t.dtype) for t in (x, y)]
-        order = b.input_node((order_capacity(x.shape[0]),), "int32")
+    def _trace(self, training: bool, rows: Samples, batch: int) -> Compiled:
+        tensors = rows.tensors()
+        nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
+        order = b.input_node((order_capacity(rows.count),), "int32")
         with tracing.tracing(Trace()) as trace:
             chosen = b.dynamic_slice(order, trace.scalar(self.start), batch)
-            samples, targets = (b.cast(b.gather(r, chosen), "float32" if r.dtype == "uint8" else r.dtype) for r in rows)
-            samples = b.reshape(samples, (batch, *self._model.input_shape[1:]))
-            targets = b.reshape(targets, (batch, *self._target_shape(y)))
-            logs = self._logs(trace, symbolic(samples), symbolic(targets), training)
-        return Compiled([*rows, order], [logs], trace)
+            parts = []
+            for node, tensor in zip(nodes, tensors, strict=True):
+                part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)
+                parts.append(symbolic(b.reshape(part, (batch, *tensor.sample_shape))))
+            inputs, rest = parts[: len(rows.inputs)], parts[len(rows.inputs) :]
+            targets, given = rest[: len(rows.targets)], iter(rest[len(rows.targets) :])
+            weights = [None if w is None else next(given) for w in rows.weights]
+            logs = self._logs(trace, inputs, targets, weights, training)
+        return Compiled([*nodes, order], [logs], trace)
 
-    def _target_shape(self, y: Tensor) -> tuple[int, ...]:
-        inner = self._model.output_shape[1:]
-        size = 1
-        for d in inner:
-            size *= d
-        return inner if y.shape[1] == size else inner[:-1]
-
-    def _logs(self, trace: Trace, samples: Tensor, targets: Tensor, training: bool) -> Node:
+    def _logs(
+        self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None], training: bool
+    ) -> Node:
         compilation = self._compilation
-        predicted = self._model.call(samples, training=training)
-        values = [_mean(trace, compilation.loss(targets, predicted))]
-        values += [_mean(trace, metric(targets, predicted)) for _, metric in compilation.metrics]
+        with context.collecting_losses() as added:
+            outputs = tree.leaves(
+                self._model.apply(inputs[0] if len(inputs) == 1 else inputs, training=training)
+            )
+        total: Tensor | None = None
+        parts: list[Tensor] = []
+        statistics: list[Tensor] = []
+        for i, (output, target) in enumerate(zip(outputs, targets, strict=True)):
+            loss, weight = compilation.losses[i], self._weight(i, target, output, weights[i])
+            if loss is not None:
+                value = a.cast(loss(target, output, sample_weight=weight, mask=output.mask), "float32")
+                parts.append(value)
+                scaled = value if compilation.loss_weights[i] == 1 else a.mul(value, compilation.loss_weights[i])
+                total = scaled if total is None else a.add(total, scaled)
+            elif compilation.several:
+                parts.append(tracing.zeros(()))
+            for _, metric, weighted in compilation.metrics[i]:
+                statistics.append(metric.statistics(target, output, self._counted(output, weight if weighted else None)))
+        for extra in [*added, *self._penalties()]:
+            extra = reduction.mean(extra) if extra.rank else extra
+            total = extra if total is None else a.add(total, extra)
+        assert total is not None
+        compilation.sizes = [s.size for s in statistics]
         if training:
-            self._update(trace, values[0])
-        return b.concat([b.reshape(v, (1,)) for v in values], 0)
+            self._update(trace, trace.node_of(total))
+        row = [total, *(parts if compilation.several else []), *statistics]
+        return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
+
+    def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
+        """The sample weights, with what the samples' classes count."""
+        table = self._compilation.class_weight
+        if table is None:
+            return weight
+        if losses.is_sparse(self._compilation.losses[i]) or target.shape[-1] == 1 or target.rank == 1:
+            classes = a.cast(movement.reshape(target, (math.prod(target.shape),)), "int32")
+        else:
+            classes = reduction.arg_max(target, -1)
+        counts = movement.gather(tracing.constant(list(table)), classes)
+        return counts if weight is None else a.mul(counts, movement.reshape(weight, counts.shape))
+
+    def _counted(self, output: Tensor, weight: Tensor | None) -> Tensor | None:
+        """Weights for a metric: masked positions do not count."""
+        if output.mask is None:
+            return weight
+        mask = a.cast(output.mask, "float32")
+        if weight is None:
+            return mask
+        return a.mul(mask, movement.reshape(weight, (*weight.shape, *(1,) * (mask.rank - weight.rank))))
+
+    def _penalties(self) -> list[Tensor]:
+        """What the weights add to the loss."""
+        return [w.regularizer(w) for w in self._model.trainable_weights if w.regularizer is not None]
 
     def _update(self, trace: Trace, loss: Node) -> None:
         weights = self._model.trainable_weights
@@ -91,11 +128,6 @@ class Steps:
         gradients = gradient(loss, [trace.node_of(w) for w in weights])
         pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
         self._compilation.optimizer.apply_gradients(pairs)
-
-
-def _mean(trace: Trace, value: Tensor) -> Node:
-    node = b.cast(trace.node_of(value), "float32")
-    return b.reduce("sum", node) / float(max(1, node.aval.size))
 
 
 def scalars_of(compiled: Compiled) -> tuple[list[float], list[float]]:

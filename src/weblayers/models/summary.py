@@ -6,26 +6,33 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from .. import tree
 from ..layers.base import BatchShape
 
 HEADERS = ("Layer (type)", "Input Shape", "Output shape", "Param #")
+# Line length and where the columns end: for stacks, and for graphs, which also show where inputs come from.
+STACK = (90, (0.32, 0.61, 0.89, 1.0))
+GRAPH = (115, (0.24, 0.48, 0.70, 0.80, 1.0))
 
 
-def table(model: Any, shapes: Sequence[BatchShape], line_length: int, positions: Sequence[float]) -> str:
+def table(model: Any, line_length: int | None, positions: Sequence[float] | None) -> str:
     """One row per layer, and the totals."""
-    ends = [math.floor(line_length * p) for p in positions]
-    rule = "_" * line_length
-    lines = [rule, _row(HEADERS, ends), "=" * line_length]
-    inputs = [model.input_shape, *shapes[:-1]]
-    for i, (layer, before, after) in enumerate(zip(model.layers, inputs, shapes, strict=True)):
-        cells = (
-            f"{layer.name} ({layer.class_name})",
-            f"[{_shape(before)}]",
-            _shape(after),
-            str(layer.count_params()),
-        )
-        lines.append(_row(cells, ends))
-        lines.append("=" * line_length if i == len(shapes) - 1 else rule)
+    calls = [c for c in getattr(model, "_calls", ())]
+    graph = any(len(c.sources) > 1 for c in calls) or len({id(c.layer) for c in calls}) < len(calls)
+    length, columns = GRAPH if graph else STACK
+    length = length if line_length is None else line_length
+    ends = [math.floor(length * p) if p <= 1 else int(p) for p in (columns if positions is None else positions)]
+    rule = "_" * length
+    lines = [rule, _row([*HEADERS, *(["Receives inputs"] if graph else [])], ends), "=" * length]
+    for i, layer in enumerate(model.layers):
+        uses = [c for c in calls if c.layer is layer] or layer.inbound_calls[:1]
+        before = ",".join(_shape(w.shape) for c in uses[:1] for w in c.sources)
+        after = ",".join(_shape(w.shape) for c in uses[:1] for w in tree.leaves(c.outputs))
+        cells = [f"{layer.name} ({layer.class_name})", f"[{before}]", after or "multiple", str(layer.count_params())]
+        sources = [f"{w.source_layer.name}[0][{w.index}]" for c in uses for w in c.sources]
+        lines.append(_row([*cells, *((sources[0] if sources else "",) if graph else ())], ends))
+        lines += [_row(["", "", "", "", more], ends) for more in sources[1:]] if graph else []
+        lines.append("=" * length if i == len(model.layers) - 1 else rule)
     trainable = sum(w.size for w in model.trainable_weights)
     frozen = sum(w.size for w in model.non_trainable_weights)
     totals = [

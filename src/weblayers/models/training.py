@@ -16,7 +16,8 @@ from ..runtime.base import TrainResult, TrainSpec
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled
 from .callbacks import CallbackList, History, ProgressLine
-from .data_sets import as_rows, check_samples, order_capacity, sample_order
+from .compilation import Compilation
+from .data_sets import Samples, order_capacity, sample_order
 from .steps import Steps, scalars_of
 
 # Small epochs run several at a time, about so long together: short enough for a line of progress.
@@ -27,23 +28,24 @@ CHUNK_SECONDS = 0.2
 class FitPlan:
     """The arguments of a fit, checked."""
 
-    x: Tensor
-    y: Tensor
+    samples: Samples
     batch_size: int
     epochs: int
     initial_epoch: int
     shuffle: bool
     verbose: int
-    validation: tuple[Tensor, Tensor] | None
+    validation: Samples | None
 
 
 class Fit:
     """One call of ``fit``."""
 
-    def __init__(self, model: Any, steps: Steps, names: Sequence[str], plan: FitPlan, callbacks: Any) -> None:
-        self._model, self._steps, self._names, self._plan = model, steps, list(names), plan
+    def __init__(self, model: Any, steps: Steps, plan: FitPlan, callbacks: Any) -> None:
+        self._model, self._steps, self._plan = model, steps, plan
+        self._compilation: Compilation = model.compiled()
+        self._names = self._compilation.names
         self.history = History()
-        samples = plan.x.shape[0]
+        samples = plan.samples.count
         self._total = -(-samples // plan.batch_size)
         params = {
             "epochs": plan.epochs,
@@ -61,7 +63,7 @@ class Fit:
 
     async def run(self) -> History:
         plan, callbacks = self._plan, self._callbacks
-        x, y = as_rows(plan.x), as_rows(plan.y)
+        samples = plan.samples.rows()
         self._model.stop_training = False
         await callbacks.call("on_train_begin", {})
         epoch, count = plan.initial_epoch, 1
@@ -70,10 +72,10 @@ class Fit:
             if count == 1:
                 await callbacks.call("on_epoch_begin", epoch, {})
             begun = time.monotonic()
-            rows = await self._epochs(epoch, count, x, y)
+            rows = await self._epochs(epoch, count, samples)
             await self._report(epoch, count, rows)
             epoch += count
-            count = self._next_count(count, time.monotonic() - begun, x.shape[0])
+            count = self._next_count(count, time.monotonic() - begun, samples.count)
         await callbacks.call("on_train_end", {})
         return self.history
 
@@ -92,19 +94,19 @@ class Fit:
                 await self._callbacks.call("on_epoch_begin", epoch + i, {})
             logs = self.summary(rows[i * self.total : (i + 1) * self.total])
             if self._plan.validation is not None and not self._model.stop_training:
-                tested = await evaluate_rows(self._steps, *self._plan.validation, self._plan.batch_size)
-                logs = {**{f"val_{n}": v for n, v in zip(self._names, tested, strict=True)}, **logs}
+                tested = await evaluate_rows(self._steps, self._compilation, self._plan.validation, self._plan.batch_size)
+                logs = {**{f"val_{n}": v for n, v in tested.items()}, **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
 
-    async def _epochs(self, epoch: int, count: int, x: Tensor, y: Tensor) -> list[np.ndarray]:
-        samples = x.shape[0]
+    async def _epochs(self, epoch: int, count: int, data: Samples) -> list[np.ndarray]:
+        samples = data.count
         permute = random_seed.generator().permutation if self._plan.shuffle else np.arange
         order = sample_order(np.concatenate([permute(samples) for _ in range(count)]), samples)
         rows: list[np.ndarray] = []
-        for compiled, start, steps, batch in segments(self._steps.train, x, y, self._plan.batch_size):
+        for compiled, start, steps, batch in segments(self._steps.train, data, self._plan.batch_size):
             self._steps.start.value, self._steps.start.increment = start, batch
             segment = _Segment(self, compiled, len(rows))
-            rows += list(await segment.run([x, y, order], steps * count))
+            rows += list(await segment.run([*data.tensors(), order], steps * count))
             if self._model.stop_training:
                 break
         self._check_finite(rows, epoch)
@@ -123,19 +125,17 @@ class Fit:
 
     def summary(self, rows: Sequence[np.ndarray]) -> dict[str, float]:
         """The means over the samples of the epoch so far."""
-        sizes = np.array([self.size_of(i) for i in range(len(rows))], np.float64)
-        means = sizes @ np.stack(rows).astype(np.float64) / sizes.sum() if rows else np.full(len(self._names), np.nan)
-        return dict(zip(self._names, means.tolist(), strict=True))
+        return self._compilation.summary(rows, [self.size_of(i) for i in range(len(rows))])
 
     def size_of(self, step: int) -> int:
-        samples, batch = self._plan.x.shape[0], self._plan.batch_size
+        samples, batch = self._plan.samples.count, self._plan.batch_size
         return min(batch, samples - step * batch)
 
     def batch_logs(self, step: int, row: np.ndarray) -> dict[str, float]:
         return {
             "batch": step,
             "size": self.size_of(step),
-            **dict(zip(self._names, map(float, row), strict=True)),
+            **self._compilation.summary([row], [self.size_of(step)]),
         }
 
     @property
@@ -225,26 +225,26 @@ async def prepare(executable: Any) -> None:
         await ready()
 
 
-def segments(trace: Any, x: Tensor, y: Tensor, batch: int) -> list[tuple[Compiled, int, int, int]]:
+def segments(trace: Any, rows: Samples, batch: int) -> list[tuple[Compiled, int, int, int]]:
     """The runs of equal batches that cover the samples: compiled step, first sample, steps, batch size."""
-    samples = x.shape[0]
-    whole, rest = divmod(samples, batch)
-    parts = [(trace(x, y, batch), 0, whole, batch)] if whole else []
-    return parts + ([(trace(x, y, rest), whole * batch, 1, rest)] if rest else [])
+    whole, rest = divmod(rows.count, batch)
+    parts = [(trace(rows, batch), 0, whole, batch)] if whole else []
+    return parts + ([(trace(rows, rest), whole * batch, 1, rest)] if rest else [])
 
 
-async def evaluate_rows(steps: Steps, x: Tensor, y: Tensor, batch: int) -> list[float]:
+async def evaluate_rows(steps: Steps, compilation: Compilation, samples: Samples, batch: int) -> dict[str, float]:
     """Loss and metrics over all samples, without blocking."""
-    check_samples(x, y)
-    x, y = as_rows(x), as_rows(y)
-    order = sample_order(np.arange(x.shape[0]), x.shape[0])
-    total = np.zeros(0)
-    for compiled, start, count, size in segments(steps.test, x, y, batch):
+    samples.check()
+    data = samples.rows()
+    order = sample_order(np.arange(data.count), data.count)
+    rows: list[np.ndarray] = []
+    sizes: list[int] = []
+    for compiled, start, count, size in segments(steps.test, data, batch):
         steps.start.value, steps.start.increment = start, size
         executable = compiled.executable()
         await prepare(executable)
-        inputs = [t.storage() for t in (x, y, order, *compiled.captured)]
+        inputs = [t.storage() for t in (*data.tensors(), order, *compiled.captured)]
         result = await executable.train(TrainSpec(count, inputs, *scalars_of(compiled))).result()
-        part = result.logs.astype(np.float64).sum(0) * size
-        total = part if not total.size else total + part
-    return (total / x.shape[0]).tolist()
+        rows += list(result.logs)
+        sizes += [size] * count
+    return compilation.summary(rows, sizes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ class Tensor(Named):
     A concrete tensor has values, on the host, on the device, or both; a symbolic one stands for a value in a traced
     function and has only a shape and a dtype.
     """
+
+    # the shape of a sample, where a tensor has them as rows
+    _sample_shape: Shape | None = None
+
+    # which values count, as layers for sequences hand it on; a boolean tensor or None
+    mask: Tensor | None = None
 
     __array_priority__ = 1000  # NumPy arrays on the left of an operator leave the operation to the tensor
 
@@ -64,6 +70,15 @@ class Tensor(Named):
     @property
     def is_disposed(self) -> bool:
         return self._disposed
+
+    @property
+    def sample_shape(self) -> Shape:
+        """The shape of one sample, also after the samples became rows."""
+        return self.shape[1:] if self._sample_shape is None else self._sample_shape
+
+    @sample_shape.setter
+    def sample_shape(self, shape: Shape) -> None:
+        self._sample_shape = shape
 
     def __len__(self) -> int:
         if not self.shape:
@@ -205,6 +220,9 @@ class Variable(Tensor):
         dtype = build.infer_dtype(array)
         super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
         self.name, self.trainable = name, trainable
+        # what the weight adds to the loss, and what is applied after each of its updates
+        self.regularizer: Callable[[Tensor], Tensor] | None = None
+        self.constraint: Callable[[Tensor], Tensor] | None = None
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
         """Replace the values by others of the same shape and dtype."""
@@ -221,6 +239,27 @@ class Variable(Tensor):
     def assign_storage(self, storage: Any) -> None:
         """Take over the values that a training run has left on the current device."""
         self._host, self._storage, self._runtime = None, storage, device.current()
+
+
+class HostComputed(Tensor):
+    """A value that the host computes from a tensor's values, once somebody reads it."""
+
+    def __init__(self, source: Tensor, compute: Callable[[np.ndarray], Any], shape: Shape = ()) -> None:
+        super().__init__(Aval(shape, "float32"))
+        self._source, self._compute = source, compute
+
+    def numpy(self) -> np.ndarray:
+        """The value. Waits for the device."""
+        self._check()
+        if self._host is None:
+            self._host = np.asarray(self._compute(self._source.numpy()), np.float32)
+        return self._host
+
+    async def _fetch(self) -> np.ndarray:
+        self._check()
+        if self._host is None:
+            self._host = np.asarray(self._compute(await self._source._fetch()), np.float32)
+        return self._host
 
 
 def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> Tensor:

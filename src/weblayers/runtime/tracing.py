@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from ..graph import build
-from ..graph.node import Aval, Node
+from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
 from . import device
-from .tensor import Tensor, Variable
+from .tensor import Tensor, Variable, to_tensor
 
 _stack: list[Trace] = []
 
@@ -64,6 +66,24 @@ def symbolic(node: Node) -> Tensor:
 def placeholder(shape: Sequence[int], dtype: str) -> Tensor:
     """A symbolic tensor that is a fresh input."""
     return symbolic(build.input_node(tuple(shape), dtype))
+
+
+def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
+    """Zeros: a constant of the graph under trace, or values."""
+    if current() is None:
+        return to_tensor(np.zeros(tuple(shape), DTYPES[dtype]))
+    return symbolic(build.full(tuple(shape), 0.0, dtype))
+
+
+def constant(values: Any) -> Tensor:
+    """Numbers as float32: a constant of the graph under trace, or values."""
+    array = np.asarray(values, np.float32)
+    return to_tensor(array) if current() is None else symbolic(build.constant(array))
+
+
+def positions(n: int) -> Tensor:
+    """0, 1, 2, ... as int32: a constant of the graph under trace, or values."""
+    return to_tensor(np.arange(n, dtype=np.int32)) if current() is None else symbolic(build.iota(n))
 
 
 def assign(variable: Variable, value: Tensor) -> None:

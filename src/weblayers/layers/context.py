@@ -1,0 +1,59 @@
+"""What a call of a layer knows of the calls around it: training mode, the scope of weight names, added losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class _Context:
+    training: list[bool] = field(default_factory=list)
+    scopes: list[str] = field(default_factory=list)
+    losses: list[list[Any]] = field(default_factory=list)
+
+
+_context = _Context()
+
+
+def training_mode(given: bool | None) -> bool:
+    """What a call was told, or else what the call around it was told."""
+    if given is not None:
+        return bool(given)
+    return _context.training[-1] if _context.training else False
+
+
+@contextmanager
+def calling(training: bool, scope: str | None) -> Iterator[None]:
+    """Inside a layer's ``call`` or ``build``; ``scope`` is a part of the names of weights made there."""
+    _context.training.append(training)
+    if scope is not None:
+        _context.scopes.append(scope)
+    try:
+        yield
+    finally:
+        _context.training.pop()
+        if scope is not None:
+            _context.scopes.pop()
+
+
+def weight_scope() -> str:
+    return "/".join(_context.scopes)
+
+
+@contextmanager
+def collecting_losses() -> Iterator[list[Any]]:
+    """Gather what layers add to the loss inside."""
+    found: list[Any] = []
+    _context.losses.append(found)
+    try:
+        yield found
+    finally:
+        _context.losses.pop()
+
+
+def add_losses(losses: Sequence[Any]) -> None:
+    if _context.losses:
+        _context.losses[-1].extend(losses)

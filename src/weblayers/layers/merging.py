@@ -1,0 +1,188 @@
+"""Layers that join several inputs: sums, products, concatenation, dot products."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ..ops import arithmetic as a
+from ..ops import matrices, movement, reduction
+from ..runtime.tensor import Tensor
+from .base import Layer
+
+
+class _Merge(Layer):
+    """Elementwise over inputs of one shape, or of shapes that broadcast; lower ranks get axes after the batch."""
+
+    supports_masking = True
+    least = 2
+
+    def call(self, inputs: Any) -> Tensor:
+        if not isinstance(inputs, list | tuple) or len(inputs) < self.least:
+            raise ValueError(f"layer {self.name!r} joins {self.least} inputs or more: call it with a list of them")
+        rank = max(x.rank for x in inputs)
+        return self.merged([_expanded(x, rank) for x in inputs])
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        """The inputs, of one rank, as one."""
+        raise NotImplementedError
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """Where all inputs that have masks count."""
+        masks = [m for m in mask or () if m is not None]
+        out = masks[0] if masks else None
+        for m in masks[1:]:
+            out = a.logical_and(out, m)
+        return out
+
+
+def _expanded(x: Tensor, rank: int) -> Tensor:
+    return movement.reshape(x, (x.shape[0], *(1,) * (rank - x.rank), *x.shape[1:]))
+
+
+class Add(_Merge):
+    """The sum of the inputs.
+
+    >>> import weblayers as wl
+    >>> wl.layers.add().apply([wl.ones([1, 2]), wl.ones([1, 2])]).array_sync()
+    [[2.0, 2.0]]
+    """
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        total = inputs[0]
+        for x in inputs[1:]:
+            total = a.add(total, x)
+        return total
+
+
+class Subtract(_Merge):
+    """The first of two inputs without the second."""
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        if len(inputs) != 2:
+            raise ValueError(f"layer {self.name!r} takes exactly two inputs, got {len(inputs)}")
+        return a.sub(inputs[0], inputs[1])
+
+
+class Multiply(_Merge):
+    """The product of the inputs."""
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        product = inputs[0]
+        for x in inputs[1:]:
+            product = a.mul(product, x)
+        return product
+
+
+class Average(Add):
+    """The mean of the inputs."""
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        return a.div(super().merged(inputs), float(len(inputs)))
+
+
+class Maximum(_Merge):
+    """The largest of the inputs, element by element."""
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        out = inputs[0]
+        for x in inputs[1:]:
+            out = a.maximum(out, x)
+        return out
+
+
+class Minimum(_Merge):
+    """The smallest of the inputs, element by element."""
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        out = inputs[0]
+        for x in inputs[1:]:
+            out = a.minimum(out, x)
+        return out
+
+
+class Concatenate(Layer):
+    """The inputs one after the other along an axis.
+
+    >>> import weblayers as wl
+    >>> wl.layers.concatenate().apply([wl.ones([1, 2]), wl.ones([1, 3])]).shape
+    (1, 5)
+    """
+
+    supports_masking = True
+
+    def __init__(self, axis: int = -1, **base: Any) -> None:
+        super().__init__(**base)
+        self.axis = axis
+
+    def call(self, inputs: Any) -> Tensor:
+        if not isinstance(inputs, list | tuple) or not inputs:
+            raise ValueError(f"layer {self.name!r} joins several inputs: call it with a list of them")
+        axis = self.axis % inputs[0].rank
+        rest = {(*x.shape[:axis], *x.shape[axis + 1 :]) for x in inputs}
+        if len(rest) > 1 or len({x.rank for x in inputs}) > 1:
+            raise ValueError(
+                f"A `Concatenate` layer requires inputs with matching shapes except for the concatenation axis"
+                f" {self.axis}. Got input shapes: {[list(x.shape) for x in inputs]}"
+            )
+        return movement.concat(list(inputs), axis)
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        if mask is None or all(m is None for m in mask):
+            return None
+        full = []
+        for x, m in zip(inputs, mask, strict=True):
+            # a mask covers the leading axes; where one is missing, everything counts
+            there = a.cast(a.add(a.mul(x, 0.0), 1.0), "bool") if m is None else _spread(m, x)
+            full.append(there)
+        joined = movement.concat(full, self.axis % inputs[0].rank)
+        return reduction.all(joined, -1) if joined.rank > 2 else joined
+
+
+def _spread(mask: Tensor, x: Tensor) -> Tensor:
+    if mask.rank < x.rank:
+        mask = movement.reshape(mask, (*mask.shape, *(1,) * (x.rank - mask.rank)))
+    return movement.broadcast_to(mask, x.shape)
+
+
+class Dot(Layer):
+    """Dot products of two inputs along ``axes``, for each sample.
+
+    Args:
+        axes: one axis for both, or one for each; 0 is the batch and not allowed.
+        normalize: whether to divide by the lengths first: cosine proximity.
+
+    >>> import weblayers as wl
+    >>> wl.layers.dot(axes=1).apply([wl.tensor2d([[1, 2]]), wl.tensor2d([[3, 4]])]).array_sync()
+    [[11.0]]
+    """
+
+    def __init__(self, axes: int | Sequence[int], normalize: bool = False, **base: Any) -> None:
+        super().__init__(**base)
+        self.axes = axes if isinstance(axes, int) else list(axes)
+        self.normalize = normalize
+
+    def call(self, inputs: Any) -> Tensor:
+        if not isinstance(inputs, list | tuple) or len(inputs) != 2:
+            raise ValueError("A `Dot` layer should be called on a list of exactly 2 inputs")
+        x, y = inputs
+        both = [self.axes] * 2 if isinstance(self.axes, int) else self.axes
+        first, second = both[0] % x.rank, both[1] % y.rank
+        if x.shape[first] != y.shape[second]:
+            raise ValueError(
+                f"Dimension incompatibility for layer {self.name}: {x.shape[first]} != {y.shape[second]} in the shapes"
+                f" {list(x.shape)} and {list(y.shape)} with axes {both}"
+            )
+        if self.normalize:
+            x, y = (a.mul(t, _reciprocal_length(t, axis)) for t, axis in ((x, first), (y, second)))
+        # batch, x's other axes, y's other axes
+        names = iter("bcdefghijklmnopqrstuvwxyz")
+        left, right = (["a", *(next(names) for _ in range(t.rank - 1))] for t in (x, y))
+        left[first] = right[second] = "z"
+        out = [c for c in left if c != "z"] + [c for c in right if c not in "az"]
+        product = matrices.einsum(f"{''.join(left)},{''.join(right)}->{''.join(out)}", x, y)
+        return product if product.rank > 1 else movement.expand_dims(product, 1)
+
+
+def _reciprocal_length(x: Tensor, axis: int) -> Tensor:
+    return a.rsqrt(a.maximum(reduction.sum(a.square(x), axis, True), 1e-12))

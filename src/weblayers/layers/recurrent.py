@@ -1,0 +1,276 @@
+"""Recurrent layers: a cell, step by step over a sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import naming
+from ..ops import arithmetic as a
+from ..ops import movement
+from ..runtime import tracing
+from ..runtime.tensor import Tensor, Variable
+from . import serialization
+from .base import Layer
+from .cells import Cell, GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells, noisy, state_shapes
+
+
+class RNN(Layer):
+    """Runs a cell over the steps of ``[batch, steps, ...]``.
+
+    Args:
+        cell: a cell, or a list of cells that are stacked.
+        return_sequences: whether to give the outputs of all steps instead of the last.
+        return_state: whether to give the last states too: ``[output, *states]``.
+        go_backwards: whether to begin with the last step; the outputs come in that order.
+        stateful: whether each batch goes on with the states that the one before has left.
+        unroll: for compatibility; the compiler decides.
+        zero_output_for_mask: whether masked steps give zeros instead of the output before them.
+
+    ``apply`` takes ``initial_state``, a list of tensors; ``[inputs, *states]`` works too. A masked step changes nothing.
+
+    >>> import weblayers as wl
+    >>> layer = wl.layers.rnn(cell=wl.layers.simple_rnn_cell(units=3), return_sequences=True)
+    >>> layer.apply(wl.ones([2, 5, 4])).shape
+    (2, 5, 3)
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        input_dim: int | None = None,
+        input_length: int | None = None,
+        **base: Any,
+    ) -> None:
+        if input_dim is not None and not {"batch_input_shape", "input_shape", "batch_shape"} & base.keys():
+            base["batch_input_shape"] = [base.get("batch_size"), input_length, input_dim]
+        super().__init__(**base)
+        if isinstance(cell, list | tuple):
+            cell = StackedRNNCells(cells=cell)
+        self.cell: Any = serialization.deserialize(cell)
+        if not hasattr(self.cell, "state_size"):
+            raise ValueError(f"{self.name}: the cell needs an attribute state_size: the size of its states")
+        self.return_sequences, self.return_state = bool(return_sequences), bool(return_state)
+        self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
+        self.zero_output_for_mask = bool(zero_output_for_mask)
+        self._states: list[Variable] = []
+
+    def build(self, input_shape: Any) -> None:
+        shape = input_shape[0] if isinstance(input_shape, list) else input_shape
+        self.cell.ensure_built((shape[0], *shape[2:]))
+
+    def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        first = inputs[0] if isinstance(inputs, list | tuple) else inputs
+        if self.stateful and first.shape[0] is None:
+            raise ValueError(
+                f"If a RNN is stateful, it needs to know its batch size: give layer {self.name!r} or the model's input a"
+                " batch_input_shape with all sizes."
+            )
+        return super().output_specs(inputs, kwargs)
+
+    # -- states -------------------------------------------------------------------------------------------------------
+
+    @property
+    def states(self) -> list[Variable]:
+        """What a stateful layer has kept from the batch before."""
+        return list(self._states)
+
+    def reset_states(self, states: Sequence[Any] | None = None) -> None:
+        """Begin the next batch with zeros, or with the given states."""
+        if not self.stateful:
+            raise RuntimeError(f"layer {self.name!r} is not stateful: it has no states to reset")
+        for i, variable in enumerate(self._states):
+            variable.assign(np.zeros(variable.shape, np.float32) if states is None else states[i])
+
+    reset_state = reset_states
+
+    def _kept_states(self, batch: int, shapes: Sequence[tuple[int, ...]]) -> list[Variable]:
+        if not self._states:
+            self._states = [
+                Variable(np.zeros((batch, *shape), np.float32), f"{self.name}/state_{i}", trainable=False)
+                for i, shape in enumerate(shapes)
+            ]
+        if self._states[0].shape[0] != batch:
+            raise ValueError(
+                f"layer {self.name!r} is stateful and was used with batches of {self._states[0].shape[0]} samples;"
+                f" it cannot take one of {batch}. Use a batch size that divides the number of samples, or new states."
+            )
+        return self._states
+
+    def _first_states(self, x: Tensor, initial_state: Any) -> list[Tensor]:
+        shapes = self.state_shapes(x)
+        if initial_state is not None:
+            given = list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+            if len(given) != len(shapes):
+                raise ValueError(f"layer {self.name!r} has {len(shapes)} states, got {len(given)} initial ones")
+            return given
+        if self.stateful:
+            return list(self._kept_states(x.shape[0], shapes))
+        return [tracing.zeros((x.shape[0], *shape)) for shape in shapes]
+
+    def state_shapes(self, x: Tensor) -> list[tuple[int, ...]]:
+        """The shapes of the states for a sequence, without the batch axis."""
+        return state_shapes(self.cell)
+
+    # -- steps --------------------------------------------------------------------------------------------------------
+
+    def call(
+        self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None
+    ) -> Any:
+        if isinstance(inputs, list | tuple):
+            inputs, initial_state = inputs[0], list(inputs[1:]) or initial_state
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        if inputs.rank < 3:
+            raise ValueError(
+                f"Input 0 is incompatible with layer {self.name}: expected ndim=3, found ndim={inputs.rank}"
+                f" (shape {list(inputs.shape)})."
+            )
+        states = self._first_states(inputs, initial_state)
+        outputs, states = self._run(inputs, states, mask, training)
+        if self.stateful:
+            for variable, value in zip(self._kept_states(inputs.shape[0], self.state_shapes(inputs)), states, strict=True):
+                tracing.assign(variable, value)
+        result = movement.stack(outputs, 1) if self.return_sequences else outputs[-1]
+        return [result, *states] if self.return_state else result
+
+    def _run(
+        self, x: Tensor, states: list[Tensor], mask: Tensor | None, training: bool
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Outputs of all steps, in the order in which they are made, and the last states."""
+        batch, steps = x.shape[:2]
+        noise = self.cell.state_noise(batch, x) if training and isinstance(self.cell, Cell) else None
+        parts = self._parts(x, training)
+        order = range(steps - 1, -1, -1) if self.go_backwards else range(steps)
+        outputs: list[Tensor] = []
+        for t in order:
+            output, new = self._step(_step_of(parts, t), states, noise, training)
+            if mask is not None:
+                here = movement.get_item(mask, (slice(None), t))
+                before = outputs[-1] if outputs and not self.zero_output_for_mask else tracing.zeros(output.shape)
+                output = _chosen(here, output, before)
+                new = [_chosen(here, n, s) for n, s in zip(new, states, strict=True)]
+            states = new
+            outputs.append(output)
+        return outputs, states
+
+    def _parts(self, x: Tensor, training: bool) -> Tensor:
+        """What the steps read: for built-in cells all input products at once."""
+        cell = self.cell
+        if not isinstance(cell, Cell) or type(cell).project is Cell.project:
+            return x
+        batch, steps = x.shape[:2]
+        if training:
+            noise = cell.input_noise(batch, movement.get_item(x, (slice(None), 0)))
+            x = x if noise is None else a.mul(x, movement.expand_dims(noise, 1))
+        flat = cell.project(movement.reshape(x, (batch * steps, *x.shape[2:])))
+        return movement.reshape(flat, (batch, steps, *flat.shape[1:]))
+
+    def _step(
+        self, part: Tensor, states: list[Tensor], noise: Tensor | None, training: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        cell = self.cell
+        if isinstance(cell, Cell) and type(cell).project is not Cell.project:
+            return cell.step(part, [noisy(states[0], noise), *states[1:]])
+        single = not isinstance(cell.state_size, list | tuple)
+        output, new = cell.apply(part, states if not single or isinstance(cell, Cell) else states[0], training=training)
+        return output, list(new) if isinstance(new, list | tuple) else [new]
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        first = mask if self.return_sequences else None
+        return [first] + [None] * len(state_shapes(self.cell)) if self.return_state else first
+
+
+def _step_of(parts: Tensor, t: int) -> Tensor:
+    return movement.get_item(parts, (slice(None), t))
+
+
+def _chosen(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:
+    """New where the step counts, else old."""
+    return a.where(movement.reshape(mask, (mask.shape[0], *(1,) * (new.rank - 1))), new, old)
+
+
+class _CellLayer(RNN):
+    """A recurrent layer that makes its own cell; it takes the cell's arguments too."""
+
+    cell_class: type[Cell]
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        # see naming.parameters
+        cls.takes_arguments_of = getattr(cls, "cell_class", None)
+
+    def __init__(
+        self,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        **rest: Any,
+    ) -> None:
+        cell, base = self._divided(rest)
+        super().__init__(
+            self.cell_class(**cell), return_sequences, return_state, go_backwards, stateful, unroll, **base
+        )
+
+    @classmethod
+    def _divided(cls, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The cell's arguments, and the others."""
+        own = naming.parameters(cls.cell_class).keys() - naming.parameters(Layer).keys()
+        return {k: v for k, v in given.items() if k in own}, {k: v for k, v in given.items() if k not in own}
+
+    def get_config(self) -> dict[str, Any]:
+        mine = super().get_config()
+        del mine["cell"]
+        inner = self.cell.get_config()
+        return {**{k: v for k, v in inner.items() if k not in ("name", "trainable", "dtype")}, **mine}
+
+    def __getattr__(self, name: str) -> Any:
+        # the cell's weights and arguments are the layer's
+        if not name.startswith("_") and name != "cell" and "cell" in self.__dict__ and hasattr(self.cell, name):
+            return getattr(self.cell, name)
+        return super().__getattr__(name)
+
+
+class SimpleRNN(_CellLayer):
+    """A recurrent layer of :class:`SimpleRNNCell`.
+
+    >>> import weblayers as wl
+    >>> wl.layers.simple_rnn(units=3).apply(wl.ones([2, 5, 4])).shape
+    (2, 3)
+    """
+
+    cell_class = SimpleRNNCell
+
+
+class LSTM(_CellLayer):
+    """A recurrent layer of :class:`LSTMCell`.
+
+    >>> import weblayers as wl
+    >>> wl.layers.lstm(units=3, return_sequences=True).apply(wl.ones([2, 5, 4])).shape
+    (2, 5, 3)
+    """
+
+    cell_class = LSTMCell
+
+
+class GRU(_CellLayer):
+    """A recurrent layer of :class:`GRUCell`.
+
+    >>> import weblayers as wl
+    >>> wl.layers.gru(units=3).apply(wl.ones([2, 5, 4])).shape
+    (2, 3)
+    """
+
+    cell_class = GRUCell

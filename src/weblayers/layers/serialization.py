@@ -1,0 +1,85 @@
+"""Configurations of layers as plain values, and layers from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import activations, constraints, initializers, naming, regularizers
+from .symbolic import Spec
+
+# Classes by name: ours, and what users have registered.
+CLASSES: dict[str, type] = {}
+
+
+def serialize(value: Any) -> Any:
+    """An argument of a layer as numbers, strings, lists and dictionaries."""
+    if value is None or isinstance(value, str | bool | int | float):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, list | tuple):
+        return [serialize(v) for v in value]
+    if isinstance(value, Mapping):
+        return {k: serialize(v) for k, v in value.items()}
+    if isinstance(value, initializers.Initializer):
+        return initializers.serialize(value)
+    if isinstance(value, regularizers.Regularizer):
+        return regularizers.serialize(value)
+    if isinstance(value, constraints.Constraint):
+        return constraints.serialize(value)
+    if hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if callable(value):
+        return activations.serialize(value)
+    raise TypeError(f"cannot write {type(value).__name__} into a layer's configuration")
+
+
+def register_class(cls: type) -> type:
+    """Make a class of your own known by its name, so that models that use it can be loaded. Works as a decorator."""
+    CLASSES[cls.__name__] = cls
+    return cls
+
+
+def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) -> Any:
+    """A layer from ``{"class_name", "config"}``, of TensorFlow.js or of Keras; a layer is itself.
+
+    Raises:
+        ValueError: for an unknown class; the message names the nearest.
+    """
+    if not isinstance(value, Mapping):
+        return value
+    name = value.get("class_name", value.get("className"))
+    if name is None:
+        raise ValueError(f"not a serialized layer, it has no class_name: {sorted(value)}")
+    known = {**CLASSES, **(custom_objects or {})}
+    cls = naming.lookup("layer class", str(name), known)
+    return cls.from_config(dict(value.get("config", {})))
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype: Keras writes a policy, ``{"class_name": "DTypePolicy", "config": {"name": ...}}``."""
+    if isinstance(dtype, Mapping):
+        return str(dtype["config"]["name"])
+    return "float32" if dtype is None else str(dtype)
+
+
+def mapped_specs(fn: Callable[[Spec], Any], specs: Any) -> Any:
+    """The structure with each Spec (a tuple itself) replaced."""
+    if isinstance(specs, Spec):
+        return fn(specs)
+    if isinstance(specs, list | tuple):
+        return type(specs)(mapped_specs(fn, s) for s in specs)
+    if isinstance(specs, Mapping):
+        return {k: mapped_specs(fn, s) for k, s in specs.items()}
+    return specs
+
+
+def spec_leaves(specs: Any) -> list[Spec]:
+    found: list[Spec] = []
+    mapped_specs(found.append, specs)
+    return found

@@ -1,0 +1,157 @@
+"""Layers around a layer: at every time step, or in both directions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import naming
+from ..ops import arithmetic as a
+from ..ops import movement
+from ..runtime.tensor import Tensor
+from . import serialization
+from .base import Layer
+from .recurrent import RNN
+
+
+class Wrapper(Layer):
+    """What wrappers share.
+
+    Args:
+        layer: the layer inside, or its configuration.
+    """
+
+    def __init__(self, layer: Any, **base: Any) -> None:
+        super().__init__(**base)
+        inner = serialization.deserialize(layer)
+        if not isinstance(inner, Layer):
+            raise TypeError(f"{self.name}: expected a layer to wrap, got {type(inner).__name__}")
+        self.layer = inner
+
+
+class TimeDistributed(Wrapper):
+    """Applies a layer to every time step of ``[batch, steps, ...]``.
+
+    >>> import weblayers as wl
+    >>> wl.layers.time_distributed(layer=wl.layers.dense(units=3)).apply(wl.ones([2, 5, 4])).shape
+    (2, 5, 3)
+    """
+
+    supports_masking = True
+
+    def __init__(self, layer: Any, **base: Any) -> None:
+        super().__init__(layer, **base)
+        self.layer.anonymous = True
+
+    def build(self, input_shape: Any) -> None:
+        if len(input_shape) < 3:
+            raise ValueError(
+                f"TimeDistributed layer expects an input shape >= 3D, but received input shape {list(input_shape)}"
+            )
+        self.layer.ensure_built((input_shape[0], *input_shape[2:]))
+
+    def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
+        batch, steps = inputs.shape[:2]
+        flat = movement.reshape(inputs, (batch * steps, *inputs.shape[2:]))
+        if mask is not None and mask.rank > 2:
+            flat.mask = movement.reshape(mask, (batch * steps, *mask.shape[2:]))
+        out = self.layer.apply(flat, training=training)
+        return movement.reshape(out, (batch, steps, *out.shape[1:]))
+
+
+_MERGE_MODES = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "ave"}
+
+
+class Bidirectional(Wrapper):
+    """A recurrent layer forwards, and a copy of it backwards over the steps.
+
+    Args:
+        layer: a recurrent layer.
+        merge_mode: ``"concat"``, ``"sum"``, ``"mul"``, ``"ave"``, or None for a list of both outputs.
+        backward_layer: the layer for the other direction, where it is not a copy.
+
+    >>> import weblayers as wl
+    >>> wl.layers.bidirectional(layer=wl.layers.lstm(units=3)).apply(wl.ones([2, 5, 4])).shape
+    (2, 6)
+    """
+
+    supports_masking = True
+
+    def __init__(self, layer: Any, merge_mode: str | None = "concat", backward_layer: Any = None, **base: Any) -> None:
+        inner = serialization.deserialize(layer)
+        if not isinstance(inner, RNN):
+            raise TypeError(f"Bidirectional expects a recurrent layer, got {type(inner).__name__}")
+        if inner.batch_input_shape is not None and not {"batch_input_shape", "input_shape", "batch_shape"} & base.keys():
+            base["batch_input_shape"] = inner.batch_input_shape
+        self_given = base.pop("weights", None)
+        super().__init__(inner, **base)
+        self._initial_weights = self_given
+        if merge_mode is not None:
+            merge_mode = naming.lookup("merge_mode", merge_mode, _MERGE_MODES)
+        self.merge_mode = merge_mode
+        config = inner.get_config()
+        original = inner.name
+        self.forward_layer = inner
+        self.forward_layer.name = f"forward_{original}"
+        other = serialization.deserialize(backward_layer)
+        if other is None:
+            turned = {**config, "go_backwards": not inner.go_backwards, "name": f"backward_{original}"}
+            other = type(inner).from_config(turned)
+        self.backward_layer: RNN = other
+        self._copied = backward_layer is None
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        inner = dict(config["layer"]["config"], name=self.forward_layer.name.removeprefix("forward_"))
+        config["layer"] = {**config["layer"], "config": inner}
+        if self._copied:
+            config.pop("backward_layer", None)
+        return config
+
+    def build(self, input_shape: Any) -> None:
+        self.forward_layer.ensure_built(input_shape)
+        self.backward_layer.ensure_built(input_shape)
+
+    def call(
+        self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None
+    ) -> Any:
+        if isinstance(inputs, list | tuple):
+            inputs, initial_state = inputs[0], list(inputs[1:]) or initial_state
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        half = len(initial_state) // 2 if initial_state else 0
+        states = (initial_state[:half], initial_state[half:]) if initial_state else (None, None)
+        both = [
+            layer.apply(inputs, initial_state=state, training=training, mask=mask)
+            for layer, state in zip((self.forward_layer, self.backward_layer), states, strict=True)
+        ]
+        kept: list[Tensor] = []
+        if self.forward_layer.return_state:
+            kept = [s for out in both for s in out[1:]]
+            both = [out[0] for out in both]
+        if self.forward_layer.return_sequences:
+            both[1] = movement.reverse(both[1], 1)
+        result = self._merged(both)
+        if not kept:
+            return result
+        return [*result, *kept] if isinstance(result, list) else [result, *kept]
+
+    def _merged(self, both: list[Tensor]) -> Any:
+        forward, backward = both
+        if self.merge_mode == "concat":
+            return movement.concat(both, -1)
+        if self.merge_mode == "sum":
+            return a.add(forward, backward)
+        if self.merge_mode == "ave":
+            return a.mul(a.add(forward, backward), 0.5)
+        if self.merge_mode == "mul":
+            return a.mul(forward, backward)
+        return both
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        mask = mask[0] if isinstance(mask, list | tuple) else mask
+        kept = mask if self.forward_layer.return_sequences else None
+        return [kept, kept] if self.merge_mode is None else kept
+
+    def reset_states(self, states: Any = None) -> None:
+        """Forget what stateful layers have kept."""
+        self.forward_layer.reset_states()
+        self.backward_layer.reset_states()

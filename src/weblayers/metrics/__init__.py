@@ -1,0 +1,168 @@
+"""Metrics: functions that give a value per sample, and objects that add up over batches."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import losses, naming
+from . import functions
+from .base import Mean, MeanMetric, Metric, RootMeanSquaredError, Sum
+from .confusion import (
+    AUC,
+    F1Score,
+    FalseNegatives,
+    FalsePositives,
+    FBetaScore,
+    Precision,
+    PrecisionAtRecall,
+    Recall,
+    RecallAtPrecision,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    TrueNegatives,
+    TruePositives,
+)
+from .overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, R2Score
+
+_STATEFUL = (
+    AUC,
+    BinaryIoU,
+    F1Score,
+    FBetaScore,
+    FalseNegatives,
+    FalsePositives,
+    IoU,
+    Mean,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+    Precision,
+    PrecisionAtRecall,
+    R2Score,
+    Recall,
+    RecallAtPrecision,
+    RootMeanSquaredError,
+    SensitivityAtSpecificity,
+    SpecificityAtSensitivity,
+    Sum,
+    TrueNegatives,
+    TruePositives,
+)
+
+
+def _mean_class(name: str, function: Any, default: str | None = None) -> type[Metric]:
+    """The class of the mean of a function."""
+
+    def init(self: MeanMetric, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        MeanMetric.__init__(self, function, name or default or naming.class_snake(type(self).__name__), dtype, **options)
+
+    def get_config(self: MeanMetric) -> dict[str, Any]:
+        return {"name": self.name, **self.options}
+
+    doc = f"The mean of :func:`{function.__name__}`."
+    body = {"__init__": init, "get_config": get_config, "__doc__": doc, "takes_arguments_of": function}
+    return type(Metric)(name, (MeanMetric,), {**body, "__module__": __name__})
+
+
+_MEANS = {
+    "Accuracy": functions.equality,
+    "BinaryAccuracy": functions.binary_accuracy,
+    "CategoricalAccuracy": functions.categorical_accuracy,
+    "SparseCategoricalAccuracy": functions.sparse_categorical_accuracy,
+    "TopKCategoricalAccuracy": functions.top_k_categorical_accuracy,
+    "SparseTopKCategoricalAccuracy": functions.sparse_top_k_categorical_accuracy,
+    "CosineSimilarity": functions.cosine_similarity,
+    "MeanSquaredError": losses.mean_squared_error,
+    "MeanAbsoluteError": losses.mean_absolute_error,
+    "MeanAbsolutePercentageError": losses.functions.mean_absolute_percentage_error,
+    "MeanSquaredLogarithmicError": losses.functions.mean_squared_logarithmic_error,
+    "LogCoshError": losses.functions.log_cosh,
+    "KLDivergence": losses.functions.kullback_leibler_divergence,
+    "Poisson": losses.functions.poisson,
+    "Hinge": losses.functions.binary_hinge,
+    "SquaredHinge": losses.functions.binary_squared_hinge,
+    "CategoricalHinge": losses.functions.categorical_hinge,
+    "CategoricalCrossentropy": losses.categorical_crossentropy,
+    "SparseCategoricalCrossentropy": losses.sparse_categorical_crossentropy,
+    "BinaryCrossentropy": losses.binary_crossentropy,
+}
+CLASSES: dict[str, type[Metric]] = {
+    **{c.__name__: c for c in _STATEFUL},
+    **{name: _mean_class(name, fn, "logcosh" if name == "LogCoshError" else None) for name, fn in _MEANS.items()},
+}
+globals().update(CLASSES)
+globals().update({n: v for n, v in vars(functions).items() if callable(v) and v.__module__ == functions.__name__})
+globals().update({n: v for n, v in vars(losses.functions).items() if callable(v) and n not in globals()})
+
+mse = MSE = losses.mean_squared_error
+mae = MAE = losses.mean_absolute_error
+mape = MAPE = losses.functions.mean_absolute_percentage_error
+
+# What names mean: a class without options, or a function.
+_TABLE: dict[str, Any] = {
+    **{naming.class_snake(name): cls for name, cls in CLASSES.items()},
+    **{n: v for n, v in vars(losses.functions).items() if callable(v) and v.__module__ == losses.functions.__name__},
+    **{fn.__name__: fn for fn in (functions.binary_accuracy, functions.categorical_accuracy)},
+    "sparse_categorical_accuracy": functions.sparse_categorical_accuracy,
+    "mse": losses.mean_squared_error,
+    "mae": losses.mean_absolute_error,
+    "mape": losses.functions.mean_absolute_percentage_error,
+    "msle": losses.functions.mean_squared_logarithmic_error,
+    "cosine": functions.cosine_proximity,
+    "cosine_proximity": functions.cosine_proximity,
+    "kld": losses.functions.kullback_leibler_divergence,
+    "logcosh": losses.functions.log_cosh,
+    **CLASSES,
+}
+
+
+def get(identifier: Any, loss: Any = None, classes: int = 0) -> Metric:
+    """A metric by name in either spelling, by ``{"class_name", "config"}``, a function, or itself.
+
+    ``"accuracy"`` and ``"crossentropy"`` suit themselves to the loss and the number of outputs.
+
+    Raises:
+        ValueError: for an unknown name; the message names the nearest.
+
+    >>> get("accuracy", "binary_crossentropy", 1).name
+    'acc'
+    """
+    if isinstance(identifier, Metric):
+        return identifier
+    if isinstance(identifier, Mapping):
+        name = str(identifier.get("class_name", identifier.get("className")))
+        return naming.lookup("metric", name, CLASSES)(**identifier.get("config", {}))
+    if isinstance(identifier, type) and issubclass(identifier, Metric):
+        return identifier()
+    if callable(identifier):
+        return MeanMetric(identifier, getattr(identifier, "__name__", "metric"))
+    if identifier in ("accuracy", "acc"):
+        return MeanMetric(_suited(loss, classes, "accuracy"), "acc")
+    if identifier in ("crossentropy", "ce"):
+        return MeanMetric(_suited(loss, classes, "crossentropy"), "ce")
+    found = naming.lookup("metric", identifier, _TABLE)
+    return found(name=identifier) if isinstance(found, type) else MeanMetric(found, identifier)
+
+
+def _suited(loss: Any, classes: int, kind: str) -> Any:
+    binary = isinstance(losses.get(loss), losses.objects.BinaryCrossentropy) if loss is not None else False
+    if classes == 1 or binary:
+        return functions.binary_accuracy if kind == "accuracy" else losses.binary_crossentropy
+    if losses.is_sparse(loss):
+        if kind == "accuracy":
+            return functions.sparse_categorical_accuracy
+        return losses.sparse_categorical_crossentropy
+    return functions.categorical_accuracy if kind == "accuracy" else losses.categorical_crossentropy
+
+
+def serialize(metric: Any) -> Any:
+    """``{"class_name", "config"}``; a function or a name by its name."""
+    if isinstance(metric, str):
+        return metric
+    if isinstance(metric, Metric) and type(metric) is not MeanMetric:
+        return {"class_name": type(metric).__name__, "config": metric.get_config()}
+    return getattr(metric, "name", getattr(metric, "__name__", "metric"))
+
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -1,0 +1,135 @@
+"""What every metric is: sums over a batch that add up over batches, and what the sums mean."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import naming
+from ..ops import arithmetic as a
+from ..ops import movement, reduction
+from ..runtime import tracing
+from ..runtime.tensor import Tensor, to_tensor
+
+
+class Metric(naming.Named, metaclass=naming.Configurable):
+    """Base class. A subclass gives sums in :meth:`statistics` and their meaning in :meth:`compute`.
+
+    So a metric of an epoch is that of all its samples at once, also where a mean of batches would be wrong, and nothing
+    has to be kept on the device: the sums of each step come with the losses.
+    """
+
+    def __init__(self, name: str | None = None, dtype: Any = None) -> None:
+        self.name = name or naming.class_snake(type(self).__name__)
+        self._totals: np.ndarray | None = None
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        """A vector of sums over the batch."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what it counts: define statistics")
+
+    def compute(self, totals: np.ndarray) -> Any:
+        """The metric, from the sums of all batches (float64, on the host)."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its sums mean: define compute")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch, in a loop of your own. Waits for the device."""
+        weight = None if sample_weight is None else to_tensor(sample_weight)
+        found = self.statistics(to_tensor(y_true), to_tensor(y_pred), weight).numpy().astype(np.float64)
+        self._totals = found if self._totals is None else self._totals + found
+
+    def result(self) -> Any:
+        """The metric of all batches since the last reset."""
+        return 0.0 if self._totals is None else self.compute(self._totals)
+
+    def reset_state(self) -> None:
+        """Begin anew."""
+        self._totals = None
+
+    reset_states = reset_state
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        names = naming.parameters(type(self))
+        return {n: v for n, v in vars(self).items() if n in names}
+
+
+def ratio(a_: Any, b_: Any) -> Any:
+    """``a / b``, and 0 where b is 0."""
+    a_, b_ = np.asarray(a_, np.float64), np.asarray(b_, np.float64)
+    return np.divide(a_, b_, out=np.zeros(np.broadcast_shapes(a_.shape, b_.shape)), where=b_ != 0)
+
+
+def weights_like(weight: Tensor | None, values: Tensor) -> Tensor | None:
+    """Weights with the values' rank; what is finer than the values is averaged."""
+    if weight is None:
+        return None
+    weight = a.cast(weight, "float32")
+    while weight.rank > values.rank:
+        weight = reduction.mean(weight, -1)
+    return movement.reshape(weight, (*weight.shape, *(1,) * (values.rank - weight.rank)))
+
+
+class MeanMetric(Metric):
+    """The mean of a function of targets and predictions that gives a value per sample.
+
+    >>> import weblayers as wl
+    >>> metric = MeanMetric(wl.losses.mean_squared_error, name="mse")
+    >>> metric.update_state([[0.0]], [[2.0]])
+    >>> metric.update_state([[0.0]], [[4.0]])
+    >>> float(metric.result())
+    10.0
+    """
+
+    def __init__(self, function: Callable[..., Tensor], name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        super().__init__(name or getattr(function, "__name__", "metric"), dtype)
+        self.function, self.options = function, options
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        values = a.cast(self.function(y_true, y_pred, **self.options), "float32")
+        if not values.rank:
+            # a value of the whole batch counts by its samples
+            size = float(y_pred.shape[0] if y_pred.rank else 1)
+            return movement.concat([movement.reshape(a.mul(values, size), (1,)), tracing.constant([size])], 0)
+        weight = weights_like(sample_weight, values)
+        if weight is None:
+            total, count = reduction.sum(values), tracing.constant([float(values.size)])
+        else:
+            weight = movement.broadcast_to(weight, values.shape)
+            total, count = reduction.sum(a.mul(values, weight)), movement.reshape(reduction.sum(weight), (1,))
+        return movement.concat([movement.reshape(total, (1,)), count], 0)
+
+    def compute(self, totals: np.ndarray) -> Any:
+        return ratio(totals[0], totals[1])
+
+
+class Mean(Metric):
+    """The mean of values that are given one after the other; not of predictions."""
+
+    def update_state(self, values: Any, sample_weight: Any = None, _: Any = None) -> None:
+        """Count values."""
+        super().update_state(values, values, sample_weight)
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        return MeanMetric(lambda _, values: values).statistics(y_true, y_pred, sample_weight)
+
+    def compute(self, totals: np.ndarray) -> Any:
+        return ratio(totals[0], totals[1])
+
+
+class Sum(Mean):
+    """The sum of values that are given one after the other."""
+
+    def compute(self, totals: np.ndarray) -> Any:
+        return totals[0]
+
+
+class RootMeanSquaredError(Metric):
+    """The root of the mean squared error."""
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        return MeanMetric(a.squared_difference).statistics(y_true, y_pred, sample_weight)
+
+    def compute(self, totals: np.ndarray) -> Any:
+        return np.sqrt(ratio(totals[0], totals[1]))

@@ -1,0 +1,257 @@
+"""Models made of layers that were called on symbolic tensors: any graph without loops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .. import naming, tree
+from ..layers import serialization
+from ..layers.base import Layer, unique_name
+from ..layers.core import InputLayer
+from ..layers.symbolic import BatchShape, LayerCall, SymbolicTensor
+from ..runtime.tensor import Tensor
+from .model import Model
+
+
+def input(
+    shape: Sequence[int | None] | dict[str, Any] | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    dtype: str = "float32",
+    name: str | None = None,
+    batch_size: int | None = None,
+    sparse: bool = False,
+) -> SymbolicTensor:
+    """A symbolic tensor to call layers on: where a functional model begins.
+
+    Args:
+        shape: without the batch axis. One object ``{"shape", "batchShape", "dtype", "name"}`` works too.
+        batch_shape: with the batch axis.
+        dtype: of the data.
+        name: of the input.
+
+    >>> import weblayers as wl
+    >>> x = wl.input(shape=[3])
+    >>> model = wl.model(inputs=x, outputs=wl.layers.dense(units=2).apply(x))
+    >>> model.predict(wl.ones([4, 3])).shape
+    (4, 2)
+    """
+    if isinstance(shape, Mapping):
+        return input(**naming.arguments(input, "input", shape))
+    if shape is None and batch_shape is None:
+        raise ValueError("Please provide to Input either a `shape` or a `batchShape` argument.")
+    full = tuple(batch_shape) if batch_shape is not None else (batch_size, *(shape or ()))
+    layer = InputLayer(batch_input_shape=full, input_dtype=dtype, name=name or unique_name("input"), sparse=sparse)
+    layer.built = True
+    call = LayerCall(layer, [], {})
+    wire = SymbolicTensor(full, dtype, layer.name)
+    wire.call = call
+    call.outputs = wire
+    return wire
+
+
+class Functional(Model):
+    """A model from symbolic inputs to symbolic outputs.
+
+    Args:
+        inputs, outputs: symbolic tensors, alone, in lists or in dictionaries.
+        name: of the model.
+
+    Raises:
+        ValueError: an output does not depend on the inputs alone, or two layers have one name.
+
+    >>> import weblayers as wl
+    >>> a, b = wl.input(shape=[2]), wl.input(shape=[2])
+    >>> both = wl.layers.add().apply([a, b])
+    >>> model = wl.model(inputs=[a, b], outputs=both)
+    >>> model.predict([wl.ones([1, 2]), wl.ones([1, 2])]).array_sync()
+    [[2.0, 2.0]]
+    """
+
+    name_prefix = "model"
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **base: Any) -> None:
+        super().__init__(name=name, **base)
+        self._set_graph(inputs, outputs)
+
+    def _set_graph(self, inputs: Any, outputs: Any) -> None:
+        for wire in [*tree.leaves(inputs), *tree.leaves(outputs)]:
+            if not isinstance(wire, SymbolicTensor):
+                raise TypeError(
+                    f"a model's inputs and outputs are symbolic tensors, from wl.input() and layers; got"
+                    f" {type(wire).__name__}"
+                )
+        self._inputs_tree, self._outputs_tree = inputs, outputs
+        self.inputs: list[SymbolicTensor] = tree.leaves(inputs)
+        self.outputs: list[SymbolicTensor] = tree.leaves(outputs)
+        self._calls = _ordered_calls(self.inputs, self.outputs)
+        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self._calls}
+        self._graph_layers = list(unique.values())
+        names = [layer.name for layer in self._graph_layers]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(
+                    f'The name "{name}" is used {names.count(name)} times in the model.'
+                    " All layer names should be unique."
+                )
+        self.built = True
+        self.graph_changed()
+
+    @property
+    def layers(self) -> list[Layer]:
+        return list(self._graph_layers)
+
+    @property
+    def sublayers(self) -> list[Layer]:
+        return self.layers
+
+    def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
+        values = self._flat_inputs(inputs)
+        known: dict[int, Any] = {wire.id: value for wire, value in zip(self.inputs, values, strict=True)}
+        for call in self._calls:
+            if all(w.id in known for w in tree.leaves(call.outputs)):
+                continue
+            arguments = {k: tree.mapped(lambda v: _value(known, v), a) for k, a in call.kwargs.items()}
+            outputs = call.layer.apply(
+                tree.mapped(lambda v: _value(known, v), call.inputs), **{"training": training, **arguments}
+            )
+            for wire, value in zip(tree.leaves(call.outputs), tree.leaves(outputs), strict=True):
+                known[wire.id] = value
+        return tree.packed(self._outputs_tree, [known[w.id] for w in self.outputs])
+
+    def _flat_inputs(self, inputs: Any) -> list[Tensor]:
+        return self.match_inputs(inputs)
+
+    def match_inputs(self, inputs: Any) -> list[Any]:
+        """What was given, in the order of the model's inputs: a tensor, a list, or a dictionary by name."""
+        if isinstance(inputs, Mapping):
+            by_name = {w.name: w for w in self.inputs}
+            keys = self._inputs_tree if isinstance(self._inputs_tree, Mapping) else by_name
+            missing = [k for k in keys if k not in inputs]
+            if missing:
+                raise ValueError(f"no data for the input {missing[0]!r}; got {sorted(inputs)}. {naming.suggestion(missing[0], inputs)}")
+            return [inputs[k] for k in (sorted(keys) if keys is self._inputs_tree else keys)]
+        given = list(inputs) if isinstance(inputs, list | tuple) and len(self.inputs) > 1 else [inputs]
+        if len(self.inputs) == 1 and isinstance(inputs, list | tuple) and len(inputs) == 1 and isinstance(inputs[0], Tensor):
+            given = [inputs[0]]
+        if len(given) != len(self.inputs):
+            raise ValueError(
+                f"Error when checking model: the model {self.name!r} has {len(self.inputs)} inputs"
+                f" ({', '.join(w.name for w in self.inputs)}), got {len(given)}"
+            )
+        return given
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        # the outputs carry the masks that the last layers gave them
+        return None
+
+    def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
+        return
+
+    @property
+    def input_shape(self) -> Any:
+        """With the batch axis; a list for several inputs."""
+        self.check_usable()
+        return tree.mapped(lambda w: w.shape, self._inputs_tree)
+
+    @property
+    def output_shape(self) -> Any:
+        """With the batch axis; a list for several outputs."""
+        self.check_usable()
+        return tree.mapped(lambda w: w.shape, self._outputs_tree)
+
+    @property
+    def input_shapes(self) -> list[BatchShape]:
+        self.check_usable()
+        return [w.shape for w in self.inputs]
+
+    @property
+    def output_shapes(self) -> list[BatchShape]:
+        self.check_usable()
+        return [w.shape for w in self.outputs]
+
+    @property
+    def input_names(self) -> list[str]:
+        return [w.name for w in self.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        layers = [w.source_layer.name for w in self.outputs if w.source_layer is not None]
+        # a layer with two outputs of the model would give both one name
+        return [n if layers.count(n) == 1 else f"{n}_{layers[:i].count(n)}" for i, n in enumerate(layers)]
+
+    # -- as plain values ----------------------------------------------------------------------------------------------
+
+    def get_config(self) -> dict[str, Any]:
+        numbers = _call_numbers(self._calls)
+        layers = []
+        for layer in self._graph_layers:
+            nodes = [_described(c, numbers) for c in self._calls if c.layer is layer and c.sources]
+            described = {"class_name": layer.class_name, "config": layer.get_config()}
+            layers.append({"name": layer.name, **described, "inbound_nodes": nodes})
+        return {
+            "name": self.name,
+            "layers": layers,
+            "input_layers": [_place(w, numbers) for w in self.inputs],
+            "output_layers": [_place(w, numbers) for w in self.outputs],
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Functional:
+        """A model from what :meth:`get_config` gave, or TensorFlow.js wrote."""
+        from .rebuild import rebuilt
+
+        inputs, outputs = rebuilt(config)
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+
+
+def _value(known: Mapping[int, Any], leaf: Any) -> Any:
+    return known[leaf.id] if isinstance(leaf, SymbolicTensor) else leaf
+
+
+def _ordered_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[LayerCall]:
+    """The calls between inputs and outputs, each after those whose outputs it reads."""
+    given = {w.id for w in inputs}
+    order: dict[int, LayerCall] = {id(w.call): w.call for w in inputs if w.call is not None}
+    done = set(order)
+    stack: list[tuple[SymbolicTensor, bool]] = [(w, False) for w in reversed(outputs)]
+    while stack:
+        wire, expanded = stack.pop()
+        call = wire.call
+        if wire.id in given or call is None or id(call) in done:
+            continue
+        if expanded:
+            done.add(id(call))
+            order[id(call)] = call
+            continue
+        if isinstance(call.layer, InputLayer):
+            raise ValueError(
+                f"Graph disconnected: cannot obtain value for tensor {wire.name!r}: it is not among the model's inputs"
+                f" ({', '.join(w.name for w in inputs)})."
+            )
+        stack.append((wire, True))
+        stack.extend((w, False) for w in reversed(call.sources))
+    return list(order.values())
+
+
+def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:
+    """Which of its layer's uses in this model each call is."""
+    seen: dict[int, int] = {}
+    numbers = {}
+    for call in calls:
+        numbers[id(call)] = seen.get(id(call.layer), 0)
+        seen[id(call.layer)] = numbers[id(call)] + 1
+    return numbers
+
+
+def _place(wire: SymbolicTensor, numbers: Mapping[int, int]) -> list[Any]:
+    assert wire.call is not None
+    return [wire.call.layer.name, numbers.get(id(wire.call), 0), wire.index]
+
+
+def _described(call: LayerCall, numbers: Mapping[int, int]) -> list[Any]:
+    """A call as model files have it: the places of its inputs, each with the other arguments."""
+    plain = {k: v for k, v in call.kwargs.items() if not any(isinstance(x, SymbolicTensor) for x in tree.leaves(v))}
+    more = [w for k in sorted(call.kwargs) if k not in plain for w in tree.leaves(call.kwargs[k])]
+    wires = [w for w in tree.leaves(call.inputs) if isinstance(w, SymbolicTensor)]
+    return [[*_place(w, numbers), serialization.serialize(plain)] for w in [*wires, *more]]

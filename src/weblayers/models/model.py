@@ -1,0 +1,489 @@
+"""What every model can do: compile, fit, evaluate, predict."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import naming, optimizers, tree
+from ..graph.node import Aval
+from ..layers.base import BatchShape, Layer, positive, unique_name
+from ..layers.inference import inferred_specs
+from ..layers.serialization import spec_leaves
+from ..layers.symbolic import SymbolicTensor
+from ..ops import arithmetic, movement
+from ..runtime import tracing
+from ..runtime.tensor import HostComputed, Tensor, to_tensor
+from ..runtime.tracing import Compiled, symbolic
+from .callbacks import History
+from .compilation import Compilation
+from .data_sets import Samples, as_inputs, as_targets, as_weights, sample_order, take
+from .promise import Promise
+from .steps import Steps
+from .summary import table
+from .training import Fit, FitPlan, segments
+
+# Prediction in batches keeps what the layers compute below so many numbers at once.
+PREDICT_BUDGET = 4_000_000
+# Pieces of a prediction joined at a time: each is a texture, and a draw reads at most sixteen.
+JOIN = 8
+
+
+class Model(Layer):
+    """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
+    :meth:`call`, which may take ``training``.
+
+    >>> import weblayers as wl
+    >>> class Twice(wl.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = wl.layers.dense(units=1)
+    ...     def call(self, x):
+    ...         return self.dense(x) * 2
+    >>> model = Twice()
+    >>> model.compile(optimizer="sgd", loss="mse")
+    >>> model.predict(wl.ones([4, 3])).shape
+    (4, 1)
+    """
+
+    name_prefix = "model"
+    # the layers of a model name their weights themselves
+    anonymous = True
+    supports_masking = True
+
+    def __init__(self, name: str | None = None, **base: Any) -> None:
+        super().__init__(name=name or unique_name(self.name_prefix), **base)
+        self._compilation: Compilation | None = None
+        self._steps: Steps | None = None
+        self._predictors: dict[tuple, Compiled] = {}
+        self._fitting = False
+        self.stop_training = False
+        self.history: History | None = None
+        self._user_metadata: dict[str, Any] = {}
+
+    def graph_changed(self) -> None:
+        """What was traced is no longer the model."""
+        self._predictors.clear()
+        self._steps = None
+
+    # -- structure ----------------------------------------------------------------------------------------------------
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the model, in order."""
+        return self.sublayers
+
+    def check_usable(self) -> None:
+        if self._disposed:
+            raise RuntimeError(f"Container '{self.name}' is already disposed.")
+
+    def get_layer(self, name: str | int | None = None, index: int | None = None) -> Layer:
+        """A layer by name or position."""
+        if index is not None or isinstance(name, int):
+            return self.layers[index if index is not None else int(name or 0)]
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise ValueError(f"No such layer: {name!r}. {naming.suggestion(str(name), found)}")
+        return found[name]
+
+    @property
+    def input_shapes(self) -> list[BatchShape] | None:
+        """The inputs' shapes, where they are known before there are data."""
+        return None
+
+    @property
+    def output_names(self) -> list[str]:
+        return ["output"]
+
+    def match_inputs(self, inputs: Any) -> list[Any]:
+        """What was given, as a list of inputs."""
+        return tree.leaves(inputs)
+
+    def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
+        """The outputs' shapes for data of these shapes."""
+        wires = [SymbolicTensor((None, *t.shape[1:]), _compute_dtype(t.dtype)) for t in inputs]
+        given: Any = wires[0] if len(wires) == 1 else wires
+        return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] = print,
+    ) -> None:
+        """Print the layers, their shapes and their numbers of weights."""
+        self.check_usable()
+        print_fn(table(self, line_length, positions))
+
+    def __repr__(self) -> str:
+        return f"<{self.class_name} {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        if not self.trainable:
+            return []
+        weights = [w for layer in self.layers for w in layer.trainable_weights]
+        return list({id(w): w for w in [*(w for w in self._weights if w.trainable), *weights]}.values())
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        trained = {id(w) for w in self.trainable_weights}
+        weights = [*self._weights, *(w for layer in self.layers for w in layer.weights)]
+        return list({id(w): w for w in weights if id(w) not in trained}.values())
+
+    def dispose(self) -> dict[str, int]:
+        """Free the weights; the model cannot be used afterwards."""
+        self.check_usable()
+        disposed = [w for w in self.weights if not w.is_disposed]
+        if self._compilation is not None:
+            disposed += [w for w in self._compilation.optimizer.variables() if not w.is_disposed]
+        for weight in disposed:
+            weight.dispose()
+        self.graph_changed()
+        self._disposed = True
+        return {"ref_count_after_dispose": 0, "num_disposed_variables": len(disposed)}
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "sgd",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Choose how the model is trained.
+
+        Args:
+            optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
+            loss: name, Loss or function of targets and predictions; for several outputs a list, or a dictionary by name.
+            metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
+            loss_weights: how much each output's loss counts.
+            weighted_metrics: metrics that sample and class weights apply to.
+        """
+        if isinstance(optimizer, dict) and "class_name" not in optimizer:
+            self.compile(**naming.arguments(type(self).compile, "compile", optimizer))
+            return
+        self.check_usable()
+        names = self.output_names
+        self._compilation = Compilation.of(
+            optimizers.get(optimizer), loss, metrics, loss_weights, weighted_metrics, names, self._static_outputs()
+        )
+        self._steps = None
+
+    def _static_outputs(self) -> list[BatchShape] | None:
+        shapes = getattr(self, "output_shapes", None) if self.input_shapes is not None else None
+        return shapes
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        return self.compiled().optimizer
+
+    @property
+    def loss(self) -> Any:
+        return self.compiled().given_loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return self.compiled().names
+
+    def compiled(self) -> Compilation:
+        """What ``compile`` was given.
+
+        Raises:
+            RuntimeError: if it was not called.
+        """
+        if self._compilation is None:
+            raise RuntimeError(
+                "The model needs to be compiled before being used: call"
+                " model.compile(optimizer='sgd', loss='mean_squared_error') or the like first."
+            )
+        return self._compilation
+
+    @property
+    def steps(self) -> Steps:
+        """The traced functions of the compiled model."""
+        compilation = self.compiled()
+        if self._steps is None:
+            self._steps = Steps(self, compilation)
+        return self._steps
+
+    def fit(self, x: Any, y: Any = None, config: dict[str, Any] | None = None, **kwargs: Any) -> Promise:
+        """Train. Starts at once; await the result, a History, whenever you need it.
+
+        ``x`` and ``y`` are tensors or arrays, or lists or dictionaries of them for several inputs or outputs.
+
+        Args (as keywords or in one object, in either spelling):
+            batch_size: samples per step, 32.
+            epochs: number of the last epoch, 1.
+            verbose: 1 prints a line per epoch, 0 nothing.
+            callbacks: hooks in a dictionary, an object, a Callback, or a list of them.
+            validation_split: share of the samples, from the end, kept for validation.
+            validation_data: inputs, targets and perhaps sample weights for validation.
+            shuffle: whether every epoch has an order of its own, True.
+            initial_epoch: number of the first epoch, 0.
+            class_weight: how much each class counts, by its number.
+            sample_weight: how much each sample counts.
+
+        Raises:
+            RuntimeError: not compiled, or another fit of this model is running.
+            ValueError: inputs or targets of a wrong shape.
+            FloatingPointError: the loss became NaN or infinite.
+
+        >>> import asyncio, weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1])])
+        >>> model.compile(optimizer="sgd", loss="mean_squared_error")
+        >>> async def main():
+        ...     history = await model.fit(wl.ones([4, 1]), wl.ones([4, 1]), epochs=2, verbose=0)
+        ...     return len(history.history["loss"])
+        >>> asyncio.run(main())
+        2
+        """
+        options = naming.arguments(_fit_options, "fit", {**(config or {}), **kwargs})
+        plan, callbacks = self._fit_plan(x, y, **_fit_options(**options))
+        if self._fitting:
+            raise RuntimeError("Cannot start training because another fit() call is ongoing.")
+        run = Fit(self, self.steps, plan, callbacks)
+        self.history = run.history
+        self._fitting = True
+        return Promise(self._run(run))
+
+    async def _run(self, run: Fit) -> History:
+        try:
+            return await run.run()
+        finally:
+            self._fitting = False
+
+    def _fit_plan(
+        self,
+        x: Any,
+        y: Any,
+        *,
+        validation_split: float,
+        validation_data: Any,
+        batch_size: Any,
+        epochs: Any,
+        callbacks: Any,
+        initial_epoch: int,
+        class_weight: Mapping[Any, float] | None,
+        sample_weight: Any,
+        **rest: Any,
+    ) -> tuple[FitPlan, Any]:
+        compilation = self.compiled()
+        batch_size = positive("fit", "batch_size", 32 if batch_size is None else batch_size)
+        samples = self.samples(x, y, sample_weight)
+        validation = None
+        if validation_data is not None:
+            if len(validation_data) not in (2, 3):
+                raise ValueError(
+                    "validation_data must be inputs and targets, perhaps sample weights;"
+                    f" got {len(validation_data)} values"
+                )
+            validation = self.samples(*validation_data)
+        elif validation_split:
+            if not 0 < validation_split < 1:
+                raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}")
+            at = math.floor(samples.count * (1 - validation_split))
+            validation = samples.part(at, samples.count)
+            samples = samples.part(0, at)
+            samples.check()
+        if class_weight is not None:
+            compilation.set_class_weight(class_weight)
+        else:
+            compilation.class_weight = None
+        epochs = positive("fit", "epochs", epochs)
+        return FitPlan(samples, batch_size, epochs, initial_epoch, validation=validation, **rest), callbacks
+
+    def samples(self, x: Any, y: Any, sample_weight: Any = None) -> Samples:
+        """Inputs, targets and weights, checked and in order."""
+        compilation = self.compiled()
+        inputs = self._inputs(x)
+        shapes = self.output_shapes_for(inputs) if self._static_outputs() is None else self._static_outputs()
+        assert shapes is not None
+        if compilation.output_shapes is None:
+            compilation.complete(shapes)
+        names = self.output_names if len(self.output_names) == len(shapes) else [f"output_{i}" for i in range(len(shapes))]
+        given = _by_output(y, names, "targets")
+        targets = [
+            as_targets(t, shape, loss) for t, shape, loss in zip(given, shapes, compilation.losses, strict=True)
+        ]
+        weights: list[Tensor | None] = [None] * len(shapes)
+        if sample_weight is not None:
+            listed = sample_weight if isinstance(sample_weight, dict) else (
+                _by_output(sample_weight, names, "sample weights") if len(names) > 1 and isinstance(sample_weight, list)
+                else [sample_weight] * len(names)
+            )
+            if isinstance(listed, dict):
+                listed = [listed.get(n) for n in names]
+            weights = [None if w is None else as_weights(w, inputs[0].shape[0]) for w in listed]
+        samples = Samples(inputs, targets, weights)
+        samples.check()
+        return samples
+
+    def _inputs(self, x: Any) -> list[Tensor]:
+        given = self.match_inputs(_as_tree(x, several=len(self.input_shapes or [0]) > 1 or self.input_shapes is None))
+        shapes = self.input_shapes
+        if shapes is None:
+            return [to_tensor(v) for v in given]
+        names = getattr(self, "input_names", None) or ["input"] * len(shapes)
+        labels = ["input"] if len(shapes) == 1 else names
+        return [as_inputs(v, s, n) for v, s, n in zip(given, shapes, labels, strict=True)]
+
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Promise:
+        """One step on one batch; gives the loss, or loss and metrics in a list."""
+
+        async def step() -> Any:
+            count = self._inputs(x)[0].shape[0]
+            history = await self.fit(
+                x, y, epochs=1, batch_size=count, shuffle=False, verbose=0, sample_weight=sample_weight,
+                class_weight=class_weight,
+            )
+            values = [history.history[name][0] for name in self.metrics_names]
+            return values[0] if len(values) == 1 else values
+
+        return Promise(step())
+
+    # -- use ----------------------------------------------------------------------------------------------------------
+
+    def evaluate(self, x: Any, y: Any = None, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
+
+        Returns at once; reading the values waits. ``batch_size`` is 32; ``sample_weight`` as in :meth:`fit`.
+        """
+        given = naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs})
+        options = _evaluate_options(**given)
+        batch_size = positive("evaluate", "batch_size", options["batch_size"] or 32)
+        samples = self.samples(x, y, options["sample_weight"])
+        compilation = self.compiled()
+        rows = samples.rows()
+        order = sample_order(np.arange(samples.count), samples.count)
+        total: Tensor | None = None
+        for compiled, start, steps, size in segments(self.steps.test, rows, batch_size):
+            self.steps.start.value, self.steps.start.increment = start, size
+            weighting = compilation.row_weights(size)
+            for _ in range(steps):
+                (logs,) = compiled([*rows.tensors(), order])
+                part = arithmetic.mul(logs, to_tensor(weighting))
+                total = part if total is None else arithmetic.add(total, part)
+        assert total is not None
+        values = [HostComputed(total, read) for read in compilation.readers(samples.count)]
+        return values[0] if len(values) == 1 else values
+
+    def predict(self, x: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """The model's output for inputs. Returns at once; reading the values waits.
+
+        ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
+        """
+        options = naming.arguments(_predict_options, "predict", {**(config or {}), **kwargs})
+        inputs = self._inputs(x)
+        samples = inputs[0].shape[0]
+        if any(t.shape[0] != samples for t in inputs):
+            raise ValueError(
+                "All input Tensors (x) should have the same number of samples. Got array shapes:"
+                f" {[list(t.shape) for t in inputs]}"
+            )
+        if not samples:
+            empty = [to_tensor(np.zeros((0, *(d or 1 for d in s[1:])), np.float32)) for s in self.output_shapes_for(inputs)]
+            return empty[0] if len(empty) == 1 else empty
+        batch = options.get("batch_size") or self._prediction_batch(inputs)
+        batch = min(positive("predict", "batch_size", batch), samples)
+        starts = range(0, samples, batch)
+        parts = [self._predicted([take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts]
+        joined = [_joined(list(pieces)) for pieces in zip(*map(tree.leaves, parts), strict=True)]
+        return tree.packed(parts[0], joined)
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The output for inputs that are computed in one go."""
+        return self._predicted(self._inputs(x))
+
+    def _predicted(self, inputs: list[Tensor]) -> Any:
+        if any(t.is_symbolic for t in inputs):
+            return self.apply(inputs[0] if len(inputs) == 1 else inputs)
+        key = tuple((t.shape, t.dtype) for t in inputs)
+        if key not in self._predictors:
+            structure: list[Any] = []
+
+            def traced(*nodes: Any) -> list[Any]:
+                trace = tracing.current()
+                assert trace is not None
+                tensors = [arithmetic.cast(symbolic(n), _compute_dtype(n.dtype)) for n in nodes]
+                out = self.apply(tensors[0] if len(tensors) == 1 else tensors, training=False)
+                structure.append(out)
+                return [trace.node_of(t) for t in tree.leaves(out)]
+
+            compiled = tracing.compile_function(traced, [Aval(*k) for k in key])
+            self._predictors[key] = compiled
+            compiled.structure = tree.mapped(lambda _: None, structure[0])  # type: ignore[attr-defined]
+        compiled = self._predictors[key]
+        return tree.packed(compiled.structure, compiled(inputs))  # type: ignore[attr-defined]
+
+    def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
+        shapes: list[Any] = [t.shape for t in inputs]
+        for layer in self.layers:
+            shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]
+        widest = max(math.prod(d or 1 for d in s[1:]) for s in shapes)
+        return max(1, PREDICT_BUDGET // max(1, widest))
+
+
+def _joined(pieces: list[Tensor]) -> Tensor:
+    while len(pieces) > 1:
+        pieces = [movement.concat(pieces[i : i + JOIN], 0) for i in range(0, len(pieces), JOIN)]
+    return pieces[0]
+
+
+def _compute_dtype(dtype: str) -> str:
+    """Images come as uint8 and are computed with as floats."""
+    return "float32" if dtype == "uint8" else dtype
+
+
+def _as_tree(x: Any, several: bool) -> Any:
+    """Data for one input are one value, also where they come as nested lists."""
+    if several or isinstance(x, Mapping):
+        return x
+    return to_tensor(x) if not (isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], Tensor)) else x
+
+
+def _by_output(values: Any, names: Sequence[str], what: str) -> list[Any]:
+    """Targets or weights in the order of the outputs."""
+    if isinstance(values, Mapping):
+        missing = [n for n in names if n not in values]
+        if missing:
+            raise ValueError(f"{what} for the output {missing[0]!r} are missing; got {sorted(values)}")
+        return [values[n] for n in names]
+    if len(names) == 1:
+        single = isinstance(values, list | tuple) and len(values) == 1 and isinstance(values[0], Tensor | np.ndarray)
+        return [values[0] if single else values]
+    if not isinstance(values, list | tuple) or len(values) != len(names):
+        raise ValueError(f"the model has {len(names)} outputs ({', '.join(names)}): give {what} for each, in a list")
+    return list(values)
+
+
+def _fit_options(
+    batch_size: int | None = 32,
+    epochs: int = 1,
+    verbose: int = 1,
+    callbacks: Any = None,
+    validation_split: float = 0.0,
+    validation_data: Any = None,
+    shuffle: bool = True,
+    initial_epoch: int = 0,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+) -> dict[str, Any]:
+    return locals()
+
+
+def _evaluate_options(batch_size: int | None = 32, verbose: int = 0, sample_weight: Any = None) -> dict[str, Any]:
+    return locals()
+
+
+def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
+    return locals()
+
+

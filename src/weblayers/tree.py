@@ -1,0 +1,51 @@
+"""Nested lists, tuples and dictionaries of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+
+def leaves(tree: Any) -> list[Any]:
+    """The values, in order; of dictionaries in the order of their keys.
+
+    >>> leaves({"b": [1, 2], "a": (3,)})
+    [3, 1, 2]
+    """
+    if isinstance(tree, list | tuple):
+        return [leaf for part in tree for leaf in leaves(part)]
+    if isinstance(tree, Mapping):
+        return [leaf for key in sorted(tree) for leaf in leaves(tree[key])]
+    return [tree]
+
+
+def mapped(fn: Callable[[Any], Any], tree: Any) -> Any:
+    """The same structure with each value replaced.
+
+    >>> mapped(lambda v: v + 1, [1, {"a": 2}])
+    [2, {'a': 3}]
+    """
+    if isinstance(tree, list | tuple):
+        return type(tree)(mapped(fn, part) for part in tree)
+    if isinstance(tree, Mapping):
+        return {key: mapped(fn, part) for key, part in tree.items()}
+    return fn(tree)
+
+
+def packed(tree: Any, values: list[Any]) -> Any:
+    """The same structure with the values of a list, in the order of :func:`leaves`.
+
+    >>> packed({"b": 0, "a": [0, 0]}, [1, 2, 3])
+    {'b': 3, 'a': [1, 2]}
+    """
+    rest = iter(values)
+
+    def fill(part: Any) -> Any:
+        if isinstance(part, list | tuple):
+            return type(part)(fill(p) for p in part)
+        if isinstance(part, Mapping):
+            filled = {key: fill(part[key]) for key in sorted(part)}
+            return {key: filled[key] for key in part}
+        return next(rest)
+
+    return fill(tree)
