@@ -314,6 +314,48 @@ class MultiHeadAttention(Layer):
         return mask
 
 
+class GroupedQueryAttention(MultiHeadAttention):
+    """Multi-head attention in which several query heads share a key and a value head. Ainslie et al. (2023).
+
+    Args:
+        head_dim: size of each head.
+        num_query_heads, num_key_value_heads: numbers of heads; the first is a multiple of the second.
+        The others are those of :class:`MultiHeadAttention`.
+
+    >>> import weblayers as wl
+    >>> layer = wl.layers.grouped_query_attention(head_dim=2, num_query_heads=4, num_key_value_heads=2)
+    >>> layer.apply(wl.ones([1, 4, 5]), wl.ones([1, 6, 5])).shape
+    (1, 4, 5)
+    """
+
+    def __init__(
+        self,
+        head_dim: int,
+        num_query_heads: int,
+        num_key_value_heads: int,
+        dropout: float = 0.0,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **shared: Any,
+    ) -> None:
+        super().__init__(
+            num_query_heads,
+            head_dim,
+            dropout=dropout,
+            use_bias=use_bias,
+            num_key_value_heads=num_key_value_heads,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            **shared,
+        )
+        self.head_dim, self.num_query_heads = head_dim, num_query_heads
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {k: v for k, v in config.items() if k not in ("num_heads", "key_dim", "value_dim")}
+
+
 def _heads_first(x: Tensor, axes: Sequence[int]) -> Tensor:
     """``[batch, ..., heads, size]`` to ``[batch, others, heads, attended, size]``, the attended axes in one."""
     head = x.rank - 2

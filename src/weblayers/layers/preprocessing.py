@@ -10,8 +10,9 @@ import numpy as np
 from .. import naming
 from ..ops import arithmetic as a
 from ..ops import images, movement, reduction
+from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
-from .base import Layer, positive
+from .base import BatchShape, Layer, positive, sized
 from .formats import DATA_FORMATS, channels_back, channels_last
 
 
@@ -59,32 +60,42 @@ class Normalization(Layer):
             raise ValueError(f"{self.name}: give mean and variance both, or neither")
         self.axis = list(axis) if isinstance(axis, list | tuple) else axis
         self.mean, self.variance, self.invert = mean, variance, bool(invert)
-        self._statistics: tuple[np.ndarray, np.ndarray] | None = None
-        if mean is not None:
-            self._statistics = np.asarray(mean, np.float32), np.asarray(variance, np.float32)
 
     def _axes(self, rank: int) -> list[int]:
         given = [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis]
         return sorted(axis % rank for axis in given)
 
+    def build(self, input_shape: BatchShape) -> None:
+        if self.mean is not None:
+            return
+        shape = [sized(self, input_shape, i) for i in self._axes(len(input_shape))]
+        self._mean = self.add_weight("mean", shape, "zeros", trainable=False)
+        self._variance = self.add_weight("variance", shape, "ones", trainable=False)
+        self._count = self.add_weight("count", (), "zeros", trainable=False, dtype="int32")
+
     def adapt(self, data: Any) -> None:
         """Take the statistics from data."""
+        if self.mean is not None:
+            raise RuntimeError(f"layer {self.name!r} was given its mean and variance: there is nothing to adapt")
         values = np.asarray(to_tensor(data).numpy(), np.float64)
         values = values[:, None] if values.ndim == 1 else values
+        self.ensure_built((None, *values.shape[1:]))
         others = tuple(i for i in range(values.ndim) if i not in self._axes(values.ndim))
-        self._statistics = values.mean(others).astype(np.float32), values.var(others).astype(np.float32)
+        self._mean.assign(values.mean(others).astype(np.float32))
+        self._variance.assign(values.var(others).astype(np.float32))
 
     def call(self, inputs: Tensor) -> Tensor:
-        if self._statistics is None:
-            raise RuntimeError(f"layer {self.name!r} knows no statistics yet: call adapt(data), or give mean and variance")
         axes = self._axes(inputs.rank)
         shape = [d if i in axes else 1 for i, d in enumerate(inputs.shape)]
-        mean, variance = (np.broadcast_to(s, [inputs.shape[i] for i in axes]).reshape(shape) for s in self._statistics)
-        deviation = np.maximum(np.sqrt(variance), 1e-7)
+        if self.mean is not None:
+            given = (np.asarray(v, np.float32) for v in (self.mean, self.variance))
+            inner = [inputs.shape[i] for i in axes]
+            mean, variance = (tracing.constant(np.broadcast_to(v, inner).reshape(shape)) for v in given)
+        else:
+            mean, variance = (movement.reshape(w, shape) for w in (self._mean, self._variance))
+        deviation = a.maximum(a.sqrt(variance), 1e-7)
         x = a.cast(inputs, "float32")
-        if self.invert:
-            return a.add(mean.copy(), a.mul(x, deviation))
-        return a.div(a.sub(x, mean.copy()), deviation)
+        return a.add(mean, a.mul(x, deviation)) if self.invert else a.div(a.sub(x, mean), deviation)
 
 
 class _ImageLayer(Layer):

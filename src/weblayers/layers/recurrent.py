@@ -156,12 +156,16 @@ class RNN(Layer):
             output, new = self._step(_step_of(parts, t), states, noise, training)
             if mask is not None:
                 here = movement.get_item(mask, (slice(None), t))
-                before = outputs[-1] if outputs and not self.zero_output_for_mask else tracing.zeros(output.shape)
-                output = _chosen(here, output, before)
+                output = _chosen(here, output, self._before(output, states))
                 new = [_chosen(here, n, s) for n, s in zip(new, states, strict=True)]
             states = new
             outputs.append(output)
         return outputs, states
+
+    def _before(self, output: Tensor, states: Sequence[Tensor]) -> Tensor:
+        """What a masked step gives: the first state is taken for the output before, as in Keras and TensorFlow.js."""
+        fits = states and states[0].shape == output.shape
+        return states[0] if fits and not self.zero_output_for_mask else tracing.zeros(output.shape)
 
     def _parts(self, x: Tensor, training: bool) -> Tensor:
         """What the steps read: for built-in cells all input products at once."""

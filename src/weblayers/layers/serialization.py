@@ -39,6 +39,17 @@ def serialize(value: Any) -> Any:
     raise TypeError(f"cannot write {type(value).__name__} into a layer's configuration")
 
 
+# Entries of Keras' configurations that mean nothing while they are empty or false.
+_KERAS_ONLY = frozenset(
+    (
+        *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
+        *("sliding_window", "renorm", "autocast"),
+    )
+)
+# What belongs to an option that is off.
+_OF_NO_USE = frozenset(("renorm_clipping", "renorm_momentum"))
+
+
 def register_class(cls: type) -> type:
     """Make a class of your own known by its name, so that models that use it can be loaded. Works as a decorator."""
     CLASSES[cls.__name__] = cls
@@ -58,7 +69,9 @@ def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) ->
         raise ValueError(f"not a serialized layer, it has no class_name: {sorted(value)}")
     known = {**CLASSES, **(custom_objects or {})}
     cls = naming.lookup("layer class", str(name), known)
-    return cls.from_config(dict(value.get("config", {})))
+    given = value.get("config", {})
+    config = {k: v for k, v in given.items() if (v or k not in _KERAS_ONLY) and k not in _OF_NO_USE}
+    return cls.from_config(config)
 
 
 def dtype_name(dtype: Any) -> str:
