@@ -42,7 +42,7 @@ def relu6(x: Tensor) -> Tensor:
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
     """``x`` where positive, else ``negative_slope * x``."""
-    return a.where(a.greater(x, 0.0), x, a.mul(x, negative_slope))
+    return a.where(a.greater_equal(x, 0.0), x, a.mul(x, negative_slope))
 
 
 def sigmoid(x: Tensor) -> Tensor:
@@ -116,7 +116,7 @@ def softsign(x: Tensor) -> Tensor:
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
     # the exponent of what is not negative would overflow, and spoil the gradient
-    return a.where(a.greater(x, 0.0), x, a.mul(a.expm1(a.minimum(x, 0.0)), alpha))
+    return a.where(a.greater(x, 0.0), x, a.mul(a.expm1(a.where(a.greater(x, 0.0), 0.0, x)), alpha))
 
 
 def selu(x: Tensor) -> Tensor:

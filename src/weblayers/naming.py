@@ -112,7 +112,9 @@ def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
     valid = parameters(fn)
     out: dict[str, Any] = {}
     for key, value in config.items():
-        name = key if key in valid else snake(key)
+        # Keras writes beta_1 where TensorFlow.js has beta1
+        spellings = (key, snake(key), re.sub(r"_(\d)", r"\1", snake(key)))
+        name = next((n for n in spellings if n in valid), key)
         if name not in valid:
             raise TypeError(f"{owner} has no argument {key!r}. {suggestion(key, valid)}")
         if name in out:

@@ -125,7 +125,8 @@ class Steps:
         weights = self._model.trainable_weights
         if not weights:
             raise ValueError(f"model {self._model.name!r} has no trainable weights: nothing can be trained")
-        gradients = gradient(loss, [trace.node_of(w) for w in weights])
+        scale = self._compilation.optimizer.loss_scale_factor
+        gradients = gradient(loss * float(scale) if scale else loss, [trace.node_of(w) for w in weights])
         pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
         self._compilation.optimizer.apply_gradients(pairs)
 

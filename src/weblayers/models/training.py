@@ -76,6 +76,7 @@ class Fit:
             await self._report(epoch, count, rows)
             epoch += count
             count = self._next_count(count, time.monotonic() - begun, samples.count)
+        self._compilation.optimizer.finalize()
         await callbacks.call("on_train_end", {})
         return self.history
 

@@ -1,6 +1,49 @@
 """Optimizers: how a gradient changes a weight."""
 
-from .base import Optimizer, get
-from .rules import SGD, Adam, Momentum, adam, momentum, sgd
+from __future__ import annotations
 
-__all__ = ["SGD", "Adam", "Momentum", "Optimizer", "adam", "get", "momentum", "sgd"]
+from .. import naming
+from . import schedules
+from .base import TABLE, Optimizer, get
+from .modern import Adafactor, AdamW, Ftrl, Lamb, Lion, Nadam
+from .rules import SGD, Adadelta, Adagrad, Adam, Adamax, Momentum, RMSprop
+
+# TensorFlow.js' spellings, `tf.train.sgd(0.1)`, and such names for the others.
+sgd, momentum, rmsprop, adagrad, adadelta, adam, adamax = SGD, Momentum, RMSprop, Adagrad, Adadelta, Adam, Adamax
+adamw, nadam, lion, ftrl, lamb, adafactor = AdamW, Nadam, Lion, Ftrl, Lamb, Adafactor
+
+TABLE |= {"rmsprop": RMSprop, "rms_prop": RMSprop, "RMSProp": RMSprop, "adamw": AdamW}
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Momentum",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "adadelta",
+    "adafactor",
+    "adagrad",
+    "adam",
+    "adamax",
+    "adamw",
+    "ftrl",
+    "get",
+    "lamb",
+    "lion",
+    "momentum",
+    "nadam",
+    "rmsprop",
+    "schedules",
+    "sgd",
+]
+
+__getattr__ = naming.module_getattr(__name__, globals())

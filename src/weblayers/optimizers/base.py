@@ -1,45 +1,98 @@
-"""What optimizers share: the learning rate and step count as host scalars, and state beside each weight."""
+"""What optimizers share: the learning rate and step count as host scalars, state beside each weight, and options."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from .. import naming
+from ..graph import build as b
 from ..graph.node import Node
 from ..runtime.tensor import Tensor, Variable
-from ..runtime.tracing import HostScalar, assign, current, symbolic
+from ..runtime.tracing import HostScalar, Trace, assign, current, symbolic
+from . import schedules
 
 TABLE: dict[str, type[Optimizer]] = {}
+Slots = dict[str, Node]
 
 
 class Optimizer(naming.Named, metaclass=naming.Configurable):
     """Base class. A subclass names its slots and says how a step changes a weight.
 
-    Setting ``learning_rate`` takes effect with the next step, without tracing again.
+    Args of every optimizer, besides its own:
+        learning_rate: a number, or a schedule. Setting it takes effect with the next step, without tracing again.
+        weight_decay: share of each weight that a step takes away, times the learning rate.
+        clipnorm, global_clipnorm: the longest that each gradient, or all together, may be.
+        clipvalue: the largest that an entry of a gradient may be.
+        use_ema, ema_momentum, ema_overwrite_frequency: averages of the weights over the steps, and every how many steps
+            they replace the weights; at the end of a fit they do.
+        loss_scale_factor: what the loss is multiplied by before it is differentiated, and gradients are divided by.
+        gradient_accumulation_steps: over how many steps gradients are averaged before an update.
     """
 
     slots: Sequence[str] = ()
 
-    def __init__(self, learning_rate: float) -> None:
-        if not learning_rate >= 0:
-            raise ValueError(f"{type(self).__name__}: learning_rate must not be negative, got {learning_rate}")
-        self._rate = HostScalar(float(learning_rate))
+    def __init__(
+        self,
+        learning_rate: Any,
+        *,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        if sum(v is not None for v in (clipnorm, clipvalue, global_clipnorm)) > 1:
+            raise ValueError(f"{type(self).__name__}: only one of clipnorm, clipvalue and global_clipnorm may be set")
+        if gradient_accumulation_steps is not None and gradient_accumulation_steps < 2:
+            raise ValueError(f"{type(self).__name__}: gradient_accumulation_steps must be 2 or more")
+        self.name = name or naming.class_snake(type(self).__name__)
+        self.weight_decay, self.clipnorm, self.clipvalue = weight_decay, clipnorm, clipvalue
+        self.global_clipnorm, self.use_ema, self.ema_momentum = global_clipnorm, use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._schedule: schedules.Schedule | None = None
+        self._rate = HostScalar(0.0)
+        self.learning_rate = learning_rate
         self._iterations = HostScalar(0, 1)
         self._state: dict[Variable, dict[str, Variable]] = {}
+        self._undecayed: set[int] = set()
 
     def __init_subclass__(cls) -> None:
         TABLE[naming.class_snake(cls.__name__)] = cls
+        TABLE[cls.__name__] = cls
+
+    # -- learning rate ------------------------------------------------------------------------------------------------
 
     @property
-    def learning_rate(self) -> float:
-        return self._rate.value
+    def learning_rate(self) -> Any:
+        """The number, or that of the schedule at the next step."""
+        return self._rate.value if self._schedule is None else self._schedule.at(self.iterations)
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
+    def learning_rate(self, value: Any) -> None:
+        value = schedules.get(value)
+        if isinstance(value, schedules.Schedule):
+            self._schedule = value
+            return
+        if not float(value) >= 0:
+            raise ValueError(f"{type(self).__name__}: learning_rate must not be negative, got {value}")
+        if self._schedule is not None:
+            raise TypeError(
+                f"{type(self).__name__}: the learning rate follows a schedule and cannot be set; give the optimizer a"
+                " number to be able to"
+            )
         self._rate.value = float(value)
+
+    lr = learning_rate
 
     def set_learning_rate(self, value: float) -> None:
         """Set the learning rate, from the next step on."""
@@ -47,47 +100,161 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
     @property
     def iterations(self) -> int:
-        """How many steps have been taken."""
-        return int(self._iterations.value)
+        """How many updates have been made."""
+        return int(self._iterations.value) // (self.gradient_accumulation_steps or 1)
+
+    # -- state --------------------------------------------------------------------------------------------------------
 
     def variables(self) -> list[Variable]:
         """The state, slot by slot."""
-        return [slots[name] for name in self.slots for slots in self._state.values()]
+        names = dict.fromkeys(name for slots in self._state.values() for name in slots)
+        return [slots[name] for name in names for slots in self._state.values() if name in slots]
+
+    def initial_slot(self, name: str, weight: Variable) -> np.ndarray:
+        """What a slot begins with."""
+        return np.zeros(weight.shape, np.float32)
+
+    def slots_for(self, weight: Variable) -> Sequence[str]:
+        """The names of a weight's slots."""
+        return self.slots
+
+    def _slots_of(self, weight: Variable) -> dict[str, Variable]:
+        if weight not in self._state:
+            names = list(self.slots_for(weight))
+            values = {n: self.initial_slot(n, weight) for n in names}
+            if self.gradient_accumulation_steps:
+                values["gradient_accumulator"] = np.zeros(weight.shape, np.float32)
+            if self.use_ema:
+                values["average"] = weight.numpy().copy()
+            self._state[weight] = {n: Variable(v, f"{weight.name}/{n}", trainable=False) for n, v in values.items()}
+        return self._state[weight]
+
+    def exclude_from_weight_decay(self, var_list: Sequence[Variable] = (), var_names: Sequence[str] = ()) -> None:
+        """Weights, or parts of weights' names, that do not decay. Call it before training."""
+        self._undecayed |= {id(w) for w in var_list}
+        self._undecayed_names = tuple(var_names)
+
+    _undecayed_names: tuple[str, ...] = ()
+
+    def _decays(self, weight: Variable) -> bool:
+        excluded = id(weight) in self._undecayed or any(n in weight.name for n in self._undecayed_names)
+        return self.weight_decay is not None and not excluded
+
+    # -- steps --------------------------------------------------------------------------------------------------------
 
     def apply_gradients(self, pairs: Sequence[tuple[Tensor, Variable]]) -> None:
         """Change each weight by its gradient. Call it in a traced function."""
         trace = current()
         if trace is None:
             raise RuntimeError("apply_gradients works inside a traced function")
-        rate, step = trace.scalar(self._rate), trace.scalar(self._iterations) + 1.0
-        for gradient, weight in pairs:
-            slots = {name: trace.node_of(v) for name, v in self._slots_of(weight).items()}
-            new, changed = self.update(trace.node_of(gradient), trace.node_of(weight), slots, rate, step)
-            assign(weight, symbolic(new))
-            for name, value in changed.items():
-                assign(self._state[weight][name], symbolic(value))
+        count = trace.scalar(self._iterations)
+        every = self.gradient_accumulation_steps
+        done = b.unary("floor", count / float(every)) if every else count
+        due = None if every is None else b.compare("eq", (count + 1.0) - (done + 1.0) * float(every), 0.0)
+        rate = trace.scalar(self._rate) if self._schedule is None else self._schedule(done)
+        scale = float(self.loss_scale_factor or 1)
+        gradients = [trace.node_of(g) / scale if scale != 1 else trace.node_of(g) for g, _ in pairs]
+        slots = [{name: trace.node_of(v) for name, v in self._slots_of(w).items()} for _, w in pairs]
+        if every is not None:
+            gradients = [(s["gradient_accumulator"] + g) / float(every) for s, g in zip(slots, gradients, strict=True)]
+        whole = gradients
+        gradients = self._clipped(gradients)
+        for gradient, given, (_, weight), total in zip(gradients, slots, pairs, whole, strict=True):
+            self._apply(trace, gradient, weight, given, rate, done + 1.0, due, total)
 
-    def _slots_of(self, weight: Variable) -> dict[str, Variable]:
-        if weight not in self._state:
-            zeros = np.zeros(weight.shape, np.float32)
-            self._state[weight] = {n: Variable(zeros, f"{weight.name}/{n}", trainable=False) for n in self.slots}
-        return self._state[weight]
+    def _apply(
+        self,
+        trace: Trace,
+        gradient: Node,
+        weight: Variable,
+        slots: Slots,
+        rate: Node,
+        step: Node,
+        due: Node | None,
+        total: Node,
+    ) -> None:
+        old = trace.node_of(weight)
+        start = old
+        if self._decays(weight):
+            assert self.weight_decay is not None
+            start = old - old * (rate * float(self.weight_decay))
+        new, changed = self.update(gradient, start, slots, rate, step)
+        if weight.constraint is not None:
+            new = trace.node_of(weight.constraint(symbolic(new)))
+        if self.use_ema:
+            momentum = b.where(b.compare("eq", step, 1.0), 0.0, self.ema_momentum)
+            changed["average"] = slots["average"] * momentum + new * (1.0 - momentum)
+            if self.ema_overwrite_frequency:
+                every = float(self.ema_overwrite_frequency)
+                swap = b.compare("eq", step - b.unary("floor", step / every) * every, 0.0)
+                new = b.where(swap, changed["average"], new)
+        if due is not None:
+            changed = {n: b.where(due, v, slots[n]) for n, v in changed.items()}
+            new = b.where(due, new, old)
+            kept = total * float(self.gradient_accumulation_steps or 1)
+            changed["gradient_accumulator"] = b.where(due, 0.0, kept)
+        assign(weight, symbolic(new))
+        for name, value in changed.items():
+            assign(self._state[weight][name], symbolic(value))
+
+    def _clipped(self, gradients: list[Node]) -> list[Node]:
+        if self.clipvalue is not None:
+            limit = float(self.clipvalue)
+            return [b.minimum(b.maximum(g, -limit), limit) for g in gradients]
+        if self.clipnorm is not None:
+            return [_shortened(g, _squares(g), float(self.clipnorm)) for g in gradients]
+        if self.global_clipnorm is not None:
+            total = _squares(gradients[0])
+            for g in gradients[1:]:
+                total = total + _squares(g)
+            return [_shortened(g, total, float(self.global_clipnorm)) for g in gradients]
+        return gradients
 
     def update(
-        self, gradient: Node, weight: Node, slots: dict[str, Node], rate: Node, step: Node
-    ) -> tuple[Node, dict[str, Node]]:
+        self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node
+    ) -> tuple[Node, Slots]:
         """The new weight and the new slots. ``step`` counts from 1; it and ``rate`` are host scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to update a weight")
 
+    def finalize(self) -> None:
+        """Replace the weights by their averages, at the end of training; nothing without ``use_ema``."""
+        if self.use_ema:
+            for weight, slots in self._state.items():
+                weight.assign(slots["average"])
+
+    # -- as plain values ----------------------------------------------------------------------------------------------
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer."""
-        return {"learning_rate": self.learning_rate}
+        names = [n for n in naming.parameters(type(self)) if n in vars(self)]
+        rate: Any = self._rate.value
+        if self._schedule is not None:
+            rate = {"class_name": type(self._schedule).__name__, "config": self._schedule.get_config()}
+        return {"learning_rate": rate, **{n: getattr(self, n) for n in names}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Optimizer:
+        """An optimizer from what :meth:`get_config` gave."""
+        return cls(**config)
 
 
-def get(identifier: str | Optimizer) -> Optimizer:
-    """An optimizer by name with its defaults, or itself."""
+def _squares(x: Node) -> Node:
+    return b.reduce("sum", x * x)
+
+
+def _shortened(gradient: Node, squares: Node, limit: float) -> Node:
+    """The gradient scaled so that the length whose square is given is at most the limit."""
+    length = b.unary("sqrt", squares)
+    return gradient * (limit / b.maximum(length, limit))
+
+
+def get(identifier: Any) -> Optimizer:
+    """An optimizer by name with its defaults, by ``{"class_name", "config"}``, or itself."""
     if isinstance(identifier, Optimizer):
         return identifier
+    if isinstance(identifier, Mapping):
+        name = str(identifier.get("class_name", identifier.get("className")))
+        return naming.lookup("optimizer", name, TABLE).from_config(dict(identifier.get("config", {})))
     if not isinstance(identifier, str):
         raise TypeError(f"optimizer must be a name or an Optimizer, got {type(identifier).__name__}")
     return naming.lookup("optimizer", identifier, TABLE)()

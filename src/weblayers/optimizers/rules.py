@@ -1,12 +1,15 @@
-"""The update rules."""
+"""The update rules of TensorFlow.js."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from ..graph import build as b
 from ..graph.node import Node
-from .base import Optimizer
+from ..runtime.tensor import Variable
+from .base import Optimizer, Slots
 
 
 class SGD(Optimizer):
@@ -16,22 +19,17 @@ class SGD(Optimizer):
     0.1
     """
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False) -> None:
-        super().__init__(learning_rate)
+    def __init__(self, learning_rate: Any = 0.01, momentum: float = 0.0, nesterov: bool = False, **shared: Any) -> None:
+        super().__init__(learning_rate, **shared)
         self.momentum, self.nesterov = momentum, nesterov
         self.slots = ("momentum",) if momentum else ()
 
-    def update(
-        self, gradient: Node, weight: Node, slots: dict[str, Node], rate: Node, step: Node
-    ) -> tuple[Node, dict[str, Node]]:
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
         if not self.momentum:
             return weight - rate * gradient, {}
         velocity = slots["momentum"] * self.momentum + gradient
         direction = velocity * self.momentum + gradient if self.nesterov else velocity
         return weight - rate * direction, {"momentum": velocity}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}
 
 
 class Momentum(SGD):
@@ -40,36 +38,158 @@ class Momentum(SGD):
     With ``nesterov``, ``w -= learning_rate * (g + momentum * v)`` for the new v.
     """
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.9, nesterov: bool = False) -> None:
-        super().__init__(learning_rate, momentum, nesterov)
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.9,
+        nesterov: bool = False,
+        use_nesterov: bool | None = None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, momentum, nesterov if use_nesterov is None else use_nesterov, **shared)
+
+
+def _root(x: Node) -> Node:
+    return b.unary("sqrt", x)
 
 
 class Adam(Optimizer):
     """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), with the epsilon of TensorFlow.js:
     outside the square root, after the bias correction.
+
+    Args:
+        beta1, beta2: how much of the moments stays in each step.
+        epsilon: keeps divisions finite.
+        amsgrad: whether to divide by the largest second moment so far. Reddi et al. (2018).
     """
 
-    slots = ("m", "v")
-
     def __init__(
-        self, learning_rate: float = 0.001, beta1: float = 0.9, beta2: float = 0.999, epsilon: float = 1e-7
+        self,
+        learning_rate: Any = 0.001,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float | None = 1e-7,
+        amsgrad: bool = False,
+        **shared: Any,
     ) -> None:
-        super().__init__(learning_rate)
-        self.beta1, self.beta2, self.epsilon = beta1, beta2, epsilon
+        super().__init__(learning_rate, **shared)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, 1e-7 if epsilon is None else epsilon
+        self.amsgrad = amsgrad
+        self.slots = ("m", "v", "vhat") if amsgrad else ("m", "v")
 
-    def update(
-        self, gradient: Node, weight: Node, slots: dict[str, Node], rate: Node, step: Node
-    ) -> tuple[Node, dict[str, Node]]:
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
         m = slots["m"] * self.beta1 + gradient * (1 - self.beta1)
         v = slots["v"] * self.beta2 + gradient * gradient * (1 - self.beta2)
+        changed = {"m": m, "v": v}
+        if self.amsgrad:
+            v = changed["vhat"] = b.maximum(slots["vhat"], v)
         # scalars of the step, computed on the host in double precision
         scale = rate / (1.0 - b.power(self.beta1, step))
         correction = 1.0 / (1.0 - b.power(self.beta2, step))
-        return weight - scale * m / (b.unary("sqrt", v * correction) + self.epsilon), {"m": m, "v": v}
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
+        return weight - scale * m / (_root(v * correction) + self.epsilon), changed
 
 
-# TensorFlow.js' spellings, `tf.train.sgd(0.1)`.
-sgd, momentum, adam = SGD, Momentum, Adam
+class Adamax(Optimizer):
+    """Adam by the largest gradient instead of the second moment. Kingma and Ba (2015), section 7."""
+
+    slots = ("m", "u")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.002,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float | None = 1e-7,
+        decay: float = 0.0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, **shared)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, 1e-7 if epsilon is None else epsilon
+        self.decay = decay
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        m = slots["m"] * self.beta1 + gradient * (1 - self.beta1)
+        u = b.maximum(slots["u"] * self.beta2, b.unary("abs", gradient))
+        scale = rate / (1.0 + (step - 1.0) * self.decay) / (1.0 - b.power(self.beta1, step))
+        return weight - scale * m / (u + self.epsilon), {"m": m, "u": u}
+
+
+class RMSprop(Optimizer):
+    """Divides by a running root mean square of the gradient. Hinton (2012).
+
+    Args:
+        decay (or rho): how much of the mean stays in each step.
+        momentum: of the update.
+        epsilon: inside the square root.
+        centered: whether to subtract the square of the mean gradient; never below zero, so never NaN.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        decay: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float | None = 1e-7,
+        centered: bool = False,
+        rho: float | None = None,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, **shared)
+        self.decay = decay if rho is None else rho
+        self.momentum, self.centered = momentum, centered
+        self.epsilon = 1e-7 if epsilon is None else epsilon
+        self.slots = ("rms", *(("momentum",) if momentum else ()), *(("mg",) if centered else ()))
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        rms = slots["rms"] * self.decay + gradient * gradient * (1 - self.decay)
+        changed = {"rms": rms}
+        spread = rms
+        if self.centered:
+            mean = changed["mg"] = slots["mg"] * self.decay + gradient * (1 - self.decay)
+            spread = b.maximum(rms - mean * mean, 0.0)
+        move = rate * gradient / _root(spread + self.epsilon)
+        if self.momentum:
+            move = changed["momentum"] = slots["momentum"] * self.momentum + move
+        return weight - move, changed
+
+
+class Adagrad(Optimizer):
+    """Divides by the root of all squared gradients so far. Duchi et al. (2011)."""
+
+    slots = ("accumulator",)
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float | None = 1e-7,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, **shared)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = 1e-7 if epsilon is None else epsilon
+
+    def initial_slot(self, name: str, weight: Variable) -> np.ndarray:
+        return np.full(weight.shape, self.initial_accumulator_value, np.float32)
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        total = slots["accumulator"] + gradient * gradient
+        return weight - rate * gradient / _root(total + self.epsilon), {"accumulator": total}
+
+
+class Adadelta(Optimizer):
+    """Scales gradients by what earlier updates were. Zeiler (2012); divides by the new accumulator."""
+
+    slots = ("accum_grad", "accum_var")
+
+    def __init__(
+        self, learning_rate: Any = 0.001, rho: float = 0.95, epsilon: float | None = 1e-7, **shared: Any
+    ) -> None:
+        super().__init__(learning_rate, **shared)
+        self.rho, self.epsilon = rho, 1e-7 if epsilon is None else epsilon
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        squares = slots["accum_grad"] * self.rho + gradient * gradient * (1 - self.rho)
+        move = _root(slots["accum_var"] + self.epsilon) / _root(squares + self.epsilon) * gradient
+        moves = slots["accum_var"] * self.rho + move * move * (1 - self.rho)
+        return weight - rate * move, {"accum_grad": squares, "accum_var": moves}
