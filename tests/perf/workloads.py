@@ -64,6 +64,8 @@ async def run(name, batch, steps):
 def draws(name, batch, steps):
     """Draws of one training step."""
     model = _kept[name][0]
-    (compiled,) = [c for k, c in model.steps._kept.items() if k[0] == "train" and c.graph.inputs[0].shape[0] == batch * steps]
+    (compiled,) = [
+        c for k, c in model.steps._kept.items() if k[0] == "train" and c.graph.inputs[0].shape[0] == batch * steps
+    ]
     graph = compiled.graph
     return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True).draws)

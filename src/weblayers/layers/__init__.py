@@ -98,4 +98,6 @@ FACTORIES: dict[str, type[Layer]] = {
 globals().update(CLASSES)
 globals().update(FACTORIES)
 
+__all__ = ["CLASSES", "FACTORIES", "Layer", "SymbolicTensor", "deserialize", "register_class", "serialize", *FACTORIES]
+
 __getattr__ = naming.module_getattr(__name__, globals())

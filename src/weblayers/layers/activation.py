@@ -38,10 +38,8 @@ class ReLU(Layer):
         self.negative_slope, self.threshold = negative_slope or 0.0, threshold or 0.0
 
     def call(self, inputs: Tensor) -> Tensor:
-        if self.threshold:
-            out = a.where(a.greater(inputs, self.threshold), inputs, 0.0)
-        else:
-            out = a.relu(inputs)
+        above = a.greater(inputs, self.threshold)
+        out = a.where(above, inputs, 0.0) if self.threshold else a.relu(inputs)
         if self.max_value is not None:
             out = a.minimum(out, self.max_value)
         if self.negative_slope:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
 
 from .. import constraints, initializers, naming, regularizers, tree
+from ..ops import arithmetic
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from . import context, serialization
 from .inference import inferred_specs
@@ -33,7 +34,7 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         name: unique in a model; made from the class if left out.
         trainable: whether its weights are trained.
         dtype: of its weights.
-        input_shape, batch_input_shape (or batch_shape): for the first layer of a model; without and with the batch axis.
+        input_shape, batch_input_shape (or batch_shape): of a model's first layer; without and with the batch axis.
         batch_size: fixes the batch axis of ``input_shape``.
         input_dtype: of the model's input, where this is the first layer.
         weights: initial weights, in the order of :meth:`get_weights`.
@@ -174,7 +175,7 @@ class Layer(naming.Named, metaclass=naming.Configurable):
     def _activity_loss(self, output: Tensor) -> Tensor:
         assert self.activity_regularizer is not None
         # per sample, as Keras has it
-        return self.activity_regularizer(output) / float(output.shape[0] or 1)
+        return arithmetic.div(self.activity_regularizer(output), float(output.shape[0] or 1))
 
     def add_loss(self, losses: Any) -> None:
         """Add scalar tensors to the loss that the model around the layer is trained with. For use in :meth:`call`."""
@@ -211,9 +212,9 @@ class Layer(naming.Named, metaclass=naming.Configurable):
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output for an input shape (a list of shapes for several inputs), batch axis included."""
         several = bool(input_shape) and isinstance(input_shape[0], list | tuple)
-        shapes = [tuple(s) for s in input_shape] if several else tuple(input_shape)
         dtype = self.input_dtype or "float32"
-        inputs = [SymbolicTensor(s, dtype) for s in shapes] if several else SymbolicTensor(shapes, dtype)
+        wires = [SymbolicTensor(s, dtype) for s in (input_shape if several else [input_shape])]
+        inputs: Any = wires if several else wires[0]
         return serialization.mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
 
     # -- weights ------------------------------------------------------------------------------------------------------

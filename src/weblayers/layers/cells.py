@@ -70,7 +70,7 @@ def state_shapes(cell: Any) -> StateShapes:
     """The state shapes of any cell, from its ``state_size``."""
     sizes = cell.state_size
     several = isinstance(sizes, list) or (isinstance(sizes, tuple) and any(not isinstance(s, int) for s in sizes))
-    return [(s,) if isinstance(s, int | np.integer) else tuple(s) for s in (sizes if several else [sizes])]
+    return [(int(s),) if isinstance(s, int | np.integer) else tuple(s) for s in (sizes if several else [sizes])]
 
 
 class _GatedCell(Cell):

@@ -212,9 +212,7 @@ class _ConvTranspose(_Conv):
 
     def _output_sizes(self, spatial: Sequence[int]) -> list[int]:
         out = []
-        for i, (n, k, s, d) in enumerate(
-            zip(spatial, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        ):
+        for i, (n, k, s, d) in enumerate(zip(spatial, self.kernel_size, self.strides, self.dilation_rate, strict=True)):
             extent = (k - 1) * d + 1
             if self.output_padding is not None:
                 around = extent // 2 if self.padding == "same" else 0

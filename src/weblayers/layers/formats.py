@@ -39,7 +39,9 @@ def pairs(owner: str, what: str, value: Any, rank: int) -> tuple[tuple[int, int]
 def padding_mode(owner: str, value: str, causal: bool = False) -> str:
     valid = PADDINGS if causal else PADDINGS[:2]
     if value not in valid:
-        raise ValueError(f"{owner}: {value!r} is not a valid padding. Valid values are {' and '.join(map(repr, valid))}.")
+        raise ValueError(
+            f"{owner}: {value!r} is not a valid padding. Valid values are {' and '.join(map(repr, valid))}."
+        )
     return value
 
 

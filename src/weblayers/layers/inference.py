@@ -23,7 +23,9 @@ def inferred_specs(owner: str, fn: Callable[[Any, dict[str, Any]], Any], inputs:
     batch = wires[0].shape[0] if wires and wires[0].shape else None
     free = any(d is None for w in wires for d in w.shape[1:])
     if not free:
-        return serialization.mapped_specs(lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1))
+        return serialization.mapped_specs(
+            lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1)
+        )
     error: Exception | None = None
     for first, second in _TRIALS:
         try:

@@ -62,7 +62,9 @@ class Normalization(Layer):
         self.mean, self.variance, self.invert = mean, variance, bool(invert)
 
     def _axes(self, rank: int) -> list[int]:
-        given = [] if self.axis is None else self.axis if isinstance(self.axis, list) else [self.axis]
+        if self.axis is None:
+            return []
+        given = [self.axis] if isinstance(self.axis, int) else self.axis
         return sorted(axis % rank for axis in given)
 
     def build(self, input_shape: BatchShape) -> None:

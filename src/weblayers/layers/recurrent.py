@@ -29,7 +29,8 @@ class RNN(Layer):
         unroll: for compatibility; the compiler decides.
         zero_output_for_mask: whether masked steps give zeros instead of the output before them.
 
-    ``apply`` takes ``initial_state``, a list of tensors; ``[inputs, *states]`` works too. A masked step changes nothing.
+    ``apply`` takes ``initial_state``, a list of tensors; ``[inputs, *states]`` works too.
+    A masked step changes nothing.
 
     >>> import weblayers as wl
     >>> layer = wl.layers.rnn(cell=wl.layers.simple_rnn_cell(units=3), return_sequences=True)
@@ -73,8 +74,8 @@ class RNN(Layer):
         first = inputs[0] if isinstance(inputs, list | tuple) else inputs
         if self.stateful and first.shape[0] is None:
             raise ValueError(
-                f"If a RNN is stateful, it needs to know its batch size: give layer {self.name!r} or the model's input a"
-                " batch_input_shape with all sizes."
+                f"If a RNN is stateful, it needs to know its batch size: give layer {self.name!r} or the model's input"
+                " a batch_input_shape with all sizes."
             )
         return super().output_specs(inputs, kwargs)
 
@@ -124,9 +125,7 @@ class RNN(Layer):
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def call(
-        self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None
-    ) -> Any:
+    def call(self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None) -> Any:
         if isinstance(inputs, list | tuple):
             inputs, initial_state = inputs[0], list(inputs[1:]) or initial_state
         mask = mask[0] if isinstance(mask, list | tuple) else mask
@@ -138,7 +137,9 @@ class RNN(Layer):
         states = self._first_states(inputs, initial_state)
         outputs, states = self._run(inputs, states, mask, training)
         if self.stateful:
-            for variable, value in zip(self._kept_states(inputs.shape[0], self.state_shapes(inputs)), states, strict=True):
+            for variable, value in zip(
+                self._kept_states(inputs.shape[0], self.state_shapes(inputs)), states, strict=True
+            ):
                 tracing.assign(variable, value)
         result = movement.stack(outputs, 1) if self.return_sequences else outputs[-1]
         return [result, *states] if self.return_state else result
@@ -208,6 +209,7 @@ class _CellLayer(RNN):
     """A recurrent layer that makes its own cell; it takes the cell's arguments too."""
 
     cell_class: type[Cell]
+    takes_arguments_of: type[Cell] | None
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

@@ -317,5 +317,3 @@ def _joined_mask(padding: Tensor | None, attention: Tensor | None) -> Tensor | N
         return attention
     keys = movement.expand_dims(a.cast(padding, "bool"), 1)
     return keys if attention is None else a.logical_and(keys, a.cast(attention, "bool"))
-
-

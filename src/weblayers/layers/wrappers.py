@@ -80,7 +80,10 @@ class Bidirectional(Wrapper):
         inner = serialization.deserialize(layer)
         if not isinstance(inner, RNN):
             raise TypeError(f"Bidirectional expects a recurrent layer, got {type(inner).__name__}")
-        if inner.batch_input_shape is not None and not {"batch_input_shape", "input_shape", "batch_shape"} & base.keys():
+        if (
+            inner.batch_input_shape is not None
+            and not {"batch_input_shape", "input_shape", "batch_shape"} & base.keys()
+        ):
             base["batch_input_shape"] = inner.batch_input_shape
         self_given = base.pop("weights", None)
         super().__init__(inner, **base)
@@ -111,9 +114,7 @@ class Bidirectional(Wrapper):
         self.forward_layer.ensure_built(input_shape)
         self.backward_layer.ensure_built(input_shape)
 
-    def call(
-        self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None
-    ) -> Any:
+    def call(self, inputs: Any, initial_state: Any = None, training: bool = False, mask: Tensor | None = None) -> Any:
         if isinstance(inputs, list | tuple):
             inputs, initial_state = inputs[0], list(inputs[1:]) or initial_state
         mask = mask[0] if isinstance(mask, list | tuple) else mask

@@ -103,7 +103,7 @@ def cosine_proximity(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return cosine_similarity(y_true, y_pred)
 
 
-# -- crossentropies -----------------------------------------------------------------------------------------------------
+# -- crossentropies ---------------------------------------------------------------------------------------------------
 
 
 def _smoothed(y_true: Tensor, smoothing: float, to: float) -> Tensor:
@@ -223,7 +223,7 @@ def categorical_generalized_cross_entropy(y_true: Tensor, y_pred: Tensor, q: flo
     return a.div(a.sub(1.0, a.pow(right, q)), q)
 
 
-# -- overlaps -----------------------------------------------------------------------------------------------------------
+# -- overlaps ---------------------------------------------------------------------------------------------------------
 
 
 def dice(y_true: Tensor, y_pred: Tensor, axis: list[int] | None = None) -> Tensor:

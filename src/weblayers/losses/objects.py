@@ -29,7 +29,9 @@ class Loss(naming.Named, metaclass=naming.Configurable):
     # whether targets have the predictions' shape, or are class numbers: so that they can be checked
     known_targets = False
 
-    def __init__(self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None) -> None:
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None
+    ) -> None:
         self.reduction = naming.snake(reduction or "none")
         if self.reduction not in _REDUCTIONS:
             raise ValueError(f"unknown reduction {reduction!r}; expected one of {', '.join(_REDUCTIONS)}")
@@ -104,7 +106,11 @@ def _class(name: str, function: Function, sparse: bool = False, known: bool = Tr
     options = [n for n in naming.parameters(function) if n not in ("y_true", "y_pred")]
 
     def init(
-        self: Loss, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None, **given: Any
+        self: Loss,
+        reduction: str | None = "sum_over_batch_size",
+        name: str | None = None,
+        dtype: Any = None,
+        **given: Any,
     ) -> None:
         Loss.__init__(self, reduction, name, dtype)
         unknown = [k for k in given if k not in options]
@@ -131,7 +137,8 @@ def _class(name: str, function: Function, sparse: bool = False, known: bool = Tr
         "takes_arguments_of": function,
         "function": staticmethod(function),
     }
-    return type(Loss)(name, (Loss,), body)
+    made: Any = naming.Configurable(name, (Loss,), body)
+    return made
 
 
 MeanSquaredError = _class("MeanSquaredError", f.mean_squared_error)
@@ -208,7 +215,9 @@ TABLE: dict[str, type[Loss]] = {
     **CLASSES,
     **_ALIASES,
 }
-_BY_FUNCTION: dict[Any, type[Loss]] = {vars(cls)["function"].__func__: cls for cls in {*CLASSES.values(), *_ALIASES.values()}}
+_BY_FUNCTION: dict[Any, type[Loss]] = {
+    vars(cls)["function"].__func__: cls for cls in {*CLASSES.values(), *_ALIASES.values()}
+}
 
 
 def get(identifier: Any) -> Loss:

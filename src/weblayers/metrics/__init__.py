@@ -55,14 +55,17 @@ def _mean_class(name: str, function: Any, default: str | None = None) -> type[Me
     """The class of the mean of a function."""
 
     def init(self: MeanMetric, name: str | None = None, dtype: Any = None, **options: Any) -> None:
-        MeanMetric.__init__(self, function, name or default or naming.class_snake(type(self).__name__), dtype, **options)
+        MeanMetric.__init__(
+            self, function, name or default or naming.class_snake(type(self).__name__), dtype, **options
+        )
 
     def get_config(self: MeanMetric) -> dict[str, Any]:
         return {"name": self.name, **self.options}
 
     doc = f"The mean of :func:`{function.__name__}`."
     body = {"__init__": init, "get_config": get_config, "__doc__": doc, "takes_arguments_of": function}
-    return type(Metric)(name, (MeanMetric,), {**body, "__module__": __name__})
+    made: Any = naming.Configurable(name, (MeanMetric,), {**body, "__module__": __name__})
+    return made
 
 
 _MEANS = {
@@ -164,5 +167,7 @@ def serialize(metric: Any) -> Any:
         return {"class_name": type(metric).__name__, "config": metric.get_config()}
     return getattr(metric, "name", getattr(metric, "__name__", "metric"))
 
+
+__all__ = ["CLASSES", "MeanMetric", "Metric", "get", "serialize", *CLASSES]
 
 __getattr__ = naming.module_getattr(__name__, globals())

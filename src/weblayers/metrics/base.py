@@ -82,7 +82,9 @@ class MeanMetric(Metric):
     10.0
     """
 
-    def __init__(self, function: Callable[..., Tensor], name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def __init__(
+        self, function: Callable[..., Tensor], name: str | None = None, dtype: Any = None, **options: Any
+    ) -> None:
         super().__init__(name or getattr(function, "__name__", "metric"), dtype)
         self.function, self.options = function, options
 
@@ -107,7 +109,7 @@ class MeanMetric(Metric):
 class Mean(Metric):
     """The mean of values that are given one after the other; not of predictions."""
 
-    def update_state(self, values: Any, sample_weight: Any = None, _: Any = None) -> None:
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:  # type: ignore[override]  # no targets
         """Count values."""
         super().update_state(values, values, sample_weight)
 

@@ -17,7 +17,9 @@ from .base import Metric, ratio, weights_like
 TRUE_POSITIVES, FALSE_POSITIVES, TRUE_NEGATIVES, FALSE_NEGATIVES = range(4)
 
 
-def counts_at(y_true: Tensor, y_pred: Tensor, weight: Tensor | None, thresholds: Sequence[float], by_label: bool) -> Tensor:
+def counts_at(
+    y_true: Tensor, y_pred: Tensor, weight: Tensor | None, thresholds: Sequence[float], by_label: bool
+) -> Tensor:
     """``[4, thresholds]`` or ``[4, thresholds, labels]``: how often each case happens, as a vector."""
     labels = y_pred.shape[-1] if by_label else 1
     rows = y_pred.size // labels
@@ -143,7 +145,12 @@ class _AtOther(Metric):
     """The best of one rate among the thresholds where another is good enough."""
 
     def __init__(
-        self, value: float, num_thresholds: int = 200, class_id: int | None = None, name: str | None = None, dtype: Any = None
+        self,
+        value: float,
+        num_thresholds: int = 200,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__(name, dtype)
         if not 0 <= value <= 1:
@@ -317,7 +324,9 @@ class FBetaScore(Metric):
     ) -> None:
         super().__init__(name, dtype)
         if average not in (None, "micro", "macro", "weighted"):
-            raise ValueError(f"{type(self).__name__}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}")
+            raise ValueError(
+                f"{type(self).__name__}: average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
+            )
         self.average, self.beta, self.threshold = average, beta, threshold
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:

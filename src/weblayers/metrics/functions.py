@@ -56,7 +56,11 @@ def sparse_top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5
 def _positives(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """True positives, false positives, false negatives, where only a 1 is positive."""
     true, pred = a.equal(y_true, 1.0), a.equal(y_pred, 1.0)
-    pairs = (a.logical_and(true, pred), a.logical_and(a.logical_not(true), pred), a.logical_and(true, a.logical_not(pred)))
+    pairs = (
+        a.logical_and(true, pred),
+        a.logical_and(a.logical_not(true), pred),
+        a.logical_and(true, a.logical_not(pred)),
+    )
     hits, extra, missed = (reduction.sum(a.cast(p, "float32")) for p in pairs)
     return hits, extra, missed
 

@@ -20,7 +20,7 @@ class IoU(Metric):
         num_classes: number of classes.
         target_class_ids: those that count.
         ignore_class: a class of the targets that does not count.
-        sparse_y_true, sparse_y_pred: whether targets and predictions are class numbers instead of scores along ``axis``.
+        sparse_y_true, sparse_y_pred: whether they are class numbers instead of scores along ``axis``.
     """
 
     def __init__(
@@ -77,9 +77,7 @@ class MeanIoU(IoU):
         sparse_y_pred: bool = True,
         axis: int = -1,
     ) -> None:
-        super().__init__(
-            num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis
-        )
+        super().__init__(num_classes, range(num_classes), name, dtype, ignore_class, sparse_y_true, sparse_y_pred, axis)
 
 
 class OneHotIoU(IoU):

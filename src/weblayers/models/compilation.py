@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from .. import losses, metrics
+from .. import losses
+from .. import metrics as known_metrics
 from ..layers.base import BatchShape
+from ..metrics import Metric
 from ..optimizers import Optimizer
 
 
@@ -27,7 +30,7 @@ class Compilation:
         self.given_metrics: list[list[Any]] = []
         self.given_weighted: list[list[Any]] = []
         # per output; weighted says whether sample weights apply
-        self.metrics: list[list[tuple[str, metrics.Metric, bool]]] = []
+        self.metrics: list[list[tuple[str, Metric, bool]]] = []
         self.output_shapes: list[BatchShape] | None = None
         self.class_weight: tuple[float, ...] | None = None
         # of each metric in a row, known once a step was traced
@@ -70,7 +73,10 @@ class Compilation:
                 raise ValueError(f"the model has {len(shapes)} outputs, compile was given {len(self.losses)} losses")
             # a subclassed model turns out to have several
             self.losses, self.loss_weights = self.losses * len(shapes), self.loss_weights * len(shapes)
-            self.given_metrics, self.given_weighted = self.given_metrics * len(shapes), self.given_weighted * len(shapes)
+            self.given_metrics, self.given_weighted = (
+                self.given_metrics * len(shapes),
+                self.given_weighted * len(shapes),
+            )
             self.output_names = [f"output_{i}" for i in range(len(shapes))]
         self.metrics = []
         for i, shape in enumerate(shapes):
@@ -78,7 +84,7 @@ class Compilation:
             mine = []
             for weighted, wanted in ((False, self.given_metrics[i]), (True, self.given_weighted[i])):
                 for identifier in wanted:
-                    metric = metrics.get(identifier, self.losses[i], int(shape[-1] or 1) if len(shape) > 1 else 1)
+                    metric = known_metrics.get(identifier, self.losses[i], int(shape[-1] or 1) if len(shape) > 1 else 1)
                     mine.append((prefix + metric.name, metric, weighted))
             self.metrics.append(mine)
 
@@ -87,7 +93,7 @@ class Compilation:
         return len(self.losses) > 1
 
     @property
-    def all_metrics(self) -> list[tuple[str, metrics.Metric, bool]]:
+    def all_metrics(self) -> list[tuple[str, Metric, bool]]:
         return [m for mine in self.metrics for m in mine]
 
     @property
@@ -114,12 +120,10 @@ class Compilation:
 
     def readers(self, samples: int) -> list[Callable[[np.ndarray], Any]]:
         """For each name, what it is in a weighted sum of rows over so many samples."""
-        out: list[Callable[[np.ndarray], Any]] = [
-            (lambda row, i=i: np.float32(row[i] / samples)) for i in range(len(self.loss_names))
-        ]
+        out: list[Callable[[np.ndarray], Any]] = [partial(_mean_at, i, samples) for i in range(len(self.loss_names))]
         at = len(out)
         for (_, metric, _), size in zip(self.all_metrics, self.sizes, strict=True):
-            out.append(lambda row, m=metric, a=at, b=at + size: np.asarray(m.compute(row[a:b].astype(np.float64)), np.float32))
+            out.append(partial(_computed, metric, at, at + size))
             at += size
         return out
 
@@ -132,7 +136,16 @@ class Compilation:
         total = table.sum(0)
         total[: len(self.loss_names)] = weights @ table[:, : len(self.loss_names)]
         values = [read(total) for read in self.readers(int(weights.sum()))]
-        return {n: float(v) if np.ndim(v) == 0 else np.asarray(v).tolist() for n, v in zip(self.names, values, strict=True)}
+        plain = [float(v) if np.ndim(v) == 0 else np.asarray(v).tolist() for v in values]
+        return dict(zip(self.names, plain, strict=True))
+
+
+def _mean_at(index: int, samples: int, row: np.ndarray) -> Any:
+    return np.float32(row[index] / samples)
+
+
+def _computed(metric: Metric, start: int, stop: int, row: np.ndarray) -> Any:
+    return np.asarray(metric.compute(row[start:stop].astype(np.float64)), np.float32)
 
 
 def _per_output(values: Any, names: Sequence[str], what: str, single_serves_all: bool = False) -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -71,7 +72,9 @@ def as_weights(weights: Any, samples: int) -> Tensor:
     """
     tensor = to_tensor(weights)
     if tensor.rank < 1 or tensor.shape[0] != samples:
-        raise ValueError(f"sample_weight has shape {_text(tensor.shape)}; expected one weight for each of {samples} samples")
+        raise ValueError(
+            f"sample_weight has shape {_text(tensor.shape)}; expected one weight for each of {samples} samples"
+        )
     return tensor
 
 
@@ -186,3 +189,30 @@ def _reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
 
 def _text(shape: Any) -> str:
     return "[" + ",".join("null" if d is None else str(d) for d in shape) + "]"
+
+
+def compute_dtype(dtype: str) -> str:
+    """Images come as uint8 and are computed with as floats."""
+    return "float32" if dtype == "uint8" else dtype
+
+
+def as_tree(x: Any, several: bool) -> Any:
+    """Data for one input are one value, also where they come as nested lists."""
+    if several or isinstance(x, Mapping):
+        return x
+    return to_tensor(x) if not (isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], Tensor)) else x
+
+
+def by_output(values: Any, names: Sequence[str], what: str) -> list[Any]:
+    """Targets or weights in the order of the outputs."""
+    if isinstance(values, Mapping):
+        missing = [n for n in names if n not in values]
+        if missing:
+            raise ValueError(f"{what} for the output {missing[0]!r} are missing; got {sorted(values)}")
+        return [values[n] for n in names]
+    if len(names) == 1:
+        single = isinstance(values, list | tuple) and len(values) == 1 and isinstance(values[0], Tensor | np.ndarray)
+        return [values[0] if single else values]
+    if not isinstance(values, list | tuple) or len(values) != len(names):
+        raise ValueError(f"the model has {len(names)} outputs ({', '.join(names)}): give {what} for each, in a list")
+    return list(values)

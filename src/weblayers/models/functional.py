@@ -127,12 +127,18 @@ class Functional(Model):
         if isinstance(inputs, Mapping):
             by_name = {w.name: w for w in self.inputs}
             keys = self._inputs_tree if isinstance(self._inputs_tree, Mapping) else by_name
-            missing = [k for k in keys if k not in inputs]
-            if missing:
-                raise ValueError(f"no data for the input {missing[0]!r}; got {sorted(inputs)}. {naming.suggestion(missing[0], inputs)}")
+            for key in keys:
+                if key not in inputs:
+                    hint = naming.suggestion(key, inputs)
+                    raise ValueError(f"no data for the input {key!r}; got {sorted(inputs)}. {hint}")
             return [inputs[k] for k in (sorted(keys) if keys is self._inputs_tree else keys)]
         given = list(inputs) if isinstance(inputs, list | tuple) and len(self.inputs) > 1 else [inputs]
-        if len(self.inputs) == 1 and isinstance(inputs, list | tuple) and len(inputs) == 1 and isinstance(inputs[0], Tensor):
+        if (
+            len(self.inputs) == 1
+            and isinstance(inputs, list | tuple)
+            and len(inputs) == 1
+            and isinstance(inputs[0], Tensor)
+        ):
             given = [inputs[0]]
         if len(given) != len(self.inputs):
             raise ValueError(

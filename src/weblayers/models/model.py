@@ -9,30 +9,32 @@ from typing import Any
 import numpy as np
 
 from .. import naming, optimizers, tree
-from ..graph.node import Aval
 from ..layers.base import BatchShape, Layer, positive, unique_name
 from ..layers.inference import inferred_specs
 from ..layers.serialization import spec_leaves
 from ..layers.symbolic import SymbolicTensor
-from ..ops import arithmetic, movement
-from ..runtime import tracing
+from ..ops import arithmetic
 from ..runtime.tensor import HostComputed, Tensor, to_tensor
-from ..runtime.tracing import Compiled, symbolic
 from .callbacks import History
 from .compilation import Compilation
-from .data_sets import Samples, as_inputs, as_targets, as_weights, sample_order, take
+from .data_sets import (
+    Samples,
+    as_inputs,
+    as_targets,
+    as_tree,
+    as_weights,
+    by_output,
+    compute_dtype,
+    sample_order,
+)
+from .prediction import Predictor
 from .promise import Promise
 from .steps import Steps
 from .summary import table
 from .training import Fit, FitPlan, segments
 
-# Prediction in batches keeps what the layers compute below so many numbers at once.
-PREDICT_BUDGET = 4_000_000
-# Pieces of a prediction joined at a time: each is a texture, and a draw reads at most sixteen.
-JOIN = 8
 
-
-class Model(Layer):
+class Model(Predictor):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
     :meth:`call`, which may take ``training``.
 
@@ -58,7 +60,6 @@ class Model(Layer):
         super().__init__(name=name or unique_name(self.name_prefix), **base)
         self._compilation: Compilation | None = None
         self._steps: Steps | None = None
-        self._predictors: dict[tuple, Compiled] = {}
         self._fitting = False
         self.stop_training = False
         self.history: History | None = None
@@ -70,11 +71,6 @@ class Model(Layer):
         self._steps = None
 
     # -- structure ----------------------------------------------------------------------------------------------------
-
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers of the model, in order."""
-        return self.sublayers
 
     def check_usable(self) -> None:
         if self._disposed:
@@ -104,7 +100,7 @@ class Model(Layer):
 
     def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
         """The outputs' shapes for data of these shapes."""
-        wires = [SymbolicTensor((None, *t.shape[1:]), _compute_dtype(t.dtype)) for t in inputs]
+        wires = [SymbolicTensor((None, *t.shape[1:]), compute_dtype(t.dtype)) for t in inputs]
         given: Any = wires[0] if len(wires) == 1 else wires
         return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
 
@@ -162,7 +158,7 @@ class Model(Layer):
 
         Args:
             optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
-            loss: name, Loss or function of targets and predictions; for several outputs a list, or a dictionary by name.
+            loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary.
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
@@ -303,21 +299,26 @@ class Model(Layer):
     def samples(self, x: Any, y: Any, sample_weight: Any = None) -> Samples:
         """Inputs, targets and weights, checked and in order."""
         compilation = self.compiled()
-        inputs = self._inputs(x)
+        inputs = self.model_inputs(x)
         shapes = self.output_shapes_for(inputs) if self._static_outputs() is None else self._static_outputs()
         assert shapes is not None
         if compilation.output_shapes is None:
             compilation.complete(shapes)
-        names = self.output_names if len(self.output_names) == len(shapes) else [f"output_{i}" for i in range(len(shapes))]
-        given = _by_output(y, names, "targets")
-        targets = [
-            as_targets(t, shape, loss) for t, shape, loss in zip(given, shapes, compilation.losses, strict=True)
-        ]
+        names = (
+            self.output_names if len(self.output_names) == len(shapes) else [f"output_{i}" for i in range(len(shapes))]
+        )
+        given = by_output(y, names, "targets")
+        targets = [as_targets(t, shape, loss) for t, shape, loss in zip(given, shapes, compilation.losses, strict=True)]
         weights: list[Tensor | None] = [None] * len(shapes)
         if sample_weight is not None:
-            listed = sample_weight if isinstance(sample_weight, dict) else (
-                _by_output(sample_weight, names, "sample weights") if len(names) > 1 and isinstance(sample_weight, list)
-                else [sample_weight] * len(names)
+            listed = (
+                sample_weight
+                if isinstance(sample_weight, dict)
+                else (
+                    by_output(sample_weight, names, "sample weights")
+                    if len(names) > 1 and isinstance(sample_weight, list)
+                    else [sample_weight] * len(names)
+                )
             )
             if isinstance(listed, dict):
                 listed = [listed.get(n) for n in names]
@@ -326,8 +327,8 @@ class Model(Layer):
         samples.check()
         return samples
 
-    def _inputs(self, x: Any) -> list[Tensor]:
-        given = self.match_inputs(_as_tree(x, several=len(self.input_shapes or [0]) > 1 or self.input_shapes is None))
+    def model_inputs(self, x: Any) -> list[Tensor]:
+        given = self.match_inputs(as_tree(x, several=len(self.input_shapes or [0]) > 1 or self.input_shapes is None))
         shapes = self.input_shapes
         if shapes is None:
             return [to_tensor(v) for v in given]
@@ -339,9 +340,15 @@ class Model(Layer):
         """One step on one batch; gives the loss, or loss and metrics in a list."""
 
         async def step() -> Any:
-            count = self._inputs(x)[0].shape[0]
+            count = self.model_inputs(x)[0].shape[0]
             history = await self.fit(
-                x, y, epochs=1, batch_size=count, shuffle=False, verbose=0, sample_weight=sample_weight,
+                x,
+                y,
+                epochs=1,
+                batch_size=count,
+                shuffle=False,
+                verbose=0,
+                sample_weight=sample_weight,
                 class_weight=class_weight,
             )
             values = [history.history[name][0] for name in self.metrics_names]
@@ -375,94 +382,6 @@ class Model(Layer):
         values = [HostComputed(total, read) for read in compilation.readers(samples.count)]
         return values[0] if len(values) == 1 else values
 
-    def predict(self, x: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
-        """The model's output for inputs. Returns at once; reading the values waits.
-
-        ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
-        """
-        options = naming.arguments(_predict_options, "predict", {**(config or {}), **kwargs})
-        inputs = self._inputs(x)
-        samples = inputs[0].shape[0]
-        if any(t.shape[0] != samples for t in inputs):
-            raise ValueError(
-                "All input Tensors (x) should have the same number of samples. Got array shapes:"
-                f" {[list(t.shape) for t in inputs]}"
-            )
-        if not samples:
-            empty = [to_tensor(np.zeros((0, *(d or 1 for d in s[1:])), np.float32)) for s in self.output_shapes_for(inputs)]
-            return empty[0] if len(empty) == 1 else empty
-        batch = options.get("batch_size") or self._prediction_batch(inputs)
-        batch = min(positive("predict", "batch_size", batch), samples)
-        starts = range(0, samples, batch)
-        parts = [self._predicted([take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts]
-        joined = [_joined(list(pieces)) for pieces in zip(*map(tree.leaves, parts), strict=True)]
-        return tree.packed(parts[0], joined)
-
-    def predict_on_batch(self, x: Any) -> Any:
-        """The output for inputs that are computed in one go."""
-        return self._predicted(self._inputs(x))
-
-    def _predicted(self, inputs: list[Tensor]) -> Any:
-        if any(t.is_symbolic for t in inputs):
-            return self.apply(inputs[0] if len(inputs) == 1 else inputs)
-        key = tuple((t.shape, t.dtype) for t in inputs)
-        if key not in self._predictors:
-            structure: list[Any] = []
-
-            def traced(*nodes: Any) -> list[Any]:
-                trace = tracing.current()
-                assert trace is not None
-                tensors = [arithmetic.cast(symbolic(n), _compute_dtype(n.dtype)) for n in nodes]
-                out = self.apply(tensors[0] if len(tensors) == 1 else tensors, training=False)
-                structure.append(out)
-                return [trace.node_of(t) for t in tree.leaves(out)]
-
-            compiled = tracing.compile_function(traced, [Aval(*k) for k in key])
-            self._predictors[key] = compiled
-            compiled.structure = tree.mapped(lambda _: None, structure[0])  # type: ignore[attr-defined]
-        compiled = self._predictors[key]
-        return tree.packed(compiled.structure, compiled(inputs))  # type: ignore[attr-defined]
-
-    def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
-        shapes: list[Any] = [t.shape for t in inputs]
-        for layer in self.layers:
-            shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]
-        widest = max(math.prod(d or 1 for d in s[1:]) for s in shapes)
-        return max(1, PREDICT_BUDGET // max(1, widest))
-
-
-def _joined(pieces: list[Tensor]) -> Tensor:
-    while len(pieces) > 1:
-        pieces = [movement.concat(pieces[i : i + JOIN], 0) for i in range(0, len(pieces), JOIN)]
-    return pieces[0]
-
-
-def _compute_dtype(dtype: str) -> str:
-    """Images come as uint8 and are computed with as floats."""
-    return "float32" if dtype == "uint8" else dtype
-
-
-def _as_tree(x: Any, several: bool) -> Any:
-    """Data for one input are one value, also where they come as nested lists."""
-    if several or isinstance(x, Mapping):
-        return x
-    return to_tensor(x) if not (isinstance(x, list | tuple) and len(x) == 1 and isinstance(x[0], Tensor)) else x
-
-
-def _by_output(values: Any, names: Sequence[str], what: str) -> list[Any]:
-    """Targets or weights in the order of the outputs."""
-    if isinstance(values, Mapping):
-        missing = [n for n in names if n not in values]
-        if missing:
-            raise ValueError(f"{what} for the output {missing[0]!r} are missing; got {sorted(values)}")
-        return [values[n] for n in names]
-    if len(names) == 1:
-        single = isinstance(values, list | tuple) and len(values) == 1 and isinstance(values[0], Tensor | np.ndarray)
-        return [values[0] if single else values]
-    if not isinstance(values, list | tuple) or len(values) != len(names):
-        raise ValueError(f"the model has {len(names)} outputs ({', '.join(names)}): give {what} for each, in a list")
-    return list(values)
-
 
 def _fit_options(
     batch_size: int | None = 32,
@@ -481,9 +400,3 @@ def _fit_options(
 
 def _evaluate_options(batch_size: int | None = 32, verbose: int = 0, sample_weight: Any = None) -> dict[str, Any]:
     return locals()
-
-
-def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
-    return locals()
-
-

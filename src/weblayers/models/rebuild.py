@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import tree
 from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
-from .. import tree
 from .functional import input
 
 

@@ -45,7 +45,7 @@ class Sequential(Functional):
             ValueError: the first layer knows no input shape, or the name is taken.
         """
         if isinstance(layer, SymbolicTensor):
-            layer = layer.source_layer  # type: ignore[assignment]  # what `input` gave, as Keras allows
+            layer = layer.source_layer  # what `input` gave, as Keras allows
         if not isinstance(layer, Layer):
             raise TypeError(f"add expects a layer, got {type(layer).__name__}")
         if any(layer.name == other.name for other in self._stack):
@@ -91,7 +91,9 @@ class Sequential(Functional):
             raise ValueError("Sequential model cannot be built: model is empty. Add some layers first.")
 
     def get_config(self) -> dict[str, Any]:
-        described = [{"class_name": layer.class_name, "config": layer.get_config()} for layer in self._stack]
+        described: list[dict[str, Any]] = [
+            {"class_name": layer.class_name, "config": layer.get_config()} for layer in self._stack
+        ]
         if described and isinstance(self._stack[0], Layer) and not isinstance(self._stack[0], Functional):
             described[0]["config"]["batch_input_shape"] = list(self.input_shape)
         return {"name": self.name, "layers": described}

@@ -69,9 +69,7 @@ class Steps:
     ) -> Node:
         compilation = self._compilation
         with context.collecting_losses() as added:
-            outputs = tree.leaves(
-                self._model.apply(inputs[0] if len(inputs) == 1 else inputs, training=training)
-            )
+            outputs = tree.leaves(self._model.apply(inputs[0] if len(inputs) == 1 else inputs, training=training))
         total: Tensor | None = None
         parts: list[Tensor] = []
         statistics: list[Tensor] = []
@@ -85,7 +83,9 @@ class Steps:
             elif compilation.several:
                 parts.append(tracing.zeros(()))
             for _, metric, weighted in compilation.metrics[i]:
-                statistics.append(metric.statistics(target, output, self._counted(output, weight if weighted else None)))
+                statistics.append(
+                    metric.statistics(target, output, self._counted(output, weight if weighted else None))
+                )
         for extra in [*added, *self._penalties()]:
             extra = reduction.mean(extra) if extra.rank else extra
             total = extra if total is None else a.add(total, extra)

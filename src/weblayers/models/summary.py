@@ -17,7 +17,7 @@ GRAPH = (115, (0.24, 0.48, 0.70, 0.80, 1.0))
 
 def table(model: Any, line_length: int | None, positions: Sequence[float] | None) -> str:
     """One row per layer, and the totals."""
-    calls = [c for c in getattr(model, "_calls", ())]
+    calls = list(getattr(model, "_calls", ()))
     graph = any(len(c.sources) > 1 for c in calls) or len({id(c.layer) for c in calls}) < len(calls)
     length, columns = GRAPH if graph else STACK
     length = length if line_length is None else line_length

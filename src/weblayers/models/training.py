@@ -95,7 +95,9 @@ class Fit:
                 await self._callbacks.call("on_epoch_begin", epoch + i, {})
             logs = self.summary(rows[i * self.total : (i + 1) * self.total])
             if self._plan.validation is not None and not self._model.stop_training:
-                tested = await evaluate_rows(self._steps, self._compilation, self._plan.validation, self._plan.batch_size)
+                tested = await evaluate_rows(
+                    self._steps, self._compilation, self._plan.validation, self._plan.batch_size
+                )
                 logs = {**{f"val_{n}": v for n, v in tested.items()}, **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
 

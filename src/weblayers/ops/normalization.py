@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..graph import build as b
@@ -9,7 +10,7 @@ from .dispatch import op
 
 
 @op("x")
-def softmax(x: Any, axis: int = -1) -> Any:
+def softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     """``exp(x) / sum(exp(x))`` along an axis, without overflow.
 
     >>> import weblayers as wl
@@ -21,7 +22,7 @@ def softmax(x: Any, axis: int = -1) -> Any:
 
 
 @op("x")
-def log_softmax(x: Any, axis: int = -1) -> Any:
+def log_softmax(x: Any, axis: int | Sequence[int] = -1) -> Any:
     """The logarithm of :func:`softmax`, accurate where that is small."""
     shifted = x - b.stop_gradient(b.reduce("max", x, axis, True))
     return shifted - b.unary("log", b.reduce("sum", b.unary("exp", shifted), axis, True))

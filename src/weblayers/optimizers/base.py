@@ -210,9 +210,7 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
             return [_shortened(g, total, float(self.global_clipnorm)) for g in gradients]
         return gradients
 
-    def update(
-        self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node
-    ) -> tuple[Node, Slots]:
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
         """The new weight and the new slots. ``step`` counts from 1; it and ``rate`` are host scalars."""
         raise NotImplementedError(f"{type(self).__name__} does not say how to update a weight")
 

@@ -198,7 +198,9 @@ class Adafactor(Optimizer):
             columns = slots["c"] * beta + _mean(squares, -2) * (1.0 - beta)
             changed = {"r": rows, "c": columns}
             scale = rows / _mean(rows, -1, keep=True)
-            spread = b.reshape(scale, (*scale.shape, 1)) * b.reshape(columns, (*columns.shape[:-1], 1, columns.shape[-1]))
+            spread = b.reshape(scale, (*scale.shape, 1)) * b.reshape(
+                columns, (*columns.shape[:-1], 1, columns.shape[-1])
+            )
         move = gradient * b.unary("rsqrt", spread)
         move = move / b.maximum(_rms(move) / float(self.clip_threshold), 1.0)
         if self.relative_step:

@@ -175,7 +175,9 @@ class PiecewiseConstantDecay(Schedule):
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str | None = None) -> None:
         if len(values) != len(boundaries) + 1:
-            raise ValueError(f"PiecewiseConstantDecay: {len(boundaries)} boundaries want one value more, got {len(values)}")
+            raise ValueError(
+                f"PiecewiseConstantDecay: {len(boundaries)} boundaries want one value more, got {len(values)}"
+            )
         self.boundaries, self.values = list(boundaries), list(values)
 
     def __call__(self, step: Node) -> Node:
