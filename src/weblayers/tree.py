@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 
@@ -38,14 +38,14 @@ def packed(tree: Any, values: list[Any]) -> Any:
     >>> packed({"b": 0, "a": [0, 0]}, [1, 2, 3])
     {'b': 3, 'a': [1, 2]}
     """
-    rest = iter(values)
+    return _filled(tree, iter(values))
 
-    def fill(part: Any) -> Any:
-        if isinstance(part, list | tuple):
-            return type(part)(fill(p) for p in part)
-        if isinstance(part, Mapping):
-            filled = {key: fill(part[key]) for key in sorted(part)}
-            return {key: filled[key] for key in part}
-        return next(rest)
 
-    return fill(tree)
+def _filled(part: Any, rest: Iterator[Any]) -> Any:
+    # not a closure: one that calls itself is a cycle, and would keep the values until it is collected
+    if isinstance(part, list | tuple):
+        return type(part)(_filled(p, rest) for p in part)
+    if isinstance(part, Mapping):
+        filled = {key: _filled(part[key], rest) for key in sorted(part)}
+        return {key: filled[key] for key in part}
+    return next(rest)

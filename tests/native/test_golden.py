@@ -15,7 +15,7 @@ from weblayers.graph.gradient import gradient
 from weblayers.runtime import tracing
 from weblayers.runtime.tracing import Trace, symbolic
 
-NAMES = {"useNesterov": "nesterov"}
+NAMES: dict[str, str] = {}
 TOLERANCE = dict(rtol=2e-5, atol=2e-6)
 
 

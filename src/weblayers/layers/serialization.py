@@ -43,7 +43,7 @@ def serialize(value: Any) -> Any:
 _KERAS_ONLY = frozenset(
     (
         *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
-        *("sliding_window", "renorm", "autocast"),
+        *("sliding_window", "renorm", "autocast", "ragged", "optional"),
     )
 )
 # What belongs to an option that is off.

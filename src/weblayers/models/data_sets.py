@@ -32,7 +32,8 @@ def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:
             f"Error when checking {name}: expected it to have {len(shape)} dimension(s), shape {_text(shape)},"
             f" but got an array with shape {_text(tensor.shape)}"
         )
-    if any(e is not None and e != d for e, d in zip(shape, tensor.shape, strict=True)):
+    # the first axis may have more samples than a batch of a fixed size
+    if any(e is not None and e != d for e, d in zip(shape[1:], tensor.shape[1:], strict=True)):
         raise ValueError(
             f"Error when checking {name}: expected it to have shape {_text(shape)} but got an array with shape"
             f" {_text(tensor.shape)}. Each example must have shape {_text(shape[1:])}."

@@ -86,11 +86,6 @@ class Model(Predictor):
         return found[name]
 
     @property
-    def input_shapes(self) -> list[BatchShape] | None:
-        """The inputs' shapes, where they are known before there are data."""
-        return None
-
-    @property
     def output_names(self) -> list[str]:
         return ["output"]
 

@@ -39,6 +39,11 @@ class Predictor(Layer):
         """What was given, as a checked list of inputs."""
         raise NotImplementedError
 
+    @property
+    def input_shapes(self) -> list[BatchShape] | None:
+        """The inputs' shapes, where they are known before there are data."""
+        return None
+
     def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
         """The outputs' shapes for data of these shapes."""
         raise NotImplementedError
@@ -93,6 +98,9 @@ class Predictor(Layer):
         return tree.packed(structure, compiled(inputs))
 
     def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
+        fixed = [s[0] for s in self.input_shapes or [] if s[0] is not None]
+        if fixed:
+            return fixed[0]
         shapes: list[Any] = [t.shape for t in inputs]
         for layer in self.layers:
             shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]

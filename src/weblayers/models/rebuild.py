@@ -1,8 +1,9 @@
-"""Functional models from their configuration."""
+"""Functional models from their configuration, as TensorFlow.js, Keras 2 and Keras 3 write it."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 from .. import tree
 from ..layers import serialization
@@ -10,6 +11,27 @@ from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
 from .functional import input
+
+_KERAS_TENSOR = "__keras_tensor__"
+
+
+class _Place(NamedTuple):
+    """Where a symbolic tensor comes from: a layer, which of its uses, which of the outputs."""
+
+    layer: str
+    use: int
+    output: int
+
+
+class _Use(NamedTuple):
+    """A use of a layer: its inputs and other arguments, with places for symbolic tensors."""
+
+    inputs: Any
+    more: list[Any]
+    arguments: dict[str, Any]
+
+    def places(self) -> list[_Place]:
+        return _places_in([self.inputs, self.more, self.arguments])
 
 
 def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
@@ -20,7 +42,7 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     """
     layers: dict[str, Layer] = {}
     outputs: dict[tuple[str, int], list[SymbolicTensor]] = {}
-    waiting: list[tuple[str, int, Any]] = []
+    waiting: list[tuple[str, int, _Use]] = []
     for entry in config["layers"]:
         described = entry.get("config", {})
         name = entry.get("name", described.get("name"))
@@ -29,32 +51,71 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
         if isinstance(layer, InputLayer):
             wire = input(batch_shape=layer.batch_input_shape, dtype=layer.input_dtype or layer.dtype, name=name)
             outputs[name, 0] = [wire]
-        waiting += [(name, i, node) for i, node in enumerate(entry.get("inbound_nodes") or [])]
+        uses = [_use(node) for node in entry.get("inbound_nodes") or []]
+        waiting += [(name, i, use) for i, use in enumerate(u for u in uses if u.places())]
     while waiting:
         left = []
-        for name, number, node in waiting:
-            places = _places(node)
-            if all((p[0], p[1]) in outputs for p in places):
-                wires = [outputs[p[0], p[1]][p[2]] for p in places]
-                arguments = dict(places[0][3]) if places and len(places[0]) > 3 and places[0][3] else {}
-                made = layers[name].apply(wires[0] if len(wires) == 1 else wires, **arguments)
+        for name, number, use in waiting:
+            if all((p.layer, p.use) in outputs for p in use.places()):
+                given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
+                made = layers[name].apply(*given, **_filled(use.arguments, outputs))
                 outputs[name, number] = tree.leaves(made)
             else:
-                left.append((name, number, node))
+                left.append((name, number, use))
         if len(left) == len(waiting):
-            missing = sorted({p[0] for _, _, node in left for p in _places(node) if (p[0], p[1]) not in outputs})
+            missing = sorted({p.layer for _, _, use in left for p in use.places() if (p.layer, p.use) not in outputs})
             raise ValueError(f"the model's graph is broken: nothing provides the outputs of {missing}")
         waiting = left
-
-    def found(places: Any) -> Any:
-        if places and isinstance(places[0], str):
-            places = [places]
-        wires = [outputs[p[0], p[1]][p[2]] for p in places]
-        return wires[0] if len(wires) == 1 else wires
-
-    return found(config["input_layers"]), found(config["output_layers"])
+    ends = (_filled(_described_places(config[k]), outputs) for k in ("input_layers", "output_layers"))
+    inputs, results = ends
+    return inputs, results
 
 
-def _places(node: Any) -> list[Any]:
-    """The inputs of a use: ``[[layer, use, output, arguments], ...]``."""
-    return [node] if node and isinstance(node[0], str) else list(node)
+def _use(node: Any) -> _Use:
+    """A use as model files have it: ``[[layer, use, output, arguments], ...]``, or Keras 3's ``{"args", "kwargs"}``."""
+    if isinstance(node, Mapping):
+        arguments = _keras_places(node.get("kwargs", {}))
+        args = _keras_places(node.get("args", []))
+        return _Use(args[0] if args else [], args[1:], {k: v for k, v in arguments.items() if v is not None})
+    rows = [node] if node and isinstance(node[0], str) else list(node)
+    places = [_Place(*row[:3]) for row in rows]
+    arguments = dict(rows[0][3]) if rows and len(rows[0]) > 3 and rows[0][3] else {}
+    return _Use(places[0] if len(places) == 1 else places, [], arguments)
+
+
+def _keras_places(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        if value.get("class_name") == _KERAS_TENSOR:
+            return _Place(*value["config"]["keras_history"])
+        return {k: _keras_places(v) for k, v in value.items()}
+    return [_keras_places(v) for v in value] if isinstance(value, list | tuple) else value
+
+
+def _described_places(value: Any) -> Any:
+    """The places of a model's inputs or outputs: one, a list, or a dictionary."""
+    if isinstance(value, Mapping):
+        return {k: _described_places(v) for k, v in value.items()}
+    if value and isinstance(value[0], str):
+        return _Place(*value[:3])
+    parts = [_described_places(v) for v in value]
+    return parts[0] if len(parts) == 1 else parts
+
+
+def _places_in(value: Any) -> list[_Place]:
+    if isinstance(value, _Place):
+        return [value]
+    if isinstance(value, Mapping):
+        return [p for v in value.values() for p in _places_in(v)]
+    return [p for v in value for p in _places_in(v)] if isinstance(value, list | tuple) else []
+
+
+def _filled(value: Any, outputs: Mapping[tuple[str, int], list[SymbolicTensor]]) -> Any:
+    """The same with symbolic tensors in their places."""
+    if isinstance(value, _Place):
+        found = outputs.get((value.layer, value.use))
+        if found is None or not 0 <= value.output < len(found):
+            raise ValueError(f"the model's graph is broken: there is no output {value.output} of {value.layer!r}")
+        return found[value.output]
+    if isinstance(value, Mapping):
+        return {k: _filled(v, outputs) for k, v in value.items()}
+    return [_filled(v, outputs) for v in value] if isinstance(value, list | tuple) else value

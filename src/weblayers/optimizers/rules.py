@@ -13,7 +13,9 @@ from .base import Optimizer, Slots
 
 
 class SGD(Optimizer):
-    """Gradient descent: ``w -= learning_rate * g``; with ``momentum``, that of :class:`Momentum`.
+    """Gradient descent: ``w -= learning_rate * g``.
+
+    With ``momentum``, Keras' ``v = momentum * v - learning_rate * g``, ``w += v``; with ``nesterov`` a step ahead.
 
     >>> SGD(0.1).learning_rate
     0.1
@@ -27,26 +29,30 @@ class SGD(Optimizer):
     def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
         if not self.momentum:
             return weight - rate * gradient, {}
-        velocity = slots["momentum"] * self.momentum + gradient
-        direction = velocity * self.momentum + gradient if self.nesterov else velocity
-        return weight - rate * direction, {"momentum": velocity}
+        velocity = slots["momentum"] * self.momentum - rate * gradient
+        move = velocity * self.momentum - rate * gradient if self.nesterov else velocity
+        return weight + move, {"momentum": velocity}
 
 
-class Momentum(SGD):
-    """Gradient descent with momentum: ``v = momentum * v + g``, ``w -= learning_rate * v``.
+class Momentum(Optimizer):
+    """Gradient descent with TensorFlow.js' momentum: ``v = momentum * v + g``, ``w -= learning_rate * v``.
 
-    With ``nesterov``, ``w -= learning_rate * (g + momentum * v)`` for the new v.
+    With ``use_nesterov``, ``w -= learning_rate * (g + momentum * v)`` for the new v. It differs from :class:`SGD` where
+    the learning rate changes.
     """
 
+    slots = ("momentum",)
+
     def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: float = 0.9,
-        nesterov: bool = False,
-        use_nesterov: bool | None = None,
-        **shared: Any,
+        self, learning_rate: Any = 0.01, momentum: float = 0.9, use_nesterov: bool = False, **shared: Any
     ) -> None:
-        super().__init__(learning_rate, momentum, nesterov if use_nesterov is None else use_nesterov, **shared)
+        super().__init__(learning_rate, **shared)
+        self.momentum, self.use_nesterov = momentum, use_nesterov
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        velocity = slots["momentum"] * self.momentum + gradient
+        direction = velocity * self.momentum + gradient if self.use_nesterov else velocity
+        return weight - rate * direction, {"momentum": velocity}
 
 
 def _root(x: Node) -> Node:
