@@ -16,6 +16,12 @@ def records():
     return json.loads(gzip.decompress((Path(__file__).parent / "tfjs.json.gz").read_bytes()))
 
 
+@cache
+def keras(kind):
+    """Recorded outputs of Keras 3.15 on JAX: layers, losses, metrics, activations, optimizers, fits and others."""
+    return json.loads(gzip.decompress((Path(__file__).parent / "keras.json.gz").read_bytes()))[kind]
+
+
 def array(value):
     """A recorded tensor; NaN and Infinity are strings."""
     return np.array(value["data"], np.float64).astype(value["dtype"]).reshape(value["shape"])

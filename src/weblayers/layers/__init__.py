@@ -67,6 +67,7 @@ _OTHER_NAMES = {
     "stacked_rnn_cells": "StackedRNNCells",
     "stacked_rnncells": "StackedRNNCells",
     "einsum_dense": "EinsumDense",
+    "grouped_query_attention": "GroupQueryAttention",
     "conv_lstm1d": "ConvLSTM1D",
     "conv_lstm2d": "ConvLSTM2D",
     "conv_lstm3d": "ConvLSTM3D",

@@ -314,7 +314,7 @@ class MultiHeadAttention(Layer):
         return mask
 
 
-class GroupedQueryAttention(MultiHeadAttention):
+class GroupQueryAttention(MultiHeadAttention):
     """Multi-head attention in which several query heads share a key and a value head. Ainslie et al. (2023).
 
     Args:
@@ -323,7 +323,7 @@ class GroupedQueryAttention(MultiHeadAttention):
         The others are those of :class:`MultiHeadAttention`.
 
     >>> import weblayers as wl
-    >>> layer = wl.layers.grouped_query_attention(head_dim=2, num_query_heads=4, num_key_value_heads=2)
+    >>> layer = wl.layers.group_query_attention(head_dim=2, num_query_heads=4, num_key_value_heads=2)
     >>> layer.apply(wl.ones([1, 4, 5]), wl.ones([1, 6, 5])).shape
     (1, 4, 5)
     """

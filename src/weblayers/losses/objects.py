@@ -154,7 +154,23 @@ KLDivergence = _class("KLDivergence", f.kullback_leibler_divergence)
 Poisson = _class("Poisson", f.poisson)
 CosineSimilarity = _class("CosineSimilarity", f.cosine_similarity)
 CategoricalCrossentropy = _class("CategoricalCrossentropy", f.categorical_crossentropy)
-SparseCategoricalCrossentropy = _class("SparseCategoricalCrossentropy", f.sparse_categorical_crossentropy, sparse=True)
+_SparseCrossentropy = _class("SparseCategoricalCrossentropy", f.sparse_categorical_crossentropy, sparse=True)
+
+
+class SparseCategoricalCrossentropy(_SparseCrossentropy):  # type: ignore[misc, valid-type]  # made from its function
+    """The crossentropy of class numbers; samples of ``ignore_class`` do not count in the mean."""
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        ignored = self.options.get("ignore_class")
+        if ignored is not None:
+            labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
+            there = a.not_equal(labels, ignored)
+            mask = there if mask is None else a.logical_and(there, a.cast(mask, "bool"))
+        return super().__call__(y_true, y_pred, sample_weight, mask)
+
+
 BinaryCrossentropy = _class("BinaryCrossentropy", f.binary_crossentropy)
 BinaryFocalCrossentropy = _class("BinaryFocalCrossentropy", f.binary_focal_crossentropy)
 CategoricalFocalCrossentropy = _class("CategoricalFocalCrossentropy", f.categorical_focal_crossentropy)
@@ -215,9 +231,7 @@ TABLE: dict[str, type[Loss]] = {
     **CLASSES,
     **_ALIASES,
 }
-_BY_FUNCTION: dict[Any, type[Loss]] = {
-    vars(cls)["function"].__func__: cls for cls in {*CLASSES.values(), *_ALIASES.values()}
-}
+_BY_FUNCTION: dict[Any, Any] = {cls.function: cls for cls in {*CLASSES.values(), *_ALIASES.values()}}
 
 
 def get(identifier: Any) -> Loss:

@@ -23,11 +23,21 @@ from .confusion import (
     TrueNegatives,
     TruePositives,
 )
-from .overlap import BinaryIoU, IoU, MeanIoU, OneHotIoU, OneHotMeanIoU, R2Score
+from .overlap import (
+    BinaryIoU,
+    ConcordanceCorrelation,
+    IoU,
+    MeanIoU,
+    OneHotIoU,
+    OneHotMeanIoU,
+    PearsonCorrelation,
+    R2Score,
+)
 
 _STATEFUL = (
     AUC,
     BinaryIoU,
+    ConcordanceCorrelation,
     F1Score,
     FBetaScore,
     FalseNegatives,
@@ -37,6 +47,7 @@ _STATEFUL = (
     MeanIoU,
     OneHotIoU,
     OneHotMeanIoU,
+    PearsonCorrelation,
     Precision,
     PrecisionAtRecall,
     R2Score,

@@ -10,7 +10,7 @@ import numpy as np
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, reduction
 from ..runtime.tensor import Tensor
-from .base import Metric, ratio, weights_like
+from .base import MeanMetric, Metric, ratio, weights_like
 
 
 class IoU(Metric):
@@ -173,3 +173,40 @@ class R2Score(Metric):
             n = samples.max()
             value = 1 - (1 - value) * (n - 1) / (n - p - 1) if n - p - 1 > 0 else value
         return value
+
+
+class PearsonCorrelation(Metric):
+    """The mean over samples of the correlation of targets and predictions along an axis."""
+
+    def __init__(self, name: str | None = None, dtype: Any = None, axis: int = -1) -> None:
+        super().__init__(name, dtype)
+        self.axis = axis
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        return MeanMetric(self.values).statistics(y_true, y_pred, sample_weight)
+
+    def compute(self, totals: np.ndarray) -> Any:
+        return ratio(totals[0], totals[1])
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        """The correlation of each sample."""
+        true, pred = (self._centered(y) for y in (y_true, y_pred))
+        return reduction.sum(a.mul(self._unit(true), self._unit(pred)), self.axis)
+
+    def _centered(self, y: Tensor) -> Tensor:
+        return a.sub(y, reduction.mean(y, self.axis, True))
+
+    def _unit(self, y: Tensor) -> Tensor:
+        return a.mul(y, a.rsqrt(a.maximum(reduction.sum(a.square(y), self.axis, True), 1e-12)))
+
+
+class ConcordanceCorrelation(PearsonCorrelation):
+    """Lin's concordance: like :class:`PearsonCorrelation`, but only where values are equal, not just in proportion."""
+
+    def values(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        means = [reduction.mean(y, self.axis) for y in (y_true, y_pred)]
+        true, pred = (self._centered(y) for y in (y_true, y_pred))
+        spreads = [reduction.mean(a.square(y), self.axis) for y in (true, pred)]
+        both = a.mul(reduction.mean(a.mul(true, pred), self.axis), 2.0)
+        apart = a.add(a.add(spreads[0], spreads[1]), a.squared_difference(*means))
+        return a.div(both, a.add(apart, 1e-7))
