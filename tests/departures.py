@@ -5,8 +5,51 @@ _MEAN_OF_PADDED_WINDOWS = (
     " exist; ours is the gradient of the value (finite differences agree)"
 )
 
+_INTERPOLATION = "interpolation of images follows Keras 3 (pixel centres lie at halves)"
+_AXIS = "batch normalization along an inner axis follows Keras 3; TensorFlow.js mixes up the axes"
+_RANDOM = "random numbers of another generator"
+_STATE = "the state was left by calls that were not recorded"
+_TESTS_OWN = "a class of TensorFlow.js' own tests"
+_CROP = "of an odd margin TensorFlow.js cuts more at the left and less at the top; Keras 3 less at both"
+_UNRECORDED = "the validation data, class weights, sample weights or callbacks were not recorded"
+_TINY = "Adam makes whole steps of gradients that are rounding errors"
+
+# By kind and name of the recorded case.
 DEPARTURES = {
-    f"test_layers_and_their_gradients[{i}-averagePooling2d]": _MEAN_OF_PADDED_WINDOWS for i in (23, 26, 29, 32)
+    **{("layers", f"{i}-averagePooling2d"): _MEAN_OF_PADDED_WINDOWS for i in (50, 55, 60, 65)},
+    ("layers", "89-averagePooling1d"): _MEAN_OF_PADDED_WINDOWS,
+    ("layers", "91-averagePooling3d"): _MEAN_OF_PADDED_WINDOWS,
+    ("layers", "99-upSampling2d"): _INTERPOLATION,
+    ("layers", "152-resizing"): _INTERPOLATION,
+    **{("layers", f"{i}-batchNormalization"): _AXIS for i in (122, 125)},
+    ("layers", "149-rnn"): "TensorFlow.js does not write the class of stacked cells",
+    ("layer_calls", "322-RNN"): "TensorFlow.js does not write the class of stacked cells",
+    **{("layer_calls", f"{i}-Dropout"): _RANDOM for i in (44, 46, 112, 184)},
+    **{("layer_calls", f"{i}-GaussianNoise"): _RANDOM for i in (224, 225)},
+    **{("layer_calls", f"{i}-AlphaDropout"): _RANDOM for i in (228, 229)},
+    **{("layer_calls", f"{i}-TransformerDecoder"): "the weights were not recorded" for i in (166, 167, 168, 180)},
+    **{("layer_calls", f"{i}-LayerNormalization"): "equal inputs: rounding decides" for i in (246, 247)},
+    ("fits", "40-SGD"): "a loss of 1e8: rounding decides",
+    **{("layer_calls", f"{i}-GRU"): _RANDOM for i in (305, 306)},
+    ("layer_calls", "324-LSTM"): _RANDOM,
+    **{("layer_calls", f"{i}-GRU"): _STATE for i in (315, 317)},
+    ("layer_calls", "331-LSTM"): _STATE,
+    ("layer_calls", "231-BatchNormalization"): "the batch axis has no size to normalize along",
+    **{("layer_calls", f"{i}-CenterCrop"): _CROP for i in (286, 288)},
+    ("layer_calls", "291-Resizing"): _INTERPOLATION,
+    **{("layer_calls", f"{i}-RNN"): _TESTS_OWN for i in (297, 298)},
+    ("layer_calls", "356-Bidirectional"): "one initial state for two directions",
+    ("optimizers", "8-adadelta"): "Adadelta divides by the new accumulator",
+    ("trajectories", "4-mlp_adadelta"): "Adadelta divides by the new accumulator",
+    (
+        "trajectories",
+        "7-l2_reg",
+    ): "recorded with shuffling: its first loss is that of other samples than the first four",
+    ("trajectories", "6-softmax_clf_val_classweight"): _UNRECORDED,
+    **{("fits", f"{i}-SGD"): _UNRECORDED for i in (1, 2, 3, 4, 17, 27, 28, 35, 36, 37, 38)},
+    ("fits", "54-Adadelta"): _UNRECORDED,
+    ("fits", "55-Adagrad"): _UNRECORDED,
+    **{("fits", f"{i}-Adam"): _TINY for i in (18, 20)},
 }
 
 _HARD_SIGMOID = "hard_sigmoid is TensorFlow.js' 0.2 x + 0.5; Keras 3 has x / 6 + 0.5"

@@ -29,21 +29,11 @@ def array(value):
 
 def layer(class_name, config):
     """A layer from a recorded configuration."""
-    known = {k: v for k, v in config.items() if not k.lower().endswith(("regularizer", "constraint"))}
-    return getattr(wl.layers, class_name)({k: v for k, v in known.items() if v is not None or k == "activation"})
+    return wl.layers.deserialize({"class_name": class_name, "config": config})
 
 
 def model(topology, weights):
-    """A sequential model from a recorded topology, which may be a chain of layers in functional form."""
-    entries = topology["config"]["layers"]
-    shape = next((e["config"]["batch_input_shape"] for e in entries if e["class_name"] == "InputLayer"), None)
-    built = wl.sequential()
-    for entry in entries:
-        if entry["class_name"] == "InputLayer":
-            continue
-        config = dict(entry["config"])
-        if not built.layers and shape is not None:
-            config["batch_input_shape"] = shape
-        built.add(layer(entry["class_name"], config))
+    """A model from a recorded topology."""
+    built = wl.layers.deserialize(topology)
     built.set_weights([array(w) for w in weights])
     return built

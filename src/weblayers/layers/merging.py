@@ -29,7 +29,7 @@ class _Merge(Layer):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where all inputs that have masks count."""
-        masks = [m for m in mask or () if m is not None]
+        masks = [m for m in mask if m is not None] if isinstance(mask, list | tuple) else []
         out = masks[0] if masks else None
         for m in masks[1:]:
             out = a.logical_and(out, m)
@@ -128,7 +128,7 @@ class Concatenate(Layer):
         return movement.concat(list(inputs), axis)
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if mask is None or all(m is None for m in mask):
+        if not isinstance(mask, list | tuple) or all(m is None for m in mask):
             return None
         full = []
         for x, m in zip(inputs, mask, strict=True):

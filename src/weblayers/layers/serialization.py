@@ -47,7 +47,7 @@ _KERAS_ONLY = frozenset(
     )
 )
 # What belongs to an option that is off.
-_OF_NO_USE = frozenset(("renorm_clipping", "renorm_momentum"))
+_OF_NO_USE = frozenset(("renorm_clipping", "renorm_momentum", "decoder_sequence_shape", "encoder_sequence_shape"))
 
 
 def register_class(cls: type) -> type:
@@ -70,7 +70,7 @@ def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) ->
     known = {**CLASSES, **(custom_objects or {})}
     cls = naming.lookup("layer class", str(name), known)
     given = value.get("config", {})
-    config = {k: v for k, v in given.items() if (v or k not in _KERAS_ONLY) and k not in _OF_NO_USE}
+    config = {k: v for k, v in given.items() if (v or k not in _KERAS_ONLY) and naming.snake(k) not in _OF_NO_USE}
     return cls.from_config(config)
 
 

@@ -28,6 +28,8 @@ class Loss(naming.Named, metaclass=naming.Configurable):
     sparse = False
     # whether targets have the predictions' shape, or are class numbers: so that they can be checked
     known_targets = False
+    # what a class made from a function computes
+    function: Any
 
     def __init__(
         self, reduction: str | None = "sum_over_batch_size", name: str | None = None, dtype: Any = None

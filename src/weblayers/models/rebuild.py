@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from .. import tree
+from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.core import InputLayer
@@ -40,10 +40,11 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     Raises:
         ValueError: for a graph that refers to layers or outputs that it does not have.
     """
+    config = _snake_keys(config)
     layers: dict[str, Layer] = {}
     outputs: dict[tuple[str, int], list[SymbolicTensor]] = {}
     waiting: list[tuple[str, int, _Use]] = []
-    for entry in config["layers"]:
+    for entry in map(_snake_keys, config["layers"]):
         described = entry.get("config", {})
         name = entry.get("name", described.get("name"))
         layer = serialization.deserialize({"class_name": entry["class_name"], "config": {**described, "name": name}})
@@ -69,6 +70,10 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     ends = (_filled(_described_places(config[k]), outputs) for k in ("input_layers", "output_layers"))
     inputs, results = ends
     return inputs, results
+
+
+def _snake_keys(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {naming.snake(k): v for k, v in config.items()}
 
 
 def _use(node: Any) -> _Use:
