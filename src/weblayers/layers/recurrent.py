@@ -216,19 +216,9 @@ class _CellLayer(RNN):
         # see naming.parameters
         cls.takes_arguments_of = getattr(cls, "cell_class", None)
 
-    def __init__(
-        self,
-        return_sequences: bool = False,
-        return_state: bool = False,
-        go_backwards: bool = False,
-        stateful: bool = False,
-        unroll: bool = False,
-        **rest: Any,
-    ) -> None:
-        cell, base = self._divided(rest)
-        super().__init__(
-            self.cell_class(**cell), return_sequences, return_state, go_backwards, stateful, unroll, **base
-        )
+    def __init__(self, *first: Any, **given: Any) -> None:
+        cell, own = self._divided(given)
+        super().__init__(self.cell_class(*first, **cell), **own)
 
     @classmethod
     def _divided(cls, given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
