@@ -10,6 +10,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import Node, make_node, topological
 from ..graph.registry import PRIMITIVES
+from .alike import expression
 from .atlas import Home, pack_updates
 from .emit import Emitter, Source
 from .emit.emitter import Coord
@@ -141,6 +142,7 @@ class _Lowering:
         self._external_outputs = self._slots(outputs, self.plan.outputs)
         self._temporaries = self._allocate()
         self._number_buffers()
+        self._shaders: dict[tuple, tuple[Shader, list[int]]] = {}
         for kernel in self._kernels:
             self._draw(kernel)
 
@@ -200,9 +202,7 @@ class _Lowering:
 
     def _host_program(self, scalars: Sequence[Node]) -> dict[Node, int]:
         registers = {n: i for i, n in enumerate(scalars)}
-        used: list[Node] = []
-        for kernel in self._kernels:
-            used += [n for n in topological(kernel.outputs) if n.is_host]
+        used = [n for n in topological([n for k in self._kernels for n in k.outputs]) if n.is_host]
         for node in topological(used):
             if node in registers:
                 continue
@@ -224,20 +224,37 @@ class _Lowering:
             self._draw_layers(kernel, range(first, min(first + per_draw, layers)))
 
     def _draw_layers(self, kernel: Kernel, layers: Sequence[int]) -> None:
-        shader = Shader()
         sources, samplers = self._sources(kernel)
-        emitter = Emitter(shader, sources, self._registers)
-        layout = kernel.layout
         places = [self._home(n)[1] for n in kernel.outputs]
-        first = places[0]
-        coords = _fragment_coords(shader, layout, first, layers)
-        targets = []
-        for node, place in zip(kernel.outputs, places, strict=True):
-            for layer, value in zip(layers, emitter.values(node, coords), strict=True):
+        key, hosts = expression(kernel, sources, places, layers)
+        if key not in self._shaders:
+            self._shaders[key] = self._emitted(kernel, sources, places, layers, hosts)
+        shader, uniforms = self._shaders[key]
+        targets = [
+            (self._buffer[self._home(node)[0]], place.layer + layer)
+            for node, place in zip(kernel.outputs, places, strict=True)
+            for layer in layers
+        ]
+        viewport = (places[0].x, places[0].y, kernel.layout.width, kernel.layout.height)
+        registers = [self._registers[hosts[i]] for i in uniforms]
+        self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
+
+    def _emitted(
+        self,
+        kernel: Kernel,
+        sources: Mapping[Node, Source],
+        places: Sequence[Placement],
+        layers: Sequence[int],
+        hosts: Sequence[Node],
+    ) -> tuple[Shader, list[int]]:
+        """The kernel's shader, and which of its host scalars are its uniforms."""
+        shader = Shader()
+        emitter = Emitter(shader, sources, {n: i for i, n in enumerate(hosts)})
+        coords = _fragment_coords(shader, kernel.layout, places[0], layers)
+        for node in kernel.outputs:
+            for value in emitter.values(node, coords):
                 shader.output(shader.splat(value))
-                targets.append((self._buffer[self._home(node)[0]], place.layer + layer))
-        viewport = (first.x, first.y, layout.width, layout.height)
-        self.plan.draws.append(Draw(shader, targets, viewport, samplers, emitter.uniforms))
+        return shader, emitter.uniforms
 
     def _sources(self, kernel: Kernel) -> tuple[dict[Node, Source], list[int]]:
         samplers: list[int] = []

@@ -16,9 +16,11 @@ MAGIC = b"WLP1"
 def serialize(plan: Plan) -> bytes:
     """Magic, header length, JSON header, then the constants as float32 texels."""
     shaders: dict[str, int] = {}
+    printed: dict[tuple[int, int, int], str] = {}
     draws = []
     for draw in plan.draws:
-        source = print_shader(draw.shader, len(draw.samplers), len(draw.uniforms))
+        key = id(draw.shader), len(draw.samplers), len(draw.uniforms)
+        source = printed.get(key) or printed.setdefault(key, print_shader(draw.shader, *key[1:]))
         draws.append(
             {
                 "shader": shaders.setdefault(source, len(shaders)),

@@ -33,12 +33,14 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
     for node in order:
         if node in wanted or any(i in active for i in node.inputs):
             active.add(node)
-    cotangents: dict[Node, Node] = {output: seed}
+    cotangents: dict[Node, list[Node]] = {output: [seed]}
     for node in reversed(order):
-        g = cotangents.get(node)
-        if g is None or node not in active or not node.inputs:
+        if node not in cotangents or node not in active or not node.inputs:
             continue
-        if node not in wanted:
+        g = _total(cotangents[node])
+        if node in wanted:
+            cotangents[node] = [g]
+        else:
             del cotangents[node]
         if node.prim.vjp is None:
             if node.op not in _NO_GRADIENT:
@@ -47,6 +49,52 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
         for source, part in zip(node.inputs, node.prim.vjp(g, node, *node.inputs, **node.params), strict=True):
             if part is None or source not in active:
                 continue
-            known = cotangents.get(source)
-            cotangents[source] = part if known is None else b.add(known, part)
-    return [cotangents.get(x) or b.full(x.shape, 0.0) for x in inputs]
+            cotangents.setdefault(source, []).append(part)
+    return [_total(cotangents[x]) if x in cotangents else b.full(x.shape, 0.0) for x in inputs]
+
+
+def _total(parts: list[Node]) -> Node:
+    """The sum of what a value's users send back; of slices that lie side by side, put together."""
+    joined = _joined(parts)
+    if joined is not None:
+        return joined
+    total = parts[0]
+    for part in parts[1:]:
+        total = b.add(total, part)
+    return total
+
+
+def _joined(parts: list[Node]) -> Node | None:
+    """Padded values that do not overlap along one axis as one concatenation; None if they are something else."""
+    if len(parts) < 2 or not all(p.op == "pad" and _is_plain(p) for p in parts):
+        return None
+    axes = {i for p in parts for i, (lo, hi) in enumerate(_around(p)) if lo or hi}
+    if len(axes) != 1:
+        return None
+    (axis,) = axes
+    end, pieces = 0, []
+    for part in sorted(parts, key=lambda p: _around(p)[axis]):
+        (inner,) = part.inputs
+        start = _around(part)[axis][0]
+        if start < end:
+            return None
+        if start > end:
+            pieces.append(_zeros(part, axis, start - end))
+        pieces.append(inner)
+        end = start + inner.shape[axis]
+    if end < parts[0].shape[axis]:
+        pieces.append(_zeros(parts[0], axis, parts[0].shape[axis] - end))
+    return b.concat(pieces, axis)
+
+
+def _is_plain(pad: Node) -> bool:
+    around = _around(pad)
+    return pad.param("value") == 0 and not any(pad.param("interior")) and all(min(p) >= 0 for p in around)
+
+
+def _around(pad: Node) -> list[tuple[int, int]]:
+    return list(zip(pad.param("lo"), pad.param("hi"), strict=True))
+
+
+def _zeros(like: Node, axis: int, size: int) -> Node:
+    return b.full(tuple(size if i == axis else d for i, d in enumerate(like.shape)), 0.0)
