@@ -54,8 +54,9 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
 
 
 def _total(parts: list[Node]) -> Node:
-    """The sum of what a value's users send back; of slices that lie side by side, put together."""
-    joined = _joined(parts)
+    """The sum of what a value's users send back, as few operations: slices side by side are put together, and the
+    products of a weight's many uses become one product."""
+    joined = _joined(parts) or _one_product(parts)
     if joined is not None:
         return joined
     total = parts[0]
@@ -85,6 +86,21 @@ def _joined(parts: list[Node]) -> Node | None:
     if end < parts[0].shape[axis]:
         pieces.append(_zeros(parts[0], axis, parts[0].shape[axis] - end))
     return b.concat(pieces, axis)
+
+
+# From so many products on, putting their operands together costs less than the products by themselves.
+_MANY = 4
+
+
+def _one_product(parts: list[Node]) -> Node | None:
+    """``sum of x_i^T g_i`` as the product of all rows of x and of g: the gradient of a weight that every step uses."""
+    if len(parts) < _MANY or not all(p.op == "dot" and len(p.shape) == 2 and p.params == _TRANSPOSED for p in parts):
+        return None
+    lefts, rights = zip(*[p.inputs for p in parts], strict=True)
+    return b.dot(b.concat(lefts, 0), b.concat(rights, 0), ta=True)
+
+
+_TRANSPOSED = {"ta": True, "tb": False, "ones": False}
 
 
 def _is_plain(pad: Node) -> bool:

@@ -159,8 +159,9 @@ class RNN(Layer):
                 here = movement.get_item(mask, (slice(None), t))
                 output = _chosen(here, output, self._before(output, states))
                 new = [_chosen(here, n, s) for n, s in zip(new, states, strict=True)]
-            states = new
-            outputs.append(output)
+            states = [a.materialize(n) for n in new]
+            # the output is mostly the first state: the same tensor, then
+            outputs.append(states[0] if output is new[0] else output)
         return outputs, states
 
     def _before(self, output: Tensor, states: Sequence[Tensor]) -> Tensor:

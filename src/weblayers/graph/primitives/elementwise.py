@@ -95,7 +95,7 @@ def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
 define("cast", _cast_shape, _cast_value, _cast_vjp, elementwise=True, host=True)
 define("stop_gradient", _same, lambda x: x, None, elementwise=True, host=True)
 # The value itself, in a texture of its own: how a pass tells the fusion what to keep.
-define("store", _same, lambda x: x, lambda g, out, x: [g], elementwise=True)
+define("store", _same, lambda x: x, lambda g, out, x: [b.bind("store", g)], elementwise=True)
 
 
 # Ties share the gradient evenly, as Keras does on JAX.
