@@ -154,7 +154,9 @@ class RNN(Layer):
         order = range(steps - 1, -1, -1) if self.go_backwards else range(steps)
         outputs: list[Tensor] = []
         for t in order:
-            output, new = self._step(_step_of(parts, t), states, noise, training)
+            # a value of its own, so that the steps are alike and share their shaders
+            part = a.materialize(_step_of(parts, t))
+            output, new = self._step(part, states, noise, training)
             if mask is not None:
                 here = movement.get_item(mask, (slice(None), t))
                 output = _chosen(here, output, self._before(output, states))

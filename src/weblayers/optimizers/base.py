@@ -59,11 +59,11 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._state: dict[Variable, dict[str, Variable]] = {}
         self._schedule: schedules.Schedule | None = None
         self._rate = HostScalar(0.0)
         self.learning_rate = learning_rate
         self._iterations = HostScalar(0, 1)
-        self._state: dict[Variable, dict[str, Variable]] = {}
         self._undecayed: set[int] = set()
 
     def __init_subclass__(cls) -> None:
@@ -81,6 +81,12 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
     def learning_rate(self, value: Any) -> None:
         value = schedules.get(value)
         if isinstance(value, schedules.Schedule):
+            if self._state:
+                # the steps that are traced already would go on with what they have
+                raise TypeError(
+                    f"{type(self).__name__}: a schedule cannot be set after training has begun; compile the model with a"
+                    " new optimizer"
+                )
             self._schedule = value
             return
         if not float(value) >= 0:

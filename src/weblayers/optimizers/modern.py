@@ -15,7 +15,13 @@ from .rules import Adam
 
 
 class AdamW(Adam):
-    """Adam with weight decay beside the gradient. Loshchilov and Hutter (2019)."""
+    """Adam with weight decay beside the gradient: ``w -= learning_rate * weight_decay * w`` first.
+
+    Loshchilov and Hutter (2019).
+
+    >>> AdamW().weight_decay
+    0.004
+    """
 
     def __init__(
         self,
@@ -31,7 +37,11 @@ class AdamW(Adam):
 
 
 class Nadam(Optimizer):
-    """Adam with Nesterov's momentum. Dozat (2016)."""
+    """Adam with Nesterov's momentum, which grows with the step: ``beta1 * (1 - 0.96^t / 2)``. Dozat (2016).
+
+    >>> Nadam().slots
+    ('m', 'v', 'u_product')
+    """
 
     slots = ("m", "v", "u_product")
 
@@ -63,7 +73,11 @@ class Nadam(Optimizer):
 
 
 class Lion(Optimizer):
-    """Moves every weight by the learning rate, in the direction of a momentum's sign. Chen et al. (2023)."""
+    """Moves every weight equally far: ``w -= learning_rate * sign(beta1 * m + (1 - beta1) * g)``. Chen et al. (2023).
+
+    >>> Lion().beta2
+    0.99
+    """
 
     slots = ("m",)
 
@@ -78,7 +92,13 @@ class Lion(Optimizer):
 
 
 class Lamb(Optimizer):
-    """Adam with a step for each weight as long as the weight is. You et al. (2020)."""
+    """Adam with a step for each weight as long as the weight: ``w -= learning_rate * |w| / |s| * s``.
+
+    s is Adam's step. You et al. (2020).
+
+    >>> Lamb().beta1
+    0.9
+    """
 
     slots = ("m", "v")
 

@@ -39,6 +39,9 @@ class Momentum(Optimizer):
 
     With ``use_nesterov``, ``w -= learning_rate * (g + momentum * v)`` for the new v. It differs from :class:`SGD` where
     the learning rate changes.
+
+    >>> Momentum(0.01, 0.9, True).use_nesterov
+    True
     """
 
     slots = ("momentum",)
@@ -60,13 +63,18 @@ def _root(x: Node) -> Node:
 
 
 class Adam(Optimizer):
-    """Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), with the epsilon of TensorFlow.js:
-    outside the square root, after the bias correction.
+    """``w -= learning_rate * m' / (sqrt(v') + epsilon)``, with ``m' = m / (1 - beta1^t)`` and ``v' = v / (1 - beta2^t)``.
+
+    Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), with the epsilon of TensorFlow.js: outside the
+    square root, after the bias correction.
 
     Args:
         beta1, beta2: how much of the moments stays in each step.
         epsilon: keeps divisions finite.
         amsgrad: whether to divide by the largest second moment so far. Reddi et al. (2018).
+
+    >>> Adam(0.001, 0.9, 0.999, 1e-7).beta2
+    0.999
     """
 
     def __init__(
@@ -96,9 +104,18 @@ class Adam(Optimizer):
 
 
 class Adamax(Optimizer):
-    """Adam by the largest gradient instead of the second moment. Kingma and Ba (2015), section 7."""
+    """Adam by the largest gradient: ``v = max(beta2 * v, |g|)``, ``w -= learning_rate / (1 - beta1^t) * m / (v + epsilon)``.
 
-    slots = ("m", "u")
+    Kingma and Ba (2015), section 7.
+
+    Args:
+        decay: divides the learning rate by ``1 + decay * (t - 1)``.
+
+    >>> Adamax().learning_rate
+    0.002
+    """
+
+    slots = ("m", "v")
 
     def __init__(
         self,
@@ -115,19 +132,24 @@ class Adamax(Optimizer):
 
     def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
         m = slots["m"] * self.beta1 + gradient * (1 - self.beta1)
-        u = b.maximum(slots["u"] * self.beta2, b.unary("abs", gradient))
+        v = b.maximum(slots["v"] * self.beta2, b.unary("abs", gradient))
         scale = rate / (1.0 + (step - 1.0) * self.decay) / (1.0 - b.power(self.beta1, step))
-        return weight - scale * m / (u + self.epsilon), {"m": m, "u": u}
+        return weight - scale * m / (v + self.epsilon), {"m": m, "v": v}
 
 
 class RMSprop(Optimizer):
-    """Divides by a running root mean square of the gradient. Hinton (2012).
+    """Divides by a running mean: ``r = decay * r + (1 - decay) * g^2``, ``w -= learning_rate * g / sqrt(r + epsilon)``.
+
+    Hinton, "Neural Networks for Machine Learning", lecture 6e (2012).
 
     Args:
         decay (or rho): how much of the mean stays in each step.
         momentum: of the update.
         epsilon: inside the square root.
         centered: whether to subtract the square of the mean gradient; never below zero, so never NaN.
+
+    >>> RMSprop(rho=0.5).decay
+    0.5
     """
 
     def __init__(
@@ -160,7 +182,13 @@ class RMSprop(Optimizer):
 
 
 class Adagrad(Optimizer):
-    """Divides by the root of all squared gradients so far. Duchi et al. (2011)."""
+    """Divides by all gradients so far: ``a += g^2``, ``w -= learning_rate * g / sqrt(a + epsilon)``.
+
+    Duchi et al. (2011).
+
+    >>> Adagrad(0.1, 0.5).initial_accumulator_value
+    0.5
+    """
 
     slots = ("accumulator",)
 
@@ -184,7 +212,13 @@ class Adagrad(Optimizer):
 
 
 class Adadelta(Optimizer):
-    """Scales gradients by what earlier updates were. Zeiler (2012); divides by the new accumulator."""
+    """Scales gradients by earlier updates: ``w -= learning_rate * sqrt(u + epsilon) / sqrt(a + epsilon) * g``.
+
+    u and a are running means of the squared updates and gradients, a with this gradient. Zeiler (2012).
+
+    >>> Adadelta().learning_rate
+    0.001
+    """
 
     slots = ("accum_grad", "accum_var")
 

@@ -80,7 +80,11 @@ class InverseTimeDecay(Schedule):
 
 
 class PolynomialDecay(Schedule):
-    """From one rate to another along a power of the step; with ``cycle`` over and over in longer cycles."""
+    """``(rate - end) * (1 - step / decay_steps) ** power + end``; with ``cycle`` over and over in longer cycles.
+
+    >>> round(PolynomialDecay(0.1, decay_steps=10, end_learning_rate=0.0).at(5), 6)
+    0.05
+    """
 
     def __init__(
         self,
@@ -109,6 +113,10 @@ class CosineDecay(Schedule):
 
     Args:
         warmup_target, warmup_steps: the rate that the warm-up reaches, and in how many steps.
+
+    >>> rates = CosineDecay(0.0, decay_steps=10, warmup_target=0.1, warmup_steps=4)
+    >>> [round(rates.at(step), 6) for step in (0, 2, 4, 9, 14)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
     """
 
     def __init__(
@@ -141,6 +149,10 @@ class CosineDecayRestarts(Schedule):
     """Half cosines one after the other, each ``t_mul`` times as long and ``m_mul`` times as high as the one before.
 
     Loshchilov and Hutter (2017).
+
+    >>> rates = CosineDecayRestarts(0.1, first_decay_steps=2, t_mul=3.0)
+    >>> [round(rates.at(step), 6) for step in (0, 1, 2, 5)]
+    [0.1, 0.05, 0.1, 0.05]
     """
 
     def __init__(
@@ -161,17 +173,25 @@ class CosineDecayRestarts(Schedule):
             restart = b.unary("floor", done)
             part = done - restart
         else:
-            grown = 1.0 - done * float(1 - self.t_mul)
-            restart = b.unary("floor", b.unary("log", grown) / math.log(self.t_mul))
-            length = b.power(float(self.t_mul), restart)
-            part = (done - (1.0 - length) / float(1 - self.t_mul)) / length
+            factor = float(self.t_mul)
+            grown = 1.0 - done * (1 - factor)
+            restart = b.unary("floor", b.unary("log", grown) / math.log(factor))
+            # exactly at a restart the quotient of logarithms may be rounded down; powers of whole numbers are exact
+            restart = b.where(b.compare("le", b.power(factor, restart + 1.0), grown), restart + 1.0, restart)
+            length = b.power(factor, restart)
+            part = (done - (1.0 - length) / (1 - factor)) / length
         height = b.power(float(self.m_mul), restart)
         cosine = height * (b.unary("cos", part * math.pi) + 1.0) * 0.5
         return (cosine * float(1 - self.alpha) + float(self.alpha)) * float(self.initial_learning_rate)
 
 
 class PiecewiseConstantDecay(Schedule):
-    """One of several values: the first up to the first boundary, and so on."""
+    """One of several values: the first up to the first boundary, and so on.
+
+    >>> rates = PiecewiseConstantDecay([2, 4], [0.5, 0.25, 0.125])
+    >>> [rates.at(step) for step in range(6)]
+    [0.5, 0.5, 0.5, 0.25, 0.25, 0.125]
+    """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str | None = None) -> None:
         if len(values) != len(boundaries) + 1:
@@ -187,9 +207,17 @@ class PiecewiseConstantDecay(Schedule):
         return rate
 
 
+# The same in the spelling of functions, `wl.optimizers.schedules.cosine_decay(...)`.
+exponential_decay, inverse_time_decay, polynomial_decay = ExponentialDecay, InverseTimeDecay, PolynomialDecay
+cosine_decay, cosine_decay_restarts, piecewise_constant_decay = CosineDecay, CosineDecayRestarts, PiecewiseConstantDecay
+
+
 def get(value: Any) -> Any:
     """A schedule from ``{"class_name", "config"}``; numbers and schedules are themselves."""
     if isinstance(value, Mapping):
         name = str(value.get("class_name", value.get("className")))
         return naming.lookup("learning rate schedule", name, TABLE)(**value.get("config", {}))
     return value
+
+
+__getattr__ = naming.module_getattr(__name__, globals())
