@@ -98,7 +98,13 @@ _TABLE: dict[str, Any] = {
 
 
 def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
-    """A constraint by name, by ``{"class_name", "config"}``, a function, or itself; None is none."""
+    """A constraint by name, by ``{"class_name", "config"}``, by class, a function, or itself; None is none.
+
+    >>> get("nonNeg").get_config(), get({"class_name": "MaxNorm", "config": {"maxValue": 3}}).get_config()
+    ({}, {'max_value': 3, 'axis': 0})
+    """
+    if isinstance(identifier, type):
+        return get(identifier())
     if identifier is None or callable(identifier):
         return identifier
     if isinstance(identifier, Mapping):

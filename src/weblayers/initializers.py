@@ -93,7 +93,8 @@ class VarianceScaling(Initializer):
     Args:
         scale: positive.
         mode: ``"fan_in"``, ``"fan_out"`` or ``"fan_avg"``.
-        distribution: ``"normal"`` (truncated at two standard deviations) or ``"uniform"``.
+        distribution: ``"normal"`` or ``"truncated_normal"`` (both truncated at two standard deviations),
+            ``"untruncated_normal"`` or ``"uniform"``.
         seed: for repeatable values, equal to TensorFlow.js'.
     """
 
@@ -107,7 +108,7 @@ class VarianceScaling(Initializer):
         naming.lookup(
             "VarianceScaling distribution",
             distribution,
-            {"normal": True, "uniform": True, "truncated_normal": True},
+            dict.fromkeys(("normal", "truncated_normal", "untruncated_normal", "uniform"), True),
         )
         self.scale, self.mode, self.seed = scale, naming.snake(mode), seed
         self.distribution = naming.snake(distribution)
@@ -119,10 +120,60 @@ class VarianceScaling(Initializer):
         if self.distribution == "uniform":
             limit = math.sqrt(3 * variance)
             return random_seed.uniform(shape, -limit, limit, self.seed)
-        return random_seed.normal(shape, 0.0, math.sqrt(variance), self.seed, truncated=True)
+        truncated = self.distribution != "untruncated_normal"
+        return random_seed.normal(shape, 0.0, math.sqrt(variance), self.seed, truncated)
 
     def get_config(self) -> dict[str, Any]:
         return {"scale": self.scale, "mode": self.mode, "distribution": self.distribution, "seed": self.seed}
+
+
+class _Scaled(VarianceScaling):
+    """Variance scaling with only the seed left to choose."""
+
+    _fixed: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self._fixed, seed)
+
+
+class GlorotNormal(_Scaled):
+    """Normal with variance ``2 / (inputs + outputs)``. Glorot and Bengio (2010).
+
+    >>> bool((GlorotNormal(seed=0)([3, 4]) == GlorotNormal(seed=0)([3, 4])).all())
+    True
+    """
+
+    _fixed = (1.0, "fan_avg", "normal")
+
+
+class GlorotUniform(_Scaled):
+    """Uniform with variance ``2 / (inputs + outputs)``. Glorot and Bengio (2010)."""
+
+    _fixed = (1.0, "fan_avg", "uniform")
+
+
+class HeNormal(_Scaled):
+    """Normal with variance ``2 / inputs``. He et al. (2015)."""
+
+    _fixed = (2.0, "fan_in", "normal")
+
+
+class HeUniform(_Scaled):
+    """Uniform with variance ``2 / inputs``. He et al. (2015)."""
+
+    _fixed = (2.0, "fan_in", "uniform")
+
+
+class LecunNormal(_Scaled):
+    """Normal with variance ``1 / inputs``. LeCun et al. (1998)."""
+
+    _fixed = (1.0, "fan_in", "normal")
+
+
+class LecunUniform(_Scaled):
+    """Uniform with variance ``1 / inputs``. LeCun et al. (1998)."""
+
+    _fixed = (1.0, "fan_in", "uniform")
 
 
 class Identity(Initializer):
@@ -206,12 +257,13 @@ def fans(shape: Sequence[int]) -> tuple[float, float]:
     return size, size
 
 
-def _scaling(scale: float, mode: str, distribution: str) -> Any:
-    def make(seed: int | None = None) -> VarianceScaling:
-        return VarianceScaling(scale, mode, distribution, seed)
-
-    return make
-
+# TensorFlow.js' spellings, `tf.initializers.glorotNormal({seed: 1})`.
+zeros, ones, constant, identity, orthogonal = Zeros, Ones, Constant, Identity, Orthogonal
+random_uniform, random_normal, truncated_normal = RandomUniform, RandomNormal, TruncatedNormal
+variance_scaling, glorot_normal, glorot_uniform = VarianceScaling, GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal = le_cun_normal = LecunNormal
+lecun_uniform = le_cun_uniform = LecunUniform
 
 _TABLE: dict[str, Any] = {
     "zeros": Zeros,
@@ -222,17 +274,18 @@ _TABLE: dict[str, Any] = {
     "truncated_normal": TruncatedNormal,
     "variance_scaling": VarianceScaling,
     "identity": Identity,
+    "identity_initializer": Identity,
     "orthogonal": Orthogonal,
     "orthogonal_initializer": Orthogonal,
     "values": Values,
-    "glorot_normal": _scaling(1, "fan_avg", "normal"),
-    "glorot_uniform": _scaling(1, "fan_avg", "uniform"),
-    "he_normal": _scaling(2, "fan_in", "normal"),
-    "he_uniform": _scaling(2, "fan_in", "uniform"),
-    "lecun_normal": _scaling(1, "fan_in", "normal"),
-    "lecun_uniform": _scaling(1, "fan_in", "uniform"),
-    "le_cun_normal": _scaling(1, "fan_in", "normal"),
-    "le_cun_uniform": _scaling(1, "fan_in", "uniform"),
+    "glorot_normal": GlorotNormal,
+    "glorot_uniform": GlorotUniform,
+    "he_normal": HeNormal,
+    "he_uniform": HeUniform,
+    "lecun_normal": LecunNormal,
+    "lecun_uniform": LecunUniform,
+    "le_cun_normal": LecunNormal,
+    "le_cun_uniform": LecunUniform,
 }
 
 
@@ -241,9 +294,15 @@ KERAS_ONLY = ("input_axes", "output_axes")
 
 
 def get(identifier: Any) -> Initializer:
-    """An initializer by name, by ``{"class_name", "config"}``, a function of the shape, or itself."""
+    """An initializer by name, by ``{"class_name", "config"}``, by class, a function of the shape, or itself.
+
+    >>> get("glorotNormal").get_config()["mode"], get(lambda shape: np.ones(shape))([2]).tolist()
+    ('fan_avg', [1.0, 1.0])
+    """
     if isinstance(identifier, Initializer):
         return identifier
+    if isinstance(identifier, type):
+        return get(identifier())
     if isinstance(identifier, dict):
         name = str(identifier.get("class_name", identifier.get("className")))
         make = naming.lookup("initializer", name, _TABLE)
@@ -255,5 +314,9 @@ def get(identifier: Any) -> Initializer:
 
 
 def serialize(initializer: Initializer) -> dict[str, Any]:
-    """``{"class_name", "config"}``, as model files hold it."""
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    """``{"class_name", "config"}``, as TensorFlow.js' model files hold it: all scaling is VarianceScaling."""
+    made_by = VarianceScaling if isinstance(initializer, _Scaled) else type(initializer)
+    return {"class_name": made_by.__name__, "config": initializer.get_config()}
+
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -93,7 +93,7 @@ class OrthogonalRegularizer(Regularizer):
 
 
 # TensorFlow.js' spellings, `tf.regularizers.l1l2()`.
-l1, l2, l1l2 = L1, L2, L1L2
+l1, l2, l1l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, L1L2, OrthogonalRegularizer
 
 _TABLE: dict[str, Any] = {
     "l1": L1,
@@ -106,7 +106,13 @@ _TABLE: dict[str, Any] = {
 
 
 def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
-    """A regularizer by name, by ``{"class_name", "config"}``, a function, or itself; None is none."""
+    """A regularizer by name, by ``{"class_name", "config"}``, by class, a function, or itself; None is none.
+
+    >>> get("l1l2").get_config(), get({"class_name": "L2", "config": {"l2": 0.5}}).get_config()
+    ({'l1': 0.01, 'l2': 0.01}, {'l2': 0.5})
+    """
+    if isinstance(identifier, type):
+        return get(identifier())
     if identifier is None or callable(identifier):
         return identifier
     if isinstance(identifier, Mapping):
@@ -119,3 +125,6 @@ def get(identifier: Any) -> Callable[[Tensor], Tensor] | None:
 def serialize(regularizer: Regularizer) -> dict[str, Any]:
     """``{"class_name", "config"}``, as model files hold it."""
     return {"class_name": type(regularizer).__name__, "config": regularizer.get_config()}
+
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -84,8 +84,8 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
             if self._state:
                 # the steps that are traced already would go on with what they have
                 raise TypeError(
-                    f"{type(self).__name__}: a schedule cannot be set after training has begun; compile the model with a"
-                    " new optimizer"
+                    f"{type(self).__name__}: a schedule cannot be set after training has begun; compile the model with"
+                    " a new optimizer"
                 )
             self._schedule = value
             return

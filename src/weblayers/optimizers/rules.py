@@ -63,7 +63,7 @@ def _root(x: Node) -> Node:
 
 
 class Adam(Optimizer):
-    """``w -= learning_rate * m' / (sqrt(v') + epsilon)``, with ``m' = m / (1 - beta1^t)`` and ``v' = v / (1 - beta2^t)``.
+    """``w -= learning_rate * m' / (sqrt(v') + epsilon)``; ``m' = m / (1 - beta1^t)`` and ``v' = v / (1 - beta2^t)``.
 
     Kingma and Ba, "Adam: A Method for Stochastic Optimization" (2015), with the epsilon of TensorFlow.js: outside the
     square root, after the bias correction.
@@ -104,7 +104,7 @@ class Adam(Optimizer):
 
 
 class Adamax(Optimizer):
-    """Adam by the largest gradient: ``v = max(beta2 * v, |g|)``, ``w -= learning_rate / (1 - beta1^t) * m / (v + epsilon)``.
+    """Adam by the largest gradient: ``v = max(beta2 * v, |g|)``, ``w -= learning_rate * m' / (v + epsilon)``.
 
     Kingma and Ba (2015), section 7.
 

@@ -1,0 +1,253 @@
+"""Layers of which nobody recorded a call, models of several kinds, and what all layers promise."""
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import weblayers as wl
+from tests.textures import run
+from weblayers import tree
+from weblayers.compiler.lower import lower
+from weblayers.graph import build
+from weblayers.graph.evaluate import evaluate
+from weblayers.graph.gradient import gradient
+from weblayers.runtime import tracing
+from weblayers.runtime.tracing import Trace, symbolic
+
+L = wl.layers
+RNG = np.random.default_rng(0)
+
+# arguments, and the shape of an input
+UNRECORDED = {
+    "AdaptiveAveragePooling2D": ({"output_size": 2}, (1, 5, 6, 3)),
+    "ELU": ({"alpha": 0.5}, (2, 5)),
+    "Permute": ({"dims": [2, 1]}, (2, 3, 4)),
+    "PositionEmbedding": ({"sequence_length": 6}, (2, 5, 4)),
+    "SinePositionEncoding": ({}, (2, 5, 4)),
+    "ThresholdedReLU": ({"theta": 0.3}, (2, 5)),
+    "TransformerDecoder": ({"intermediate_dim": 6, "num_heads": 2}, (2, 3, 4)),
+    "TransformerEncoder": ({"intermediate_dim": 6, "num_heads": 2, "activation": "gelu"}, (2, 3, 4)),
+    "ZeroPadding1D": ({"padding": [1, 2]}, (2, 3, 4)),
+}
+
+
+@pytest.mark.parametrize("name", UNRECORDED)
+def test_on_the_soft_gpu_as_on_numpy(name):
+    arguments, shape = UNRECORDED[name]
+    layer = getattr(L, name)(arguments)
+    x = RNG.standard_normal(shape, np.float32)
+    layer.apply(wl.tensor(x))
+    node = build.input_node(shape, "float32")
+    with tracing.tracing(Trace()) as trace:
+        out = trace.node_of(layer.apply(symbolic(node)))
+    weights = [trace.captured[w] for w in layer.trainable_weights]
+    cost = build.reduce("sum", out * build.constant(RNG.standard_normal(out.shape, np.float32)))
+    outputs = [out, *gradient(cost, [node, *weights])]
+    bound = {node: x} | {n: t.numpy() for t, n in trace.captured.items()}
+    got = run(lower(list(bound), [], outputs), list(bound.values()), outputs)
+    for value, expected in zip(got, evaluate(outputs, bound), strict=True):
+        np.testing.assert_allclose(value, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", UNRECORDED)
+def test_configurations_come_back(name):
+    layer = getattr(L, name)(UNRECORDED[name][0])
+    again = L.deserialize({"class_name": name, "config": layer.get_config()})
+    assert again.get_config() == layer.get_config()
+
+
+def test_the_table_of_layers_is_up_to_date():
+    tool = Path(__file__).parents[2] / "tools" / "layer_table.py"
+    done = subprocess.run([sys.executable, tool, "--check"], capture_output=True, text=True, timeout=120)
+    assert not done.returncode, done.stderr
+
+
+def fitted(model, x, y, **options):
+    async def main():
+        return await model.fit(x, y, verbose=0, **options)
+
+    return asyncio.run(main()).history
+
+
+def test_a_functional_model_with_several_inputs_and_outputs():
+    a, b = wl.input(shape=[3], name="a"), wl.input(shape=[3], name="b")
+    shared = L.dense(4, activation="tanh")
+    joined = L.concatenate().apply([shared.apply(a), shared.apply(b)])
+    first, second = (
+        L.dense(1, name="first").apply(joined),
+        L.dense(2, activation="softmax", name="second").apply(joined),
+    )
+    model = wl.model(inputs=[a, b], outputs=[first, second])
+    assert len(model.layers) == 6 and model.count_params() == 16 + 9 + 18
+    model.compile(
+        "adam",
+        {"first": "mse", "second": "categorical_crossentropy"},
+        {"second": ["accuracy"]},
+        loss_weights={"first": 1.0, "second": 0.5},
+    )
+    x = {"a": RNG.random((8, 3), np.float32), "b": RNG.random((8, 3), np.float32)}
+    y = [RNG.random((8, 1), np.float32), np.eye(2, dtype=np.float32)[RNG.integers(0, 2, 8)]]
+    history = fitted(model, x, y, epochs=3)
+    assert list(history) == ["loss", "first_loss", "second_loss", "second_acc"]
+    np.testing.assert_allclose(
+        history["loss"], np.add(history["first_loss"], np.multiply(history["second_loss"], 0.5)), rtol=1e-5
+    )
+    outputs = model.predict([x["a"], x["b"]])
+    assert [o.shape for o in outputs] == [(8, 1), (8, 2)]
+    again = wl.Functional.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+    for got, expected in zip(again.predict(x), outputs, strict=True):
+        np.testing.assert_allclose(got.numpy(), expected.numpy(), rtol=1e-6)
+
+
+def test_a_subclassed_model_and_a_layer_of_ones_own():
+    class Scaled(wl.layers.Layer):
+        def __init__(self, start=2.0, **base):
+            super().__init__(**base)
+            self.start = start
+
+        def build(self, input_shape):
+            self.scale = self.add_weight("scale", (), wl.initializers.Constant(self.start))
+
+        def call(self, x):
+            self.add_loss(wl.sum(wl.square(self.scale)) * 0.01)
+            return x * self.scale
+
+    class Twice(wl.Model):
+        def __init__(self):
+            super().__init__()
+            self.parts = [L.dense(3, activation="relu"), Scaled()]
+            self.drop = L.dropout(0.5)
+
+        def call(self, x, training=False):
+            for part in self.parts:
+                x = part(x)
+            return self.drop(x, training=training)
+
+    model = Twice()
+    model.compile("sgd", "mse")
+    x, y = RNG.random((8, 4), np.float32), RNG.random((8, 3), np.float32)
+    history = fitted(model, x, y, epochs=5)
+    assert len(model.trainable_weights) == 3
+    assert history["loss"][-1] < history["loss"][0]
+    assert model.parts[1].get_config()["start"] == 2.0
+    np.testing.assert_array_equal(model.predict(x).numpy(), model.predict(x).numpy())
+
+
+def test_masks_reach_the_loss():
+    """A padded step counts neither in the output nor in the loss."""
+    model = wl.sequential(
+        [
+            L.embedding(input_dim=5, output_dim=3, mask_zero=True, input_length=4),
+            L.lstm(4, return_sequences=True),
+            L.dense(1),
+        ]
+    )
+    model.compile("sgd", "mse")
+    x = np.array([[1, 2, 0, 0], [3, 4, 1, 0]], np.int32)
+    y = RNG.random((2, 4, 1), np.float32)
+    loss = model.evaluate(x, y).array_sync()
+    predicted = model.predict(x).numpy()
+    mask = x != 0
+    assert loss == pytest.approx(((predicted - y) ** 2)[mask].mean(), rel=1e-5)
+
+
+def test_frozen_layers_and_batch_statistics():
+    model = wl.sequential([L.dense(3, input_shape=[2]), L.batch_normalization(), L.dense(1)])
+    model.layers[1].trainable = False
+    model.compile("sgd", "mse")
+    before = [w.numpy().copy() for w in model.layers[1].weights]
+    fitted(model, RNG.random((8, 2), np.float32), RNG.random((8, 1), np.float32), epochs=2)
+    for weight, old in zip(model.layers[1].weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+
+
+def test_a_nested_model_shares_its_weights():
+    inner = wl.sequential([L.dense(3, input_shape=[2], name="inside")], name="inner")
+    a = wl.input(shape=[2])
+    model = wl.model(inputs=a, outputs=L.add().apply([inner.apply(a), inner.apply(a)]))
+    x = RNG.random((4, 2), np.float32)
+    np.testing.assert_allclose(model.predict(x).numpy(), 2 * inner.predict(x).numpy(), rtol=1e-6)
+    assert model.count_params() == 9
+
+
+def test_a_stateful_layer_goes_on_where_it_stopped():
+    layer = L.gru(3, stateful=True)
+    x = RNG.random((2, 4, 5), np.float32)
+    first = layer.apply(x).numpy()
+    second = layer.apply(x).numpy()
+    assert np.abs(first - second).max() > 1e-3
+    layer.reset_states()
+    np.testing.assert_allclose(layer.apply(x).numpy(), first, rtol=1e-5)
+
+
+def test_setting_the_learning_rate_never_retraces():
+    model = wl.sequential([L.dense(1, input_shape=[2])])
+    model.compile(wl.train.adam(0.1), "mse")
+    x, y = RNG.random((4, 2), np.float32), RNG.random((4, 1), np.float32)
+    fitted(model, x, y)
+    traces = model.steps.traces
+    model.optimizer.learning_rate = 0.0
+    before = [w.numpy().copy() for w in model.weights]
+    fitted(model, x, y)
+    assert model.steps.traces == traces
+    for weight, old in zip(model.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), old)
+
+
+def test_constraints_hold_after_every_step():
+    model = wl.sequential([L.dense(2, input_shape=[3], kernel_constraint="non_neg")])
+    model.compile(wl.train.sgd(1.0), "mse")
+    fitted(model, RNG.random((8, 3), np.float32), -np.ones((8, 2), np.float32), epochs=3)
+    assert model.weights[0].numpy().min() >= 0
+
+
+def test_metrics_of_an_epoch_are_those_of_all_samples():
+    """Precision of the whole, not the mean of the batches' precisions."""
+    model = wl.sequential([L.dense(1, activation="sigmoid", input_shape=[1])])
+    model.compile("sgd", "binary_crossentropy", ["precision", wl.metrics.AUC(num_thresholds=50)])
+    x = RNG.standard_normal((30, 1), np.float32)
+    y = (RNG.random((30, 1)) > 0.5).astype(np.float32)
+    _, precision, _ = (v.array_sync() for v in model.evaluate(x, y, batch_size=7))
+    predicted = model.predict(x).numpy() > 0.5
+    expected = y[predicted].mean() if predicted.any() else 0.0
+    assert precision == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_lstm_takes_few_draws():
+    """40 steps of 64 units with Adam: TensorFlow.js runs 5,715 kernels."""
+    from weblayers.models.data_sets import Samples
+
+    model = wl.sequential([L.lstm(64, input_shape=[40, 16]), L.dense(1)])
+    model.compile("adam", "mse")
+    rows = Samples([wl.zeros([32, 40, 16])], [wl.zeros([32, 1])], [None]).rows()
+    graph = model.steps.train(rows, 32).graph
+    plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+    assert len(plan.draws) <= 260
+    # most steps are alike
+    assert len({id(d.shader) for d in plan.draws}) <= 70
+
+
+def test_a_batch_normalization_block_takes_few_draws():
+    from weblayers.models.data_sets import Samples
+
+    def draws(*normalization):
+        layers = [L.conv2d(16, 3, padding="same", input_shape=[32, 32, 3]), *normalization, L.re_lu(), L.flatten()]
+        model = wl.sequential([*layers, L.dense(10)])
+        model.compile("adam", "mse")
+        rows = Samples([wl.zeros([32, 32, 32, 3])], [wl.zeros([32, 10])], [None]).rows()
+        graph = model.steps.train(rows, 32).graph
+        return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True).draws)
+
+    assert draws(L.batch_normalization()) - draws() <= 14
+
+
+def test_shapes_are_inferred_as_they_are():
+    layer = L.conv1d(4, 3, strides=2)
+    assert layer.compute_output_shape([None, None, 2]) == (None, None, 4)
+    assert layer.compute_output_shape([None, 9, 2]) == (None, *layer.apply(np.ones((1, 9, 2), np.float32)).shape[1:])
+    assert tree.leaves(L.lstm(3, return_state=True).compute_output_shape([None, 4, 2])) is not None
