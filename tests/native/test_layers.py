@@ -258,3 +258,61 @@ def test_shapes_are_inferred_as_they_are():
     assert layer.compute_output_shape([None, None, 2]) == (None, None, 4)
     assert layer.compute_output_shape([None, 9, 2]) == (None, *layer.apply(np.ones((1, 9, 2), np.float32)).shape[1:])
     assert tree.leaves(L.lstm(3, return_state=True).compute_output_shape([None, 4, 2])) is not None
+
+
+def images(*shape):
+    return RNG.random(shape, np.float32)
+
+
+def test_flips_mirror_some_images_and_leave_others():
+    x = images(16, 4, 5, 2)
+    got = L.random_flip(mode="horizontal", seed=1).apply(x, training=True).numpy()
+    kept = [np.array_equal(g, i) for g, i in zip(got, x, strict=True)]
+    mirrored = [np.array_equal(g, i[:, ::-1]) for g, i in zip(got, x, strict=True)]
+    assert all(np.logical_or(kept, mirrored)) and any(kept) and any(mirrored)
+
+
+def test_quarter_turns_are_exact():
+    x = images(3, 5, 5, 1)
+    got = L.random_rotation(factor=(0.25, 0.25)).apply(x, training=True).numpy()
+    np.testing.assert_allclose(got, np.rot90(x, 1, (1, 2)), atol=1e-5)
+
+
+@pytest.mark.parametrize("mode, edge", [("constant", 0.0), ("nearest", None), ("reflect", None), ("wrap", None)])
+def test_translations_move_pixels(mode, edge):
+    x = images(2, 4, 6, 1)
+    layer = L.random_translation(height_factor=(0.25, 0.25), width_factor=0, fill_mode=mode)
+    got = layer.apply(x, training=True).numpy()
+    np.testing.assert_allclose(got[:, 1:], x[:, :-1], atol=1e-5)
+    first = {"constant": np.zeros_like(x[:, 0]), "wrap": x[:, -1]}.get(mode, x[:, 0])
+    np.testing.assert_allclose(got[:, 0], first, atol=1e-5)
+
+
+def test_crops_are_parts_of_their_images():
+    x = images(4, 5, 6, 1)
+    got = L.random_crop(height=3, width=2, seed=2).apply(x, training=True).numpy()
+    for image, part in zip(x, got, strict=True):
+        places = [(i, j) for i in range(3) for j in range(5)]
+        assert any(np.allclose(image[i : i + 3, j : j + 2], part) for i, j in places)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        L.random_flip(),
+        L.random_rotation(factor=0.2),
+        L.random_zoom(height_factor=0.2),
+        L.random_translation(height_factor=0.2, width_factor=0.2),
+        L.random_contrast(factor=0.2),
+        L.random_brightness(factor=0.2),
+    ],
+    ids=lambda layer: layer.class_name,
+)
+def test_images_change_in_training_only(layer):
+    x = images(4, 6, 6, 3) * 255
+    np.testing.assert_array_equal(layer.apply(x).numpy(), x)
+    changed = layer.apply(x, training=True).numpy()
+    assert changed.shape == x.shape and not np.allclose(changed, x)
+    assert changed.min() >= x.min() - 60 and changed.max() <= 255.01
+    again = L.deserialize({"class_name": layer.class_name, "config": layer.get_config()})
+    assert again.get_config() == layer.get_config()

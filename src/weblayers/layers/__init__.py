@@ -10,6 +10,7 @@ from .. import naming
 from . import (
     activation,
     attention,
+    augmentation,
     cells,
     conv_lstm,
     convolutional,
@@ -32,6 +33,7 @@ from .symbolic import SymbolicTensor
 _FAMILIES = (
     activation,
     attention,
+    augmentation,
     cells,
     conv_lstm,
     convolutional,
