@@ -67,7 +67,7 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("BatchNormalization_028", "BatchNormalization_029", "BatchNormalization_038"), _RENORM),
     **dict.fromkeys(("MultiHeadAttention_007", "MultiHeadAttention_008"), _KERAS_315),
     **dict.fromkeys(("GroupedQueryAttention_006", "GroupedQueryAttention_007"), _KERAS_315),
-    "RandomCrop_001": "except in training Keras gives the whole image; ours the middle, of the same shape as in training",
+    "RandomCrop_001": "except in training Keras gives the whole image; ours the middle, of one shape with training",
     "MultiHeadAttention_012": _NO_KEY,
     "Resizing_019": "padding to the aspect ratio: Keras fills in another place; not understood yet",
     "SparseTopKCategoricalAccuracy_026": "from_sorted_ids is an option of Keras 3.15 that is not offered",

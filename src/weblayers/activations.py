@@ -36,8 +36,8 @@ def relu(x: Tensor, negative_slope: float = 0.0, max_value: float | None = None,
 
 
 def relu6(x: Tensor) -> Tensor:
-    """``min(max(x, 0), 6)``."""
-    return a.minimum(a.relu(x), 6.0)
+    """``min(max(x, 0), 6)``; its gradient at 0 and at 6 is 0."""
+    return a.where(a.less(x, 6.0), a.relu(x), 6.0)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
@@ -87,6 +87,8 @@ def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
     """
     axis %= x.rank
     last = x if axis == x.rank - 1 else movement.transpose(x, _swapped(x.rank, axis))
+    # the same for all x moved alike: near 0, the 1 below is not lost in rounding
+    last = a.sub(last, a.stop_gradient(reduction.max(last, -1, True)))
     mine, others = movement.expand_dims(last, -1), movement.expand_dims(last, -2)
     above = a.cast(a.greater_equal(others, mine), "float32")
     count, total = reduction.sum(above, -1), reduction.sum(a.mul(above, others), -1)
@@ -213,7 +215,7 @@ def sparse_plus(x: Tensor) -> Tensor:
 
 def sparse_sigmoid(x: Tensor) -> Tensor:
     """``(x + 1) / 2``, limited to [0, 1]."""
-    return a.clip_by_value(a.mul(a.add(x, 1.0), 0.5), 0.0, 1.0)
+    return a.minimum(a.maximum(a.mul(a.add(x, 1.0), 0.5), 0.0), 1.0)
 
 
 _TABLE: dict[str, Activation] = {
@@ -236,8 +238,13 @@ def get(identifier: Any) -> Activation:
     if identifier is None:
         return linear
     if isinstance(identifier, Mapping):
-        identifier = identifier.get("config", identifier.get("class_name"))
-    return identifier if callable(identifier) else naming.lookup("activation", identifier, _TABLE)
+        # Keras writes a function with its name as the configuration
+        identifier = identifier.get("config") or identifier.get("class_name", identifier.get("className"))
+    if callable(identifier):
+        return identifier
+    if not isinstance(identifier, str):
+        raise TypeError(f"an activation is a name or a function, not {identifier!r}")
+    return naming.lookup("activation", identifier, _TABLE)
 
 
 def serialize(activation: Activation) -> str:

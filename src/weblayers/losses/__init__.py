@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import naming
 from . import functions
+from .alignment import ctc
 from .functions import (
     binary_crossentropy,
     categorical_crossentropy,
@@ -22,6 +23,7 @@ __all__ = [
     "LossFunction",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "ctc",
     "get",
     "huber",
     "is_sparse",

@@ -8,11 +8,14 @@ from __future__ import annotations
 import math
 
 from ..ops import arithmetic as a
-from ..ops import movement, normalization, reduction
+from ..ops import matrices, movement, normalization, reduction
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
 
 # What keeps logarithms and divisions finite.
 EPSILON = 1e-7
+# The logarithm of nothing; infinity would spoil gradients.
+LOG_OF_NOTHING = -1e9
 
 
 def mean_squared_error(y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -220,7 +223,8 @@ def categorical_generalized_cross_entropy(y_true: Tensor, y_pred: Tensor, q: flo
     """
     labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
     right = reduction.sum(a.mul(y_pred, movement.one_hot(labels, y_pred.shape[-1])), -1)
-    return a.div(a.sub(1.0, a.pow(right, q)), q)
+    # the slope of a root at 0 is infinite
+    return a.div(a.sub(1.0, a.pow(a.maximum(right, EPSILON), q)), q)
 
 
 # -- overlaps ---------------------------------------------------------------------------------------------------------
@@ -252,3 +256,38 @@ def binary_hinge(y_true: Tensor, y_pred: Tensor) -> Tensor:
 def binary_squared_hinge(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """:func:`squared_hinge` that also takes targets of 0 and 1, as Keras' does."""
     return squared_hinge(_signs(y_true), y_pred)
+
+
+# -- similarities -----------------------------------------------------------------------------------------------------
+
+
+def circle(
+    y_true: Tensor, y_pred: Tensor, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True
+) -> Tensor:
+    """Pulls embeddings of one class together and others apart, the more the worse they lie. Sun et al. (2020).
+
+    A sample without another of its class in the batch, or without one of another class, has loss 0.
+
+    Args:
+        y_true: class numbers.
+        y_pred: embeddings of length 1.
+        gamma: scale.
+        margin: how near embeddings of one class should be, and how far others.
+        remove_diagonal: whether a sample is no pair with itself.
+    """
+    batch = y_pred.shape[0]
+    labels = movement.reshape(a.cast(y_true, "int32"), (batch, 1))
+    same = a.equal(labels, movement.transpose(labels))
+    itself = movement.one_hot(tracing.positions(batch), batch)
+    pairs = a.logical_and(same, a.logical_not(itself)) if remove_diagonal else same
+    distance = a.relu(a.sub(1.0, matrices.mat_mul(y_pred, y_pred, transpose_b=True)))
+    pull = a.mul(a.mul(a.add(distance, margin), a.sub(distance, margin)), gamma)
+    push = a.mul(a.mul(a.relu(a.sub(1.0 + margin, distance)), a.sub(1.0 - margin, distance)), gamma)
+    near = _log_sum_exp(a.where(pairs, pull, LOG_OF_NOTHING))
+    return a.softplus(a.add(near, _log_sum_exp(a.where(same, LOG_OF_NOTHING, push))))
+
+
+def _log_sum_exp(x: Tensor) -> Tensor:
+    """``log(sum(exp(x)))`` over the last axis, without overflow."""
+    top = a.stop_gradient(reduction.max(x, -1, True))
+    return reduction.sum(a.add(a.log(reduction.sum(a.exp(a.sub(x, top)), -1, True)), top), -1)

@@ -10,6 +10,7 @@ from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime.tensor import Tensor
 from . import functions as f
+from .alignment import ctc
 
 Function = Callable[..., Tensor]
 
@@ -90,6 +91,10 @@ def _like(weight: Tensor, values: Tensor) -> Tensor:
     return weight
 
 
+def _both(mask: Tensor | None, other: Tensor) -> Tensor:
+    return other if mask is None else a.logical_and(mask, other)
+
+
 class LossFunction(Loss):
     """A function of targets and predictions as a Loss."""
 
@@ -162,15 +167,19 @@ _SparseCrossentropy = _class("SparseCategoricalCrossentropy", f.sparse_categoric
 class SparseCategoricalCrossentropy(_SparseCrossentropy):  # type: ignore[misc, valid-type]  # made from its function
     """The crossentropy of class numbers; samples of ``ignore_class`` do not count in the mean."""
 
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # the class to ignore is often no class of the model, such as -1 or 255
+        self.known_targets = self.options.get("ignore_class") is None
+
     def __call__(
         self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
     ) -> Tensor:
-        ignored = self.options.get("ignore_class")
+        values, ignored = self.call(y_true, y_pred), self.options.get("ignore_class")
         if ignored is not None:
-            labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
-            there = a.not_equal(labels, ignored)
-            mask = there if mask is None else a.logical_and(there, a.cast(mask, "bool"))
-        return super().__call__(y_true, y_pred, sample_weight, mask)
+            labels = movement.reshape(a.cast(y_true, "int32"), values.shape)
+            mask = _both(mask, a.not_equal(labels, ignored))
+        return reduced(values, sample_weight, mask, self.reduction)
 
 
 BinaryCrossentropy = _class("BinaryCrossentropy", f.binary_crossentropy)
@@ -181,6 +190,20 @@ CategoricalGeneralizedCrossEntropy = _class(
 )
 Dice = _class("Dice", f.dice)
 Tversky = _class("Tversky", f.tversky)
+CTC = _class("CTC", ctc, known=False)
+_Circle = _class("Circle", f.circle, sparse=True, known=False)
+
+
+class Circle(_Circle):  # type: ignore[misc, valid-type]  # made from its function
+    """The circle loss of embeddings; samples that have no pairs in the batch do not count in the mean."""
+
+    def __call__(
+        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
+    ) -> Tensor:
+        values = self.call(y_true, y_pred)
+        return reduced(values, sample_weight, _both(mask, a.greater(values, 0.0)), self.reduction)
+
+
 # TensorFlow.js' own, whose targets are -1 and 1
 _TFJSHinge = _class("Hinge", f.hinge)
 _TFJSSquaredHinge = _class("SquaredHinge", f.squared_hinge)
@@ -208,6 +231,8 @@ CLASSES: dict[str, type[Loss]] = {
         CategoricalGeneralizedCrossEntropy,
         Dice,
         Tversky,
+        CTC,
+        Circle,
     )
 }
 
@@ -248,13 +273,16 @@ def get(identifier: Any) -> Loss:
     if isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, Mapping):
-        name = str(identifier.get("class_name", identifier.get("className")))
-        return naming.lookup("loss", name, TABLE)(**identifier.get("config", {}))
+        name, config = str(identifier.get("class_name", identifier.get("className"))), identifier.get("config", {})
+        # Keras writes a function with its name as the configuration
+        return get(config) if name == "function" else naming.lookup("loss", name, TABLE)(**config)
     if isinstance(identifier, type) and issubclass(identifier, Loss):
         return identifier()
     if callable(identifier):
         known = _BY_FUNCTION.get(identifier)
         return known() if known is not None else LossFunction(identifier)
+    if not isinstance(identifier, str):
+        raise TypeError(f"a loss is a name, a function, a Loss or a configuration, not {identifier!r}")
     return naming.lookup("loss", identifier, TABLE)()
 
 

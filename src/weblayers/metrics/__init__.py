@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import losses, naming
+from ..ops import arithmetic as a
+from ..ops import movement
+from ..runtime.tensor import Tensor
 from . import functions
-from .base import Mean, MeanMetric, Metric, RootMeanSquaredError, Sum
+from .base import Mean, MeanMetric, Metric, RootMeanSquaredError, Sum, weights_like
 from .confusion import (
     AUC,
     F1Score,
@@ -105,6 +108,21 @@ CLASSES: dict[str, type[Metric]] = {
     **{c.__name__: c for c in _STATEFUL},
     **{name: _mean_class(name, fn, "logcosh" if name == "LogCoshError" else None) for name, fn in _MEANS.items()},
 }
+
+
+class SparseCategoricalCrossentropy(CLASSES["SparseCategoricalCrossentropy"]):  # type: ignore[misc, valid-type]
+    """The mean crossentropy of class numbers; samples of ``ignore_class`` do not count."""
+
+    def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        ignored = self.options.get("ignore_class")
+        if ignored is not None:
+            labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
+            counts = a.cast(a.not_equal(labels, ignored), "float32")
+            sample_weight = counts if sample_weight is None else a.mul(weights_like(sample_weight, counts), counts)
+        return super().statistics(y_true, y_pred, sample_weight)
+
+
+CLASSES["SparseCategoricalCrossentropy"] = SparseCategoricalCrossentropy
 globals().update(CLASSES)
 globals().update({n: v for n, v in vars(functions).items() if callable(v) and v.__module__ == functions.__name__})
 globals().update({n: v for n, v in vars(losses.functions).items() if callable(v) and n not in globals()})
@@ -127,6 +145,17 @@ _TABLE: dict[str, Any] = {
     "cosine_proximity": functions.cosine_proximity,
     "kld": losses.functions.kullback_leibler_divergence,
     "logcosh": losses.functions.log_cosh,
+    "bce": losses.binary_crossentropy,
+    "cce": losses.categorical_crossentropy,
+    "rmse": RootMeanSquaredError,
+    "iou": IoU,
+    "mean_iou": MeanIoU,
+    "binary_iou": BinaryIoU,
+    "one_hot_iou": OneHotIoU,
+    "one_hot_mean_iou": OneHotMeanIoU,
+    # the single letter is not seen as a word
+    "top_kcategorical_accuracy": CLASSES["TopKCategoricalAccuracy"],
+    "sparse_top_kcategorical_accuracy": CLASSES["SparseTopKCategoricalAccuracy"],
     **CLASSES,
 }
 
@@ -145,12 +174,15 @@ def get(identifier: Any, loss: Any = None, classes: int = 0) -> Metric:
     if isinstance(identifier, Metric):
         return identifier
     if isinstance(identifier, Mapping):
-        name = str(identifier.get("class_name", identifier.get("className")))
-        return naming.lookup("metric", name, CLASSES)(**identifier.get("config", {}))
+        name, config = str(identifier.get("class_name", identifier.get("className"))), identifier.get("config", {})
+        # Keras writes a function with its name as the configuration
+        return get(config, loss, classes) if name == "function" else naming.lookup("metric", name, CLASSES)(**config)
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
         return MeanMetric(identifier, getattr(identifier, "__name__", "metric"))
+    if not isinstance(identifier, str):
+        raise TypeError(f"a metric is a name, a function, a Metric or a configuration, not {identifier!r}")
     if identifier in ("accuracy", "acc"):
         return MeanMetric(_suited(loss, classes, "accuracy"), "acc")
     if identifier in ("crossentropy", "ce"):

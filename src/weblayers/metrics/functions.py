@@ -47,9 +47,18 @@ def top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5) -> Te
     return a.cast(a.less(_rank_of(right, y_pred), float(k)), "float32")
 
 
-def sparse_top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5) -> Tensor:
-    """Whether the target, a class number, is among the k most probable."""
+def sparse_top_k_categorical_accuracy(
+    y_true: Tensor, y_pred: Tensor, k: int = 5, from_sorted_ids: bool = False
+) -> Tensor:
+    """Whether the target, a class number, is among the k most probable.
+
+    Args:
+        from_sorted_ids: whether predictions are class numbers, the most probable first, instead of scores.
+    """
     labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
+    if from_sorted_ids:
+        best = a.cast(movement.get_item(y_pred, (..., slice(k))), "int32")
+        return a.cast(reduction.any(a.equal(best, movement.expand_dims(labels, -1)), -1), "float32")
     return top_k_categorical_accuracy(movement.one_hot(labels, y_pred.shape[-1]), y_pred, k)
 
 
