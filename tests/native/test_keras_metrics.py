@@ -8,9 +8,7 @@ from tests.golden import keras
 from tests.keras_cases import array
 from weblayers import losses, metrics
 
-# listed as departures once, offered since
-OFFERED = {"SparseTopKCategoricalAccuracy_026", "SparseCategoricalCrossentropy_041"}
-CASES = [pytest.param(c, id=c["id"]) for c in keras("metrics") if c["id"] not in KERAS_DEPARTURES.keys() - OFFERED]
+CASES = [pytest.param(c, id=c["id"]) for c in keras("metrics") if c["id"] not in KERAS_DEPARTURES]
 
 
 @pytest.mark.parametrize("case", CASES)
