@@ -80,6 +80,11 @@ class Predictor(Layer):
     def _predicted(self, inputs: list[Tensor]) -> Any:
         if any(t.is_symbolic for t in inputs):
             return self.apply(inputs[0] if len(inputs) == 1 else inputs)
+        compiled, structure = self._predictor(inputs)
+        return tree.packed(structure, compiled(inputs))
+
+    def _predictor(self, inputs: Sequence[Tensor]) -> tuple[Compiled, Any]:
+        """What computes the output for inputs of these shapes, and the output's structure."""
         key = tuple((t.shape, t.dtype) for t in inputs)
         if key not in self._predictors:
             made: list[Any] = []
@@ -94,8 +99,7 @@ class Predictor(Layer):
 
             compiled = tracing.compile_function(traced, [Aval(*k) for k in key])
             self._predictors[key] = compiled, made[0]
-        compiled, structure = self._predictors[key]
-        return tree.packed(structure, compiled(inputs))
+        return self._predictors[key]
 
     def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
         fixed = [s[0] for s in self.input_shapes or [] if s[0] is not None]
