@@ -50,6 +50,11 @@ class Peer {
     this.loss = classes > 1 ? tf.metrics.categoricalCrossentropy : tf.metrics.meanSquaredError;
   }
 
+  /** Until weights and data are made. */
+  async ready() {
+    for (const tensor of [this.batchX, this.batchY, ...this.model.getWeights()]) await tensor.data();
+  }
+
   async firstStep() {
     const begun = performance.now();
     if (this.predicts) await this.predict(1);
@@ -113,8 +118,10 @@ async function main() {
     const size = WORKLOADS[name];
     const { batch, steps } = size;
     await python(`prepare("${name}", ${batch * steps})`);
-    const peer = new Peer(name, size);
+    // each begins with an idle GPU
     const firstOurs = await python(`await run("${name}", ${batch}, 1)`);
+    const peer = new Peer(name, size);
+    await peer.ready();
     const firstTheirs = await peer.firstStep();
     say(`${name}: first step ${firstOurs.toFixed(0)} ms, TensorFlow.js ${firstTheirs.toFixed(0)} ms`);
     // warm up everything that is measured
