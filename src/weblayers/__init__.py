@@ -14,10 +14,22 @@
 
 from __future__ import annotations
 
-from . import activations, constraints, initializers, layers, losses, metrics, naming, ops, optimizers, regularizers
+from . import (
+    activations,
+    callbacks,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    naming,
+    ops,
+    optimizers,
+    regularizers,
+)
 from . import optimizers as train
+from .callbacks import Callback, CustomCallback, History
 from .layers import SymbolicTensor, register_class
-from .models.callbacks import Callback, History
 from .models.functional import Functional, input
 from .models.model import Model
 from .models.sequential import Sequential
@@ -36,6 +48,7 @@ LayersModel = Model
 
 __all__ = [
     "Callback",
+    "CustomCallback",
     "Functional",
     "History",
     "LayersModel",
@@ -45,6 +58,7 @@ __all__ = [
     "Tensor",
     "Variable",
     "activations",
+    "callbacks",
     "constraints",
     "get_backend",
     "initializers",

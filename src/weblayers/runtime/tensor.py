@@ -236,6 +236,13 @@ class Variable(Tensor):
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
 
+    def read(self) -> Tensor:
+        """The values as they are now: a tensor that later assignments leave alone."""
+        self._check()
+        kept = Tensor(self._aval, host=self._host, storage=self._storage)
+        kept._runtime = self._runtime
+        return kept
+
     def assign_storage(self, storage: Any) -> None:
         """Take over the values that a training run has left on the current device."""
         self._host, self._storage, self._runtime = None, storage, device.current()
