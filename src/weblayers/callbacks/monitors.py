@@ -102,7 +102,7 @@ class EarlyStopping(Monitor):
             self._keep(epoch)
             if self.baseline is None or self.better(value, self.baseline):
                 self.wait = 0
-            return
+                return
         if self.wait >= self.patience:
             self.stopped_epoch = epoch
             self.model.stop_training = True

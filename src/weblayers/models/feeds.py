@@ -219,7 +219,7 @@ def parts_of(element: Any) -> tuple[Any, ...]:
     Raises:
         TypeError: it is neither ``{"xs": ..., "ys": ...}`` nor a pair or triple.
     """
-    if isinstance(element, Mapping) and {"xs", "ys"} <= element.keys():
+    if isinstance(element, Mapping) and is_batch(element):
         weights = element.get("sample_weight", element.get("weights"))
         return (element["xs"], element["ys"]) if weights is None else (element["xs"], element["ys"], weights)
     if isinstance(element, tuple | list) and len(element) in (2, 3):
@@ -229,6 +229,11 @@ def parts_of(element: Any) -> tuple[Any, ...]:
         "a data set for training gives batches {'xs': inputs, 'ys': targets}, or (inputs, targets) or"
         f" (inputs, targets, sample weights); got {kind}"
     )
+
+
+def is_batch(element: Any) -> bool:
+    """Whether something can only be a data set's element, and not data by themselves."""
+    return isinstance(element, tuple) or (isinstance(element, Mapping) and {"xs", "ys"} <= element.keys())
 
 
 def is_dataset(x: Any) -> bool:

@@ -12,7 +12,7 @@ from ..callbacks import History
 from ..layers.base import positive
 from .data_sets import Samples
 from .evaluator import Evaluator, alone
-from .feeds import ArrayFeed, DatasetFeed, is_dataset, parts_of
+from .feeds import ArrayFeed, DatasetFeed, is_batch, is_dataset, parts_of
 from .promise import FitPromise, Promise
 from .training import Feed, Fit, FitPlan
 
@@ -191,15 +191,15 @@ class Trainer(Evaluator):
         """What makes the feed of a validation; None if there is none."""
         if data is None:
             return None
+        if isinstance(data, Mapping) and is_batch(data):
+            data = parts_of(data)
+        if is_dataset(data) or (isinstance(data, list) and data and is_batch(data[0])):
+            return partial(DatasetFeed, self.steps.test, self.samples, data, steps)
         if isinstance(data, Samples) or (isinstance(data, tuple | list) and len(data) in (2, 3)):
             samples = data if isinstance(data, Samples) else self.samples(*data)
             size = positive("fit", "validation_batch_size", batch_size)
             most = -(-samples.count // size)
             return partial(ArrayFeed, self.steps.test, samples, size, steps=min(steps or most, most))
-        if isinstance(data, Mapping) and {"xs", "ys"} <= data.keys():
-            return self._validation(parts_of(data), batch_size, steps)
-        if is_dataset(data) or (hasattr(data, "__iter__") and not isinstance(data, tuple | list)):
-            return partial(DatasetFeed, self.steps.test, self.samples, data, steps)
         raise ValueError(
             "validation_data must be inputs and targets, perhaps sample weights, or a data set;"
             f" got {len(data) if hasattr(data, '__len__') else type(data).__name__}"
