@@ -10,6 +10,7 @@ import numpy as np
 
 from weblayers.graph import build as b
 from weblayers.graph import scan
+from weblayers.graph.primitives.custom import Rule, custom
 
 
 @dataclass
@@ -466,6 +467,15 @@ case(
     normal(4, 4),
     differentiable=False,
 )
+
+
+def _squared(x):
+    """A square with a gradient by rule, the right one."""
+    stand, dy = b.input_node(x.shape, "float32"), b.input_node(x.shape, "float32")
+    return custom(x * x, [x], Rule((stand,), dy, (dy * stand * 2.0,)))
+
+
+case("custom gradient", _squared, normal(3, 5))
 
 # -- textures larger than one -------------------------------------------------------------------------------------------
 

@@ -37,6 +37,7 @@ from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
 from .runtime.device import get_backend, ready, set_backend
 from .runtime.memory import memory
+from .runtime.page import next_frame
 from .runtime.tensor import Tensor, Variable
 
 __version__ = "0.1.0"
@@ -68,6 +69,7 @@ __all__ = [
     "memory",
     "metrics",
     "model",
+    "next_frame",
     "optimizers",
     "ready",
     "register_class",

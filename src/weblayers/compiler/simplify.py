@@ -152,6 +152,7 @@ _ALGEBRA: dict[str, Rule] = {
     "cast": _cast,
     "broadcast": _broadcast,
     "transpose": _transpose,
+    "custom": lambda node: node.inputs[0],
     "reshape": lambda node: b.reshape(node.inputs[0], node.shape),
 }
 

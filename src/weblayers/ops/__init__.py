@@ -4,10 +4,23 @@ from __future__ import annotations
 
 from ..runtime.tensor import Tensor
 from . import arithmetic, control, creation, images, matrices, movement, normalization, random, reduction
+from .control import scan  # noqa: F401
+from .differentiation import (  # noqa: F401  (public, see _TRANSFORMS)
+    custom_grad,
+    grad,
+    grads,
+    value_and_grad,
+    value_and_grads,
+    variable_grads,
+)
 from .dispatch import OPS
+from .functions import function  # noqa: F401
 
 # Every op is a function of the package and, if its first argument is a tensor, a method of tensors.
-__all__ = sorted(OPS)
+_TRANSFORMS = (
+    *("custom_grad", "function", "grad", "grads", "scan", "value_and_grad", "value_and_grads", "variable_grads"),
+)
+__all__ = sorted({*OPS, *_TRANSFORMS})
 globals().update(OPS)
 
 for _name in ("arithmetic", "reduction", "movement", "matrices", "images", "normalization"):

@@ -44,7 +44,7 @@ def scan(step: Step, states: Sequence[Tensor], sequences: Sequence[Tensor], back
     >>> def add(states, slices):
     ...     total = states[0] + slices[0]
     ...     return [total], [total]
-    >>> (total,), (sums,), _ = scan(add, [wl.scalar(0.0)], [wl.tensor([1.0, 2.0, 3.0])])
+    >>> (total,), (sums,), _ = wl.scan(add, [wl.scalar(0.0)], [wl.tensor([1.0, 2.0, 3.0])])
     >>> sums.array_sync()
     [1.0, 3.0, 6.0]
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy as np
 from .. import naming
 from ..graph import build as b
 from ..graph.node import Node
+from ..ops.differentiation import Gradients, ValueAndGradients, variable_grads
+from ..ops.functions import run_traced
 from ..runtime.tensor import Tensor, Variable
-from ..runtime.tracing import HostScalar, Trace, assign, current, symbolic
+from ..runtime.tracing import HostScalar, Known, Trace, assign, current, symbolic
 from . import schedules
 
 TABLE: dict[str, type[Optimizer]] = {}
@@ -64,6 +66,9 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self._rate = HostScalar(0.0)
         self.learning_rate = learning_rate
         self._iterations = HostScalar(0, 1)
+        # so that steps outside of traced functions are traced to the same graph, see run_traced
+        self._known = Known()
+        self._inputs: dict[tuple[Any, ...], list[Node]] = {}
         self._undecayed: set[int] = set()
 
     def __init_subclass__(cls) -> None:
@@ -148,11 +153,66 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
-    def apply_gradients(self, pairs: Sequence[tuple[Tensor, Variable]]) -> None:
-        """Change each weight by its gradient. Call it in a traced function."""
+    def minimize(
+        self, f: Callable[[], Any], return_cost: bool = False, var_list: Sequence[Variable] | None = None
+    ) -> Tensor | None:
+        """One step down the gradient of a function without arguments.
+
+        Args:
+            f: gives a scalar tensor.
+            return_cost: whether to give the scalar back.
+            var_list: the variables to change; those that are trainable and that ``f`` reads if left out.
+
+        >>> import weblayers as wl
+        >>> w = wl.variable(wl.scalar(1.0))
+        >>> wl.train.sgd(0.1).minimize(lambda: w * w, return_cost=True).array_sync(), round(w.array_sync(), 2)
+        (1.0, 0.8)
+        """
         trace = current()
-        if trace is None:
-            raise RuntimeError("apply_gradients works inside a traced function")
+        if trace is not None:
+            value, grads = variable_grads(f, var_list)
+            self.apply_gradients(grads)
+        else:
+
+            def step(trace: Trace) -> list[Node]:
+                value, grads = variable_grads(f, var_list)
+                self.apply_gradients(grads)
+                return [trace.node_of(value)]
+
+            (value,) = run_traced(step, self._known)
+        return value if return_cost else None
+
+    def compute_gradients(self, f: Callable[[], Any], var_list: Sequence[Variable] | None = None) -> ValueAndGradients:
+        """The value of a function without arguments and its gradients, see :func:`weblayers.variable_grads`."""
+        return variable_grads(f, var_list)
+
+    def apply_gradients(self, gradients: Gradients | Mapping[str, Tensor] | Sequence[tuple[Tensor, Variable]]) -> None:
+        """Change each variable by its gradient.
+
+        Args:
+            gradients: what :func:`weblayers.variable_grads` gives, or pairs of a gradient and its variable.
+
+        Raises:
+            TypeError: gradients by name, without their variables.
+        """
+        pairs = gradients.pairs() if isinstance(gradients, Gradients) else gradients
+        if isinstance(pairs, Mapping):
+            raise TypeError("apply_gradients needs the grads that variable_grads gives, or pairs (gradient, variable)")
+        trace = current()
+        if trace is not None:
+            self._apply_all(trace, pairs)
+            return
+        given = [g for g, _ in pairs]
+        shapes = tuple(g.shape for g in given)
+        nodes = self._inputs.setdefault(shapes, [b.input_node(s, "float32") for s in shapes])
+
+        def step(trace: Trace) -> list[Node]:
+            self._apply_all(trace, [(symbolic(n), w) for n, (_, w) in zip(nodes, pairs, strict=True)])
+            return []
+
+        run_traced(step, self._known, nodes, given)
+
+    def _apply_all(self, trace: Trace, pairs: Sequence[tuple[Tensor, Variable]]) -> None:
         count = trace.scalar(self._iterations)
         every = self.gradient_accumulation_steps
         done = b.unary("floor", count / float(every)) if every else count

@@ -1,9 +1,29 @@
-"""Places in a page or a notebook where something can be shown."""
+"""The page around: its frames, and places in it (or in a notebook) where something can be shown."""
 
 from __future__ import annotations
 
+import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
+
+
+async def next_frame() -> None:
+    """Wait for the page's next frame; where there is none (a worker, a hidden page, CPython), for the next turn.
+
+    >>> import asyncio, weblayers as wl
+    >>> asyncio.run(wl.next_frame())
+    """
+    if sys.platform == "emscripten":
+        import js
+        from pyodide.ffi import create_once_callable
+
+        if hasattr(js, "document") and not js.document.hidden:
+            frame = asyncio.get_running_loop().create_future()
+            js.requestAnimationFrame(create_once_callable(frame.set_result))
+            await frame
+            return
+    await asyncio.sleep(0)
 
 
 def place(target: Any = None) -> Callable[[str], None]:

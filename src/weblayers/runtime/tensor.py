@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import linecache
+import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -154,7 +157,8 @@ class Tensor(Named):
     def __bool__(self) -> bool:
         if self._node is not None:
             raise TypeError(
-                "the truth of a symbolic tensor is not known while a function is traced: use wl.where instead of if"
+                "the truth of a symbolic tensor is not known while a function is traced: use wl.where instead of if,"
+                f" and wl.scan or a loop of a fixed length instead of while, here: {_users_line()}"
             )
         return bool(self.numpy())
 
@@ -208,6 +212,16 @@ class Tensor(Named):
         return f"<Tensor: shape=[{self.shape_text()}], dtype={self.dtype}, on={where}{values}>"
 
 
+def _users_line() -> str:
+    """The innermost line of code outside of the package that is being executed."""
+    package = __name__.partition(".")[0]
+    for frame, line in traceback.walk_stack(sys._getframe(1)):
+        if frame.f_globals.get("__name__", "").partition(".")[0] != package:
+            path = frame.f_code.co_filename
+            return f"{path}, line {line}: {linecache.getline(path, line).strip()}"
+    return "unknown"
+
+
 def _number(value: Any) -> str:
     return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
 
@@ -225,7 +239,13 @@ class Variable(Tensor):
         self.constraint: Callable[[Tensor], Tensor] | None = None
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
-        """Replace the values by others of the same shape and dtype."""
+        """Replace the values by others of the same shape and dtype; in a traced function, at each of its runs."""
+        if isinstance(value, Tensor) and value.is_symbolic:
+            # which imports this module
+            from .tracing import assign
+
+            assign(self, value)
+            return
         self._check()
         tensor = value if isinstance(value, Tensor) else to_tensor(value, self.dtype)
         if tensor.shape != self.shape or tensor.dtype != self.dtype:

@@ -21,13 +21,32 @@ from .tensor import Tensor, Variable, to_tensor
 _stack: list[Trace] = []
 
 
+class Known:
+    """The nodes that stood for tensors and host scalars in the traces so far, by the order in which they were touched.
+
+    Traced again, perhaps with other tensors of the same shapes, a program is then the same graph.
+    """
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[int, Any], Node] = {}
+
+    def tensor(self, number: int, aval: Aval) -> Node:
+        key = number, aval
+        return self._nodes.get(key) or self._nodes.setdefault(key, build.input_node(aval.shape, aval.dtype))
+
+    def scalar(self, number: int, dtype: str) -> Node:
+        key = number, dtype
+        return self._nodes.get(key) or self._nodes.setdefault(key, build.scalar_node(dtype))
+
+
 class Trace:
     """What a function under trace has touched so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Known | None = None) -> None:
         self.captured: dict[Tensor, Node] = {}
         self.assigned: dict[Variable, Node] = {}
         self.scalars: dict[HostScalar | int, Node] = {}
+        self._known = known or Known()
         self.in_loop = False
 
     @contextmanager
@@ -46,13 +65,13 @@ class Trace:
             return self.assigned[tensor]
         if tensor not in self.captured:
             tensor._check()
-            self.captured[tensor] = build.input_node(tensor.shape, tensor.dtype)
+            self.captured[tensor] = self._known.tensor(len(self.captured), tensor._aval)
         return self.captured[tensor]
 
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
         if key not in self.scalars:
-            self.scalars[key] = build.scalar_node(dtype)
+            self.scalars[key] = self._known.scalar(len(self.scalars), dtype)
         return self.scalars[key]
 
 
@@ -167,16 +186,29 @@ class Compiled:
         return self._executables[runtime.name]
 
     def __call__(self, tensors: Sequence[Tensor], scalars: dict[int, float] | None = None) -> list[Tensor]:
-        executable = self.executable()
-        storages = [t.storage() for t in (*tensors, *self.captured)]
-        numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in self.keys]
-        results = executable.run(storages, numbers)
-        for scalar in self.host_scalars:
-            scalar.advance(1)
-        for variable, storage in zip(self.assigned, results[self._outputs :], strict=True):
+        return self.run([*tensors, *self.captured], self.keys, self.assigned, scalars)
+
+    def run(
+        self,
+        inputs: Sequence[Tensor],
+        keys: Sequence[HostScalar | int],
+        assigned: Sequence[Variable],
+        scalars: dict[int, float] | None = None,
+    ) -> list[Tensor]:
+        """Run with other tensors, host scalars and variables than those that were traced."""
+        numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
+        results = self.executable().run([t.storage() for t in inputs], numbers)
+        for key in keys:
+            if isinstance(key, HostScalar):
+                key.advance(1)
+        for variable, storage in zip(assigned, results[self._outputs :], strict=True):
             variable.assign_storage(storage)
         pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)
         return [Tensor(node.aval, storage=storage) for storage, node in pairs]
+
+    def forget(self) -> None:
+        """Keep the plan only, and no tensor alive."""
+        self.captured, self.assigned, self.keys = [], [], []
 
 
 def compile_function(fn: Callable[..., Sequence[Node]], avals: Sequence[Aval]) -> Compiled:
