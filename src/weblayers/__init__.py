@@ -35,6 +35,7 @@ from .models.model import Model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
+from .runtime.debug import enable_debug_mode
 from .runtime.device import get_backend, ready, set_backend
 from .runtime.memory import memory
 from .runtime.page import next_frame
@@ -61,6 +62,7 @@ __all__ = [
     "activations",
     "callbacks",
     "constraints",
+    "enable_debug_mode",
     "get_backend",
     "initializers",
     "input",

@@ -1,6 +1,7 @@
 """Traced functions, gradients of functions, and training loops of one's own."""
 
 import asyncio
+import gc
 
 import numpy as np
 import pytest
@@ -154,6 +155,7 @@ def test_repeated_gradients_compile_once_and_keep_nothing_alive(compiles):
     square = wl.grad(lambda x: wl.sum(x * x))
     results = [square(np.full(3, i, np.float32)).numpy()[0] for i in range(5)]
     assert results == [0, 2, 4, 6, 8] and len(compiles) == 1
+    gc.collect()  # of tests before
     before = wl.memory()["num_tensors"]
     for i in range(20):
         square(np.full(3, i, np.float32))

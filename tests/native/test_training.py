@@ -290,6 +290,35 @@ def test_a_loss_that_is_no_number_names_the_step_of_a_data_set():
     assert np.isfinite(made.get_weights()[0].numpy()).all() and start.shape == (3, 1)
 
 
+@pytest.fixture
+def debugging():
+    wl.enable_debug_mode()
+    yield
+    wl.enable_debug_mode(False)
+
+
+@pytest.mark.parametrize(
+    ("build", "x", "words"),
+    [
+        (lambda L: L.dense(2, activation=wl.log, name="logged"), X - 5, "log of shape.*'logged'"),
+        (lambda L: L.dense(2), np.where(np.arange(60).reshape(20, 3) == 31, np.nan, X), "data or weights"),
+        (lambda L: L.simple_rnn(2, name="steps"), np.full((20, 4, 3), np.inf), "data or weights"),
+    ],
+)
+def test_debug_mode_names_the_operation(debugging, build, x, words):
+    x = np.asarray(x, np.float32)
+    made = wl.sequential([wl.layers.input_layer(input_shape=x.shape[1:]), build(wl.layers), wl.layers.dense(1)])
+    made.compile("sgd", "mse")
+    with pytest.raises(FloatingPointError, match=words):
+        fit(made, x, Y, batch_size=5)
+
+
+def test_debug_mode_finds_what_diverges(debugging):
+    made = model(wl.train.sgd(1e15))
+    with pytest.raises(FloatingPointError, match=r"epoch \d at step \d of 4.*first operation to give it is"):
+        fit(made, batch_size=5, epochs=9)
+
+
 # -- callbacks ---------------------------------------------------------------------------------------------------------
 
 

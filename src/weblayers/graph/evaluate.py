@@ -88,6 +88,13 @@ class _Loop:
         return found
 
 
+def first_bad(outputs: Sequence[Node], bound: Mapping[Node, np.ndarray | float]) -> Node | None:
+    """The first node that gives a NaN or an infinity; None if none does. A scan counts as a whole."""
+    order = [n for n in topological(outputs) if n.op != "scan" and n.dtype == "float32" and not n.is_host]
+    values = Program(order).run(bound)
+    return next((n for n, v in zip(order, values, strict=True) if not np.isfinite(v).all()), None)
+
+
 def _apply(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
     if node.is_host:
         value = np.asarray(node.prim.numpy(*inputs, **node.params))

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import constraints, initializers, naming, regularizers, tree
 from ..ops import arithmetic
+from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from . import context, serialization
 from .inference import inferred_specs
@@ -138,6 +139,9 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         with context.calling(mode, self._scope):
             outputs = self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
+        trace = tracing.current()
+        if trace is not None:
+            trace.marks.append((self.name, [trace.node_of(t) for t in tree.leaves(outputs)]))
         if self.activity_regularizer is not None:
             context.add_losses([self._activity_loss(t) for t in tree.leaves(outputs)])
         return outputs

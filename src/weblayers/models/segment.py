@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..callbacks import CallbackList
+from ..runtime import debug
 from ..runtime.base import TrainJob, TrainResult, TrainSpec
 from ..runtime.tracing import Compiled
 from .feeds import Run
@@ -36,6 +37,8 @@ class Segment:
         self._queue: asyncio.Queue[list[np.ndarray] | None] = asyncio.Queue()
         self._job: TrainJob | None = None
         self.rows: list[np.ndarray] = []
+        self._began: tuple[list[Any], list[float]] = [], []
+        self._finished = 0
 
     async def run(self, start: Any) -> np.ndarray:
         """The steps' rows of logs; ``start`` is the host scalar that says where the first batch begins."""
@@ -46,7 +49,9 @@ class Segment:
         inputs = [t.storage() for t in (*run.tensors, *compiled.captured)]
         every = callbacks.every
         sink: Callable[[int, np.ndarray], None] | None = None if every == "end" else self._arrived
-        job = executable.train(TrainSpec(run.steps, inputs, *scalars_of(compiled), sink, every))
+        values, increments = scalars_of(compiled)
+        self._began = inputs, increments
+        job = executable.train(TrainSpec(run.steps, inputs, values, increments, sink, every))
         self._job = job
         if self._fit.paused:
             job.pause()
@@ -69,6 +74,12 @@ class Segment:
         self._settle(result)
         return result.logs
 
+    async def culprit(self, step: int) -> str:
+        """What made the loss of a step no number. The run's state must not have been taken over."""
+        for key in self._run.compiled.host_scalars:
+            key.advance(-self._finished)
+        return await debug.culprit(self._run.compiled, *self._began, step)
+
     def pause(self) -> None:
         if self._job is not None:
             self._job.pause()
@@ -80,6 +91,7 @@ class Segment:
     def _settle(self, result: TrainResult) -> None:
         """Take over the state, unless the steps have made it useless."""
         compiled, finished = self._run.compiled, len(result.logs)
+        self._finished = finished
         for key in compiled.host_scalars:
             key.advance(finished)
         if finished and np.isfinite(result.logs[:, 0]).all():

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import CallbackList, History, ProgressLine
+from ..runtime import debug
 from ..runtime.base import TrainSpec
 from .compilation import Compilation
 from .feeds import ArrayFeed, DatasetFeed
@@ -122,7 +123,7 @@ class Fit:
                 if self.callbacks.stops_at_nan and not np.isfinite(rows[:, 0]).all():
                     self._model.stop_training = True
                 else:
-                    self._check_finite(rows, epoch)
+                    await self._check_finite(rows, epoch)
                 self._rows += list(rows)
                 self._sizes += run.sizes[: len(rows)]
                 if self.stopped:
@@ -145,7 +146,7 @@ class Fit:
                 logs = {**{f"val_{n}": v for n, v in tested.items()}, **logs}
             await self.callbacks.call("on_epoch_end", epoch + i, logs)
 
-    def _check_finite(self, rows: Sequence[np.ndarray] | np.ndarray, first_epoch: int) -> None:
+    async def _check_finite(self, rows: Sequence[np.ndarray] | np.ndarray, first_epoch: int) -> None:
         before, steps = len(self._rows), self._plan.feed.steps
         for i, row in enumerate(rows):
             if np.isfinite(row[0]):
@@ -155,9 +156,13 @@ class Fit:
             at = f"step {step % steps + 1} of {steps}" if steps else f"step {step + 1}"
             kept = f"after epoch {first_epoch}" if first_epoch else "before training"
             kept = f"before step {before + 1}" if before else kept
+            assert self._segment is not None
+            why = "look for NaN or very large values in the data. wl.enable_debug_mode() says where it comes from"
+            if debug.is_enabled():
+                why = await self._segment.culprit(i)
             raise FloatingPointError(
                 f"the loss became {row[0]} in epoch {epoch + 1} at {at}. The model keeps the weights that it had"
-                f" {kept}. Try a smaller learning rate, and look for NaN or very large values in the data."
+                f" {kept}. Try a smaller learning rate; {why}."
             )
 
     # -- steps --------------------------------------------------------------------------------------------------------

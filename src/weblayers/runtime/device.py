@@ -54,6 +54,13 @@ def set_backend(name: str) -> None:
     _current = _numpy if name == "numpy" else _start_webgl(None)
 
 
+def set_checked(on: bool) -> None:
+    """Ask WebGL for errors after each draw, or stop doing so."""
+    runtime = current()
+    if isinstance(runtime, WebGLRuntime):
+        runtime.device.debug(on)
+
+
 def fallback_reason() -> str | None:
     """Why NumPy computes although this is a browser; None when it does not."""
     current()

@@ -48,6 +48,8 @@ class Trace:
         self.scalars: dict[HostScalar | int, Node] = {}
         self._known = known or Known()
         self.in_loop = False
+        # which layer has given which values, in order
+        self.marks: list[tuple[str, list[Node]]] = []
 
     @contextmanager
     def looping(self) -> Iterator[None]:
@@ -163,6 +165,7 @@ class Compiled:
         self.captured = list(trace.captured)
         self.assigned = list(trace.assigned)
         self.keys = list(trace.scalars)
+        self.marks = trace.marks
         # a variable that is assigned is state: its output replaces its input in the next run
         at_input = {t: len(inputs) + i for i, t in enumerate(self.captured)}
         self.graph = Graph(

@@ -1,0 +1,64 @@
+"""Debug mode: slower, and says where a number that is none came from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..graph.evaluate import Program, first_bad
+from ..graph.node import Node, topological
+from . import device
+from .tracing import Compiled
+
+_enabled = False
+
+
+def enable_debug_mode(on: bool = True) -> None:
+    """Check more, at the cost of speed: WebGL's errors after each draw, and when a loss becomes NaN or infinite, which
+    operation was the first to give such a number.
+
+    >>> import weblayers as wl
+    >>> wl.enable_debug_mode()
+    >>> wl.enable_debug_mode(False)
+    """
+    global _enabled
+    _enabled = on
+    device.set_checked(on)
+
+
+def is_enabled() -> bool:
+    return _enabled
+
+
+async def culprit(compiled: Compiled, inputs: Sequence[Any], increments: Sequence[float], step: int) -> str:
+    """Which operation was the first to give a number that is none, in words.
+
+    Args:
+        inputs: the storages that the run began with.
+        increments: of the host scalars, per step.
+        step: the step of the run whose loss is no number.
+    """
+    runtime, graph = device.current(), compiled.graph
+    values = [np.asarray(await runtime.read(s)) for s in inputs]
+    values = [v.reshape(n.shape) for v, n in zip(values, graph.inputs, strict=True)]
+    program = Program(graph.outputs)
+    for t in range(step + 1):
+        scalars = [k.value + t * d for k, d in zip(compiled.host_scalars, increments, strict=True)]
+        bound: dict[Node, Any] = dict(zip(graph.inputs, values, strict=True))
+        bound.update(zip(graph.scalars, scalars, strict=True))
+        if t == step:
+            break
+        outputs = program.run(bound)
+        for i, o in graph.swaps.items():
+            values[i] = outputs[o]
+    bad = first_bad(graph.outputs, bound)
+    if bad is None:
+        return "the CPU does not get it again: it may be an overflow that only the GPU has"
+    if bad.op == "input":
+        return f"it comes from the data or weights, shape {list(bad.shape)}"
+    where = next((name for name, nodes in compiled.marks if bad in set(topological(nodes))), None)
+    return f"the first operation to give it is {bad.op} of shape {list(bad.shape)}, in " + (
+        f"layer {where!r}" if where else "the loss, its gradient or the optimizer"
+    )
