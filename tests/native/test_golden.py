@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests import fit_cases
 from tests.departures import DEPARTURES
-from tests.golden import array, layer, model, records
+from tests.golden import array, layer, records
 from weblayers import initializers, losses, metrics, random_seed
 from weblayers.graph import build
 from weblayers.graph.evaluate import evaluate
@@ -128,71 +129,14 @@ def test_optimizers(case):
         np.testing.assert_allclose(weight.numpy(), expected, rtol=1e-5, atol=3e-6)
 
 
-def fit(trained, x, y, **options):
-    async def main():
-        return await trained.fit(x, y, verbose=0, **options)
-
-    return asyncio.run(main())
-
-
-# What the recorded runs were compiled with, besides the name's optimizer and the mean squared error.
-COMPILED = {
-    "batchnorm_cnn": (wl.train.momentum(0.05, 0.9), "categoricalCrossentropy", ["accuracy"]),
-    "rnn_lstm": (wl.train.rmsprop(0.02), "binaryCrossentropy", ["accuracy"]),
-    "rnn_gru": (wl.train.rmsprop(0.02), "binaryCrossentropy", ["accuracy"]),
-    "rnn_simpleRNN": (wl.train.rmsprop(0.02), "binaryCrossentropy", ["accuracy"]),
-}
-
-
 @pytest.mark.parametrize("case", numbered("trajectories", lambda c: c["name"]))
 def test_trajectories(case):
-    trained = model(case["model"], case["init"])
-    trained.compile(*COMPILED.get(case["name"], (case["name"].removeprefix("mlp_"), "meanSquaredError")))
-    batch_losses = []
-    history = fit(
-        trained,
-        array(case["x"]),
-        array(case["y"]),
-        epochs=len(case["history"]["loss"]),
-        batch_size=len(array(case["x"])) * len(case["history"]["loss"]) // len(case["batch_loss"]),
-        shuffle=False,
-        callbacks={"onBatchEnd": lambda batch, logs: batch_losses.append(logs["loss"])},
-    )
-    np.testing.assert_allclose(batch_losses, case["batch_loss"], rtol=1e-4)
-    for name, expected in case["history"].items():
-        np.testing.assert_allclose(history.history[name], expected, rtol=1e-4, err_msg=name)
-    for got, expected in zip(trained.get_weights(), case["final"], strict=True):
-        np.testing.assert_allclose(got.numpy(), array(expected), rtol=1e-3, atol=1e-5)
-    np.testing.assert_allclose(trained.predict(array(case["x"])).numpy(), array(case["predict"]), rtol=1e-3, atol=1e-5)
+    asyncio.run(fit_cases.trajectory(case))
 
 
 @pytest.mark.parametrize("case", numbered("fits", lambda c: c["optimizer"]["c"]))
 def test_fits(case):
-    trained = model(case["model"], case["init"])
-    optimizer = wl.optimizers.get({"class_name": case["optimizer"]["c"], "config": case["optimizer"]["cfg"]})
-    losses_ = {k for k in case["history"] if k == "loss" or k.endswith("_loss") or k.startswith("val_")}
-    extra = [k for k in case["history"] if k not in losses_]
-    if len(trained.outputs) > 1:
-        names = trained.output_names
-        extra = {n: [k.removeprefix(f"{n}_") for k in extra if k.startswith(f"{n}_")] for n in names}
-    trained.compile(optimizer, case["loss"], extra)
-    x, y = (arrays(case[k]) for k in "xy")
-    options = {k: v for k, v in case["args"].items() if k != "verbose"}
-    history = fit(trained, x, y, **options)
-    samples = len(x[0] if isinstance(x, list) else x)
-    kept = samples * (1 - options.get("validationSplit", 0))
-    if options.get("batchSize", 32) < kept and options.get("shuffle", True):
-        # shuffled by another generator: only how it begins can be compared
-        assert history.history.keys() >= case["history"].keys()
-        return
-    for name, expected in case["history"].items():
-        np.testing.assert_allclose(history.history[name], expected, rtol=1e-4, atol=1e-6, err_msg=name)
-    for got, expected in zip(trained.get_weights(), case["final"], strict=True):
-        np.testing.assert_allclose(got.numpy(), array(expected), rtol=1e-3, atol=1e-5)
-
-
-def arrays(value):
-    return [array(v) for v in value] if isinstance(value, list) else array(value)
+    asyncio.run(fit_cases.tfjs_fit(case))
 
 
 SEEDED = {

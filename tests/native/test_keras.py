@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests import fit_cases
 from tests.departures import KERAS_DEPARTURES
 from tests.golden import keras
 from tests.keras_cases import LayerGraph, array, arrays, layer_of, mapped
@@ -169,24 +170,4 @@ def test_schedules(case):
 
 @pytest.mark.parametrize("case", cases("fits"))
 def test_fits(case):
-    model = deserialize(case["object"])
-    model.set_weights([array(w) for w in sorted(case["start_weights"], key=lambda w: not w["trainable"])])
-    config = case["object"]["compile_config"]
-    names = ("optimizer", "loss", "metrics", "loss_weights", "weighted_metrics")
-    model.compile(**{k: config[k] for k in names if config.get(k) is not None})
-    options = {k: mapped(array, v) for k, v in case["fit"].items() if k not in ("verbose", "shuffle")}
-    if case["validation_data"] is not None:
-        options["validation_data"] = mapped(array, case["validation_data"])
-    watching = case["callbacks"] or []
-    options["callbacks"] = [getattr(wl.callbacks, c["class_name"])(**c["config"]) for c in watching]
-    x, y = mapped(array, case["x"]), mapped(array, case["y"])
-
-    async def main():
-        return await model.fit(x, y, verbose=0, shuffle=False, **options)
-
-    history = asyncio.run(main()).history
-    for name, expected in case["history"].items():
-        got = history[name if name in history else name.replace("accuracy", "acc")]
-        np.testing.assert_allclose(got, expected, rtol=1e-3, atol=1e-5, err_msg=name)
-    for got, expected in zip(tree.leaves(model.predict(x)), arrays(case["predictions"]), strict=True):
-        np.testing.assert_allclose(got.numpy(), expected, rtol=2e-3, atol=1e-4)
+    asyncio.run(fit_cases.keras_fit(case))

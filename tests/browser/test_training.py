@@ -1,0 +1,214 @@
+"""Training on WebGL: the recorded fits, data that stream, a page that lives."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.native.test_golden import numbered
+from tests.native.test_keras import cases
+
+TESTS = Path(__file__).parents[1]
+MODULES = {f"tests.{name}": (TESTS / f"{name}.py").read_text() for name in ("keras_cases", "fit_cases")}
+
+RECORDED_FITS = """
+import sys, types
+import weblayers as wl
+from weblayers.runtime import device
+
+sys.modules.setdefault("tests", types.ModuleType("tests"))
+for name, source in modules.items():
+    sys.modules[name] = types.ModuleType(name)
+    exec(source, sys.modules[name].__dict__)
+from tests import fit_cases
+assert device.current().name == "webgl", device.fallback_reason()
+failures = []
+for name, case in cases.items():
+    try:
+        await getattr(fit_cases, kind)(case, slack=10)
+    except Exception as error:
+        failures.append(f"{name}: {type(error).__name__}: {error}")
+failures
+"""
+
+RECORDED = {
+    "trajectory": numbered("trajectories", lambda c: c["name"]),
+    "tfjs_fit": numbered("fits", lambda c: c["optimizer"]["c"]),
+    "keras_fit": cases("fits"),
+}
+
+
+@pytest.mark.parametrize("kind", RECORDED)
+def test_recorded_fits_on_webgl(browser, kind):
+    if browser.pyodide_version.startswith("0."):
+        pytest.skip("the same kernels as in the newer Pyodide; minutes of compiling say nothing new")
+    wanted = {p.id: p.values[0] for p in RECORDED[kind]}
+    if browser.name != "chromium":
+        # the kernels are compared in every browser; here a few whole fits
+        wanted = dict(list(wanted.items())[:: max(1, len(wanted) // 4)])
+    names, failures = list(wanted), []
+    for i in range(0, len(names), 8):
+        part = {n: wanted[n] for n in names[i : i + 8]}
+        failures += browser.run_python(RECORDED_FITS, modules=MODULES, cases=part, kind=kind, timeout=280)
+    assert not failures, "\n\n".join(failures[:10])
+
+
+def test_data_stream_through_a_small_memory(browser):
+    """Five megabytes through chunks of two hundred kilobytes: the GPU never holds more than a few of them."""
+    result = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+        from weblayers.models import feeds
+
+        feeds.CHUNK_BYTES = 200_000
+        model = wl.sequential([wl.layers.dense(8, activation="relu", input_shape=[100]), wl.layers.dense(1)])
+        model.compile("adam", "mse")
+        rng, seen = np.random.default_rng(0), []
+
+        async def batches():
+            for _ in range(400):
+                x = rng.random((32, 100), np.float32)
+                seen.append(wl.memory()["gpu_bytes"])
+                yield x, x.sum(1, keepdims=True) / 50
+
+        history = await model.fit_dataset(batches(), verbose=0)
+        chunks = model.steps.traces
+        again = wl.sequential([wl.layers.dense(1, input_shape=[100])])
+        [max(seen), history.history["loss"][0], chunks]
+        """,
+        timeout=200,
+    )
+    most, loss, traces = result
+    assert most < 4_000_000 and traces == 1 and 0 < loss < 1
+
+
+def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser):
+    before, after, losses = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+
+        model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+        model.compile(wl.train.sgd(0.01), "mse")
+        x = np.random.default_rng(0).random((100, 2), np.float32)
+        y = x @ np.float32([[1], [2]])
+        await model.fit(x, y, batch_size=10, epochs=2, verbose=0)
+        before = wl.memory()
+        history = await model.fit(x, y, batch_size=10, epochs=1000, verbose=0)
+        [before, wl.memory(), history.history["loss"][::333]]
+        """,
+        timeout=200,
+    )
+    assert before == after
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_pause_cancel_and_stop_on_webgl(browser):
+    counts = browser.run_python(
+        """
+        import asyncio
+        import numpy as np
+        import weblayers as wl
+
+        model = wl.sequential([wl.layers.dense(16, activation="relu", input_shape=[8]), wl.layers.dense(1)])
+        model.compile("adam", "mse")
+        x = np.random.default_rng(0).random((4000, 8), np.float32)
+        y = x.sum(1, keepdims=True)
+        steps = []
+        hooks = {"onBatchEnd": lambda b, logs: steps.append(b)}
+        promise = model.fit(x, y, batch_size=4, epochs=3, verbose=0, callbacks=hooks)
+        while not steps:
+            await asyncio.sleep(0.01)
+        promise.pause()
+        await asyncio.sleep(0.3)
+        paused = len(steps)
+        await asyncio.sleep(0.3)
+        still = len(steps)
+        promise.resume()
+        await asyncio.sleep(0.3)
+        resumed = len(steps)
+        promise.cancel()
+        try:
+            await promise
+            cancelled = False
+        except asyncio.CancelledError:
+            cancelled = True
+        good = bool(np.isfinite(await model.predict(x[:3]).data()).all())
+        model.fit(x, y, batch_size=4, epochs=100, verbose=0).then(lambda h: steps.append("end"))
+        await asyncio.sleep(0.1)
+        model.stop_training = True
+        for _ in range(300):
+            if steps[-1] == "end":
+                break
+            await asyncio.sleep(0.02)
+        [paused == still, resumed > still, cancelled, good, steps[-1]]
+        """,
+        timeout=200,
+    )
+    assert counts == [True, True, True, True, "end"]
+
+
+def test_own_training_loops_on_webgl(browser):
+    """As many plan runs as steps, and the numbers of fit."""
+    result = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+        from weblayers.runtime import device
+
+        def made():
+            wl.set_random_seed(0)
+            return wl.sequential([wl.layers.dense(16, activation="tanh", input_shape=[8]), wl.layers.dense(1)])
+
+        x = np.random.default_rng(0).random((64, 8), np.float32)
+        y = x.sum(1, keepdims=True)
+        fitted, own = made(), made()
+        fitted.compile(wl.train.adam(0.01), "mse")
+        await fitted.fit(x, y, batch_size=64, epochs=6, shuffle=False, verbose=0)
+        optimizer = wl.train.adam(0.01)
+
+        @wl.function
+        def step(x, y):
+            value, grads = wl.variable_grads(lambda: wl.mean(wl.square(own.apply(x) - y)))
+            optimizer.apply_gradients(grads)
+            return value
+
+        xs, ys = wl.tensor(x), wl.tensor(y)
+        plans, calls = [], []
+        for _ in range(6):
+            loss = step(xs, ys)
+            counters = device.current().counters()
+            plans.append(counters["plansLoaded"])
+            calls.append(counters["calls"])
+            await wl.next_frame()
+        a = [(await w.data()).tolist() for w in fitted.get_weights()]
+        b = [(await w.data()).tolist() for w in own.get_weights()]
+        [max(float(np.abs(np.subtract(p, q)).max()) for p, q in zip(a, b)), plans[-1] - plans[-3], calls[-1] - calls[-2]]
+        """,
+        timeout=200,
+    )
+    difference, plans, calls = result
+    assert difference < 1e-4 and plans == 0 and calls == 1
+
+
+def test_a_bar_in_the_page(browser):
+    text = browser.run_python(
+        """
+        import js
+        import numpy as np
+        import weblayers as wl
+
+        model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+        model.compile("sgd", "mse")
+        place = js.document.createElement("div")
+        place.id = "bar"
+        js.document.body.appendChild(place)
+        x = np.ones((64, 2), np.float32)
+        await model.fit(x, x[:, :1], batch_size=4, verbose=0, epochs=2, callbacks=wl.callbacks.ProgressBar("#bar"))
+        await wl.next_frame()
+        shown = place.innerText + place.innerHTML
+        place.remove()
+        shown
+        """
+    )
+    assert "Epoch 2/2" in text and "loss" in text and "<progress" in text
