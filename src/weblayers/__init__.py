@@ -17,6 +17,7 @@ from __future__ import annotations
 from . import activations, constraints, initializers, layers, losses, metrics, naming, ops, optimizers, regularizers
 from . import optimizers as train
 from .layers import SymbolicTensor, register_class
+from .losses import Reduction
 from .models.callbacks import Callback, History
 from .models.functional import Functional, input
 from .models.model import Model
@@ -40,6 +41,7 @@ __all__ = [
     "History",
     "LayersModel",
     "Model",
+    "Reduction",
     "Sequential",
     "SymbolicTensor",
     "Tensor",
