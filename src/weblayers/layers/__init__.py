@@ -53,7 +53,11 @@ _FAMILIES = (
 for _family in _FAMILIES:
     for _name, _class in list(vars(_family).items()):
         public = isinstance(_class, type) and issubclass(_class, Layer) and not _name.startswith("_")
-        if public and _class.__module__ == _family.__name__ and _name not in ("Cell", "Convolution", "Wrapper"):
+        if (
+            public
+            and _class.__module__ == _family.__name__
+            and _name not in ("Cell", "Convolution", "ImageLayer", "Wrapper")
+        ):
             CLASSES[_name] = _class
 
 # What TensorFlow.js calls some layers, besides the names of their classes.
