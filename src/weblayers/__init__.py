@@ -14,13 +14,26 @@
 
 from __future__ import annotations
 
-from . import activations, constraints, initializers, layers, losses, metrics, naming, ops, optimizers, regularizers
+from . import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    naming,
+    ops,
+    optimizers,
+    regularizers,
+    utils,
+)
 from . import optimizers as train
 from .layers import SymbolicTensor, register_class
 from .losses import Reduction
 from .models.callbacks import Callback, History
 from .models.functional import Functional, input
 from .models.model import Model
+from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
@@ -37,6 +50,7 @@ LayersModel = Model
 
 __all__ = [
     "Callback",
+    "Drawing",
     "Functional",
     "History",
     "LayersModel",
@@ -57,6 +71,7 @@ __all__ = [
     "metrics",
     "model",
     "optimizers",
+    "plot_model",
     "ready",
     "register_class",
     "regularizers",
@@ -64,6 +79,7 @@ __all__ = [
     "set_backend",
     "set_random_seed",
     "train",
+    "utils",
     *ops.__all__,
 ]
 

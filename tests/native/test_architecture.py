@@ -18,6 +18,7 @@ ORDER = [
     {"activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
     {"models"},
+    {"utils"},
     {"__init__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}

@@ -84,8 +84,8 @@ class Functional(Model):
         self._inputs_tree, self._outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = tree.leaves(inputs)
         self.outputs: list[SymbolicTensor] = tree.leaves(outputs)
-        self._calls = _ordered_calls(self.inputs, self.outputs)
-        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self._calls}
+        self.calls = _ordered_calls(self.inputs, self.outputs)
+        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self.calls}
         self._graph_layers = list(unique.values())
         names = [layer.name for layer in self._graph_layers]
         for name in names:
@@ -108,7 +108,7 @@ class Functional(Model):
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
         values = self._flat_inputs(inputs)
         known: dict[int, Any] = {wire.id: value for wire, value in zip(self.inputs, values, strict=True)}
-        for call in self._calls:
+        for call in self.calls:
             if all(w.id in known for w in tree.leaves(call.outputs)):
                 continue
             arguments = {k: tree.mapped(lambda v: _value(known, v), a) for k, a in call.kwargs.items()}
@@ -189,10 +189,10 @@ class Functional(Model):
     # -- as plain values ----------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        numbers = _call_numbers(self._calls)
+        numbers = _call_numbers(self.calls)
         layers = []
         for layer in self._graph_layers:
-            nodes = [_described(c, numbers) for c in self._calls if c.layer is layer and c.sources]
+            nodes = [_described(c, numbers) for c in self.calls if c.layer is layer and c.sources]
             described = {"class_name": layer.class_name, "config": layer.get_config()}
             layers.append({"name": layer.name, **described, "inbound_nodes": nodes})
         return {

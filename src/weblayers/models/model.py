@@ -12,7 +12,7 @@ from .. import naming, optimizers, tree
 from ..layers.base import BatchShape, Layer, positive, unique_name
 from ..layers.inference import inferred_specs
 from ..layers.serialization import spec_leaves
-from ..layers.symbolic import SymbolicTensor
+from ..layers.symbolic import LayerCall, SymbolicTensor
 from ..ops import arithmetic
 from ..runtime.tensor import HostComputed, Tensor, to_tensor
 from .callbacks import History
@@ -30,7 +30,7 @@ from .data_sets import (
 from .prediction import Predictor
 from .promise import Promise
 from .steps import Steps
-from .summary import table
+from .summary import html_table, table
 from .training import Fit, FitPlan, segments
 
 
@@ -55,6 +55,9 @@ class Model(Predictor):
     # the layers of a model name their weights themselves
     anonymous = True
     supports_masking = True
+    # the uses of layers that make up the model's graph, in an order in which they can be computed; a model whose graph
+    # is its code has none
+    calls: Sequence[LayerCall] = ()
 
     def __init__(self, name: str | None = None, **base: Any) -> None:
         super().__init__(name=name or unique_name(self.name_prefix), **base)
@@ -108,6 +111,10 @@ class Model(Predictor):
         """Print the layers, their shapes and their numbers of weights."""
         self.check_usable()
         print_fn(table(self, line_length, positions))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of the model."""
+        return html_table(self)
 
     def __repr__(self) -> str:
         return f"<{self.class_name} {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
