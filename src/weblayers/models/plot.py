@@ -123,8 +123,9 @@ def plot_model(
     piece = _graph(model, options)
     width, height = (math.ceil(v + 2 * MARGIN) for v in piece.size)
     drawing = Drawing(
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="weblayers-plot" width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
-        f' role="img" aria-label="{_escaped(model.name)}" style="max-width:100%"><style>{STYLE}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="weblayers-plot" width="{width}" height="{height}"'
+        f' viewBox="0 0 {width} {height}" role="img" aria-label="{_escaped(model.name)}"'
+        f' style="max-width:100%"><style>{STYLE}</style>'
         '<defs><marker id="weblayers-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
         ' orient="auto"><path d="M0 0 8 4 0 8z" fill="#8492a6"/></marker></defs>'
         f"{_moved(piece, (MARGIN, MARGIN))}</svg>"
