@@ -28,7 +28,7 @@ from . import (
     utils,
 )
 from . import optimizers as train
-from .layers import SymbolicTensor, register_class
+from .layers import InputSpec, SymbolicTensor, register_class
 from .losses import Reduction
 from .models.callbacks import Callback, History
 from .models.functional import Functional, input
@@ -53,6 +53,7 @@ __all__ = [
     "Drawing",
     "Functional",
     "History",
+    "InputSpec",
     "LayersModel",
     "Model",
     "Reduction",

@@ -27,6 +27,7 @@ from . import (
     wrappers,
 )
 from .base import Layer
+from .input_spec import InputSpec
 from .serialization import CLASSES, deserialize, register_class, serialize
 from .symbolic import SymbolicTensor
 
@@ -105,6 +106,16 @@ FACTORIES: dict[str, type[Layer]] = {
 globals().update(CLASSES)
 globals().update(FACTORIES)
 
-__all__ = ["CLASSES", "FACTORIES", "Layer", "SymbolicTensor", "deserialize", "register_class", "serialize", *FACTORIES]
+__all__ = [
+    "CLASSES",
+    "FACTORIES",
+    "InputSpec",
+    "Layer",
+    "SymbolicTensor",
+    "deserialize",
+    "register_class",
+    "serialize",
+    *FACTORIES,
+]
 
 __getattr__ = naming.module_getattr(__name__, globals())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -26,6 +27,11 @@ class LayerCall:
         # which use of the layer this is, as model files count them
         self.number = len(layer.inbound_calls)
         layer.inbound_calls.append(self)
+        # the models that this use is part of: the last one gives it back
+        self.holders: weakref.WeakSet[Any] = weakref.WeakSet()
+        for wire in self.sources:
+            if wire.call is not None:
+                wire.call.layer.outbound_calls.append(self)
 
     @property
     def sources(self) -> list[SymbolicTensor]:
@@ -57,6 +63,36 @@ class SymbolicTensor(naming.Named):
     @property
     def source_layer(self) -> Layer | None:
         return self.call.layer if self.call else None
+
+    @property
+    def node_index(self) -> int | None:
+        """Which use of its layer it comes from."""
+        return self.call.number if self.call else None
+
+    @property
+    def tensor_index(self) -> int:
+        """Which of the outputs of that use it is."""
+        return self.index
+
+    @property
+    def output_tensor_index(self) -> int:
+        """:attr:`tensor_index`, under TensorFlow.js' other name."""
+        return self.index
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """What its layer's use reads."""
+        return self.call.sources if self.call else []
+
+    @property
+    def call_args(self) -> dict[str, Any]:
+        """What its layer's use was given besides."""
+        return dict(self.call.kwargs) if self.call else {}
+
+    @property
+    def original_name(self) -> str:
+        """:attr:`name`: names are not changed."""
+        return self.name
 
     def __bool__(self) -> bool:
         raise TypeError("a symbolic tensor has no truth value; use wl.where or a layer instead of if")

@@ -101,6 +101,7 @@ class Bidirectional(Wrapper):
             other = type(inner).from_config(turned)
         self.backward_layer: RNN = other
         self._copied = backward_layer is None
+        self.stateful = self.forward_layer.stateful
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from .. import naming, optimizers, tree
-from ..layers.base import BatchShape, Layer, positive, unique_name
-from ..layers.inference import inferred_specs
-from ..layers.serialization import spec_leaves
-from ..layers.symbolic import LayerCall, SymbolicTensor
+from .. import naming, optimizers
+from ..layers.base import BatchShape, positive
 from ..ops import arithmetic
 from ..runtime.tensor import HostComputed, Tensor, to_tensor
 from .callbacks import History
@@ -24,17 +21,15 @@ from .data_sets import (
     as_tree,
     as_weights,
     by_output,
-    compute_dtype,
     sample_order,
 )
-from .prediction import Predictor
 from .promise import Promise
 from .steps import Steps
-from .summary import html_table, table
+from .structure import Structure
 from .training import Fit, FitPlan, segments
 
 
-class Model(Predictor):
+class Model(Structure):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
     :meth:`call`, which may take ``training``.
 
@@ -51,100 +46,26 @@ class Model(Predictor):
     (4, 1)
     """
 
-    name_prefix = "model"
-    # the layers of a model name their weights themselves
-    anonymous = True
-    supports_masking = True
-    # the uses of layers that make up the model's graph, in an order in which they can be computed; a model whose graph
-    # is its code has none
-    calls: Sequence[LayerCall] = ()
-
     def __init__(self, name: str | None = None, **base: Any) -> None:
-        super().__init__(name=name or unique_name(self.name_prefix), **base)
+        super().__init__(name=name, **base)
         self._compilation: Compilation | None = None
+        self._owns_optimizer = False
         self._steps: Steps | None = None
         self._fitting = False
         self.stop_training = False
         self.history: History | None = None
-        self._user_metadata: dict[str, Any] = {}
 
     def graph_changed(self) -> None:
-        """What was traced is no longer the model."""
-        self._predictors.clear()
+        super().graph_changed()
         self._steps = None
 
-    # -- structure ----------------------------------------------------------------------------------------------------
-
-    def check_usable(self) -> None:
-        if self._disposed:
-            raise RuntimeError(f"Container '{self.name}' is already disposed.")
-
-    def get_layer(self, name: str | int | None = None, index: int | None = None) -> Layer:
-        """A layer by name or position."""
-        if index is not None or isinstance(name, int):
-            return self.layers[index if index is not None else int(name or 0)]
-        found = {layer.name: layer for layer in self.layers}
-        if name not in found:
-            raise ValueError(f"No such layer: {name!r}. {naming.suggestion(str(name), found)}")
-        return found[name]
-
-    @property
-    def output_names(self) -> list[str]:
-        return ["output"]
-
-    def match_inputs(self, inputs: Any) -> list[Any]:
-        """What was given, as a list of inputs."""
-        return tree.leaves(inputs)
-
-    def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
-        """The outputs' shapes for data of these shapes."""
-        wires = [SymbolicTensor((None, *t.shape[1:]), compute_dtype(t.dtype)) for t in inputs]
-        given: Any = wires[0] if len(wires) == 1 else wires
-        return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] = print,
-    ) -> None:
-        """Print the layers, their shapes and their numbers of weights."""
-        self.check_usable()
-        print_fn(table(self, line_length, positions))
-
-    def _repr_html_(self) -> str:
-        """What notebooks show of the model."""
-        return html_table(self)
-
-    def __repr__(self) -> str:
-        return f"<{self.class_name} {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
-
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        if not self.trainable:
-            return []
-        weights = [w for layer in self.layers for w in layer.trainable_weights]
-        return list({id(w): w for w in [*(w for w in self._weights if w.trainable), *weights]}.values())
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        trained = {id(w) for w in self.trainable_weights}
-        weights = [*self._weights, *(w for layer in self.layers for w in layer.weights)]
-        return list({id(w): w for w in weights if id(w) not in trained}.values())
-
-    def dispose(self) -> dict[str, int]:
-        """Free the weights; the model cannot be used afterwards."""
-        self.check_usable()
-        disposed = [w for w in self.weights if not w.is_disposed]
-        if self._compilation is not None:
-            disposed += [w for w in self._compilation.optimizer.variables() if not w.is_disposed]
-        for weight in disposed:
-            weight.dispose()
-        self.graph_changed()
-        self._disposed = True
-        return {"ref_count_after_dispose": 0, "num_disposed_variables": len(disposed)}
+    def free(self) -> int:
+        disposed = super().free()
+        if self._compilation is not None and self._owns_optimizer:
+            for state in self._compilation.optimizer.variables():
+                disposed += not state.is_disposed
+                state.dispose()
+        return disposed
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -170,6 +91,8 @@ class Model(Predictor):
             return
         self.check_usable()
         names = self.output_names
+        # what the user has made may serve other models too
+        self._owns_optimizer = not isinstance(optimizer, optimizers.Optimizer)
         self._compilation = Compilation.of(
             optimizers.get(optimizer), loss, metrics, loss_weights, weighted_metrics, names, self._static_outputs()
         )
@@ -186,6 +109,16 @@ class Model(Predictor):
     @property
     def loss(self) -> Any:
         return self.compiled().given_loss
+
+    @property
+    def loss_functions(self) -> list[Any]:
+        """The losses of the outputs, as objects."""
+        return list(self.compiled().losses)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of the outputs, as objects."""
+        return [metric for _, metric, _ in self.compiled().all_metrics]
 
     @property
     def metrics_names(self) -> list[str]:

@@ -236,6 +236,20 @@ class Variable(Tensor):
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
 
+    def read(self) -> Tensor:
+        """The value, as TensorFlow.js' layer variables give it: the variable itself."""
+        return self
+
+    def write(self, value: Tensor | np.ndarray | Sequence) -> Variable:
+        """:meth:`assign`, and the variable."""
+        self.assign(value)
+        return self
+
+    @property
+    def original_name(self) -> str:
+        """:attr:`name`: names are not changed."""
+        return self.name
+
     def assign_storage(self, storage: Any) -> None:
         """Take over the values that a training run has left on the current device."""
         self._host, self._storage, self._runtime = None, storage, device.current()
