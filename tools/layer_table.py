@@ -38,6 +38,7 @@ ELSEWHERE = {
     "GaussianDropout": "random",
     "InputLayer": "in every functional model",
     "Lambda": "a function has no configuration",
+    "Operation": "in test_operations.py",
     "StackedRNNCells": "with RNN",
     "TokenAndPositionEmbedding": "trains in Chromium",
 }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import naming, tree
+from ..ops.dispatch import Deferred
 
 if TYPE_CHECKING:
     from .base import Layer
@@ -40,11 +41,15 @@ class LayerCall:
         return [v for v in values if isinstance(v, SymbolicTensor)]
 
 
-class SymbolicTensor(naming.Named):
+class SymbolicTensor(naming.Named, Deferred):
     """What a layer gives for a symbolic input: a shape (None for free sizes), a dtype, and where it comes from.
+
+    Operators and ops make layers of themselves.
 
     >>> import weblayers as wl
     >>> wl.layers.dense(units=2).apply(wl.input(shape=[3])).shape
+    (None, 2)
+    >>> (wl.input(shape=[3])[:, :2] * 2).shape
     (None, 2)
     """
 
@@ -63,6 +68,11 @@ class SymbolicTensor(naming.Named):
     @property
     def source_layer(self) -> Layer | None:
         return self.call.layer if self.call else None
+
+    def deferred(self, op: str, arguments: dict[str, Any]) -> Any:
+        from .operation import recorded  # layers are made of symbolic tensors
+
+        return recorded(op, arguments)
 
     @property
     def node_index(self) -> int | None:

@@ -29,9 +29,21 @@ from .structure import Structure
 from .training import Fit, FitPlan, segments
 
 
-class Model(Structure):
+class _ModelType(naming.Configurable):
+    """Makes ``Model(inputs, outputs)``, as Keras spells it, a functional model."""
+
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        given = {**args[0], **kwargs} if args and isinstance(args[0], Mapping) else kwargs
+        if cls is Model and (len(args) > 1 or "inputs" in given or "outputs" in given):
+            from .functional import Functional  # it is a Model
+
+            return Functional(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+
+class Model(Structure, metaclass=_ModelType):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
-    :meth:`call`, which may take ``training``.
+    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model.
 
     >>> import weblayers as wl
     >>> class Twice(wl.Model):

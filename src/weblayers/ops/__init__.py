@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..runtime.tensor import Tensor
 from . import arithmetic, creation, images, matrices, movement, normalization, random, reduction
-from .dispatch import OPS
+from .dispatch import OPS, Deferred
 
 # Every op is a function of the package and, if its first argument is a tensor, a method of tensors.
 __all__ = sorted(OPS)
@@ -15,6 +15,7 @@ for _name in ("arithmetic", "reduction", "movement", "matrices", "images", "norm
         if OPS.get(_op) is _function and not hasattr(Tensor, _op):
             setattr(Tensor, _op, _function)
 
+# of tensors, and of what stands for them
 _OPERATORS = {
     "add": arithmetic.add,
     "sub": arithmetic.sub,
@@ -23,9 +24,6 @@ _OPERATORS = {
     "mod": arithmetic.mod,
     "pow": arithmetic.pow,
 }
-for _name, _function in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
-    setattr(Tensor, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
 _COMPARISONS = {
     "matmul": matrices.mat_mul,
     "lt": arithmetic.less,
@@ -33,9 +31,13 @@ _COMPARISONS = {
     "gt": arithmetic.greater,
     "ge": arithmetic.greater_equal,
 }
-for _name, _function in _COMPARISONS.items():
-    setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
-for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
-    setattr(Tensor, f"__{_name}__", _function)
+for _class in (Tensor, Deferred):
+    for _name, _function in _OPERATORS.items():
+        setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
+        setattr(_class, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
+    for _name, _function in _COMPARISONS.items():
+        setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
+    for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
+        setattr(_class, f"__{_name}__", _function)
 
 del creation, images, normalization, random, reduction
