@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from weblayers.graph import build as b
+from weblayers.graph import scan
 
 
 @dataclass
@@ -348,6 +349,122 @@ case(
     normal(8, 5),
     integers(8, 8),
     scalars=[2.0],
+)
+
+# -- loops ------------------------------------------------------------------------------------------------------------
+
+
+def looped(step, kept, *firsts, stacks, backwards=False):
+    """A scan of ``step(carries, slices) -> (next, value)``: its last carried values, or the value at all steps."""
+
+    def body(carries, slices):
+        after, value = step(carries, slices)
+        return after, [value]
+
+    loop, (value,) = scan.over(stacks, firsts, body, backwards)
+    return scan.each(loop, value) if kept else scan.last(loop, 0)
+
+
+def _recurrent(w):
+    def step(carries, slices):
+        new = b.unary("tanh", b.dot(carries[0], w) + slices[0])
+        return [new], new
+
+    return step
+
+
+def _coupled(w, v):
+    """Two carried values, each needing the other's last one, and a product of what is computed in the step."""
+
+    def step(carries, slices):
+        h, c = carries
+        gate = b.unary("sigmoid", b.dot(h, w) + slices[0])
+        memory = gate * c + b.unary("sin", slices[0])
+        return [b.dot(memory * h, v), memory], gate * memory
+
+    return step
+
+
+def _masked(carries, slices):
+    x, here = slices
+    new = b.where(b.broadcast(b.reshape(here, (*here.shape, 1)), x.shape) < 0.5, carries[0] * 0.5 + x, carries[0])
+    return [new], new * new
+
+
+def _summing(carries, slices):
+    new = carries[0] * 0.9 + b.reduce("sum", slices[0] * slices[0])
+    return [new], new
+
+
+def _swapping(carries, slices):
+    x, y = carries
+    return [y, x + slices[0]], slices[0] * y
+
+
+for rows, columns, count in [(4, 8, 3), (3, 5, 4), (1, 4, 5), (8, 3, 1)]:
+    shapes = [normal(rows, columns), normal(count, rows, columns), normal(columns, columns, scale=0.5)]
+    for kept in (False, True):
+        for backwards in (False, True):
+            case(
+                f"scan of {count} x ({rows}, {columns}), {'each' if kept else 'last'}{' backwards' * backwards}",
+                lambda h, x, w, kept=kept, backwards=backwards: looped(
+                    _recurrent(w), kept, h, stacks=[x], backwards=backwards
+                ),
+                *shapes,
+            )
+for kept in (False, True):
+    which = "each" if kept else "last"
+    case(
+        f"scan of coupled values, {which}",
+        lambda h, c, x, w, v, kept=kept: looped(_coupled(w, v), kept, h, c, stacks=[x]),
+        normal(5, 4),
+        normal(5, 4, seed=1),
+        normal(6, 5, 4),
+        normal(4, 4, scale=0.5),
+        normal(4, 4, scale=0.5, seed=1),
+    )
+    case(
+        f"scan with a mask, {which}",
+        lambda h, x, m, kept=kept: looped(_masked, kept, h, stacks=[x, m]),
+        normal(3, 5),
+        normal(4, 3, 5),
+        uniform(0, 1, 4, 3),
+    )
+    case(
+        f"scan of numbers, {which}",
+        lambda h, x, kept=kept: looped(_summing, kept, h, stacks=[x]),
+        normal(),
+        normal(5, 1, 1),
+    )
+    case(
+        f"scan of vectors, {which}",
+        lambda h, x, kept=kept: looped(lambda c, s: ([c[0] * s[0]], c[0] + s[0]), kept, h, stacks=[x]),
+        normal(7),
+        normal(5, 7),
+    )
+    case(
+        f"scan that swaps, {which}",
+        lambda h, c, x, kept=kept: looped(_swapping, kept, h, c, stacks=[x]),
+        normal(3, 4),
+        normal(3, 4, seed=1),
+        normal(5, 3, 4),
+    )
+    case(
+        f"scan with a host scalar, {which}",
+        lambda h, x, s, kept=kept: looped(
+            lambda c, p: ([c[0] * b.broadcast(s, p[0].shape) + p[0]], p[0]), kept, h, stacks=[x]
+        ),
+        normal(2, 3),
+        normal(4, 2, 3),
+        scalars=[0.5],
+    )
+case(
+    "scan over more rows than a texture has",
+    lambda h, x, w: looped(_recurrent(w), True, h, stacks=[x]),
+    normal(1100, 4),
+    normal(17, 1100, 4),
+    normal(4, 4),
+    differentiable=False,
 )
 
 # -- textures larger than one -------------------------------------------------------------------------------------------

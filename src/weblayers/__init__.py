@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from . import (
     activations,
+    callbacks,
     constraints,
     initializers,
     layers,
@@ -28,9 +29,9 @@ from . import (
     utils,
 )
 from . import optimizers as train
+from .callbacks import Callback, CustomCallback, History
 from .layers import InputSpec, SymbolicTensor, register_class
 from .losses import Reduction
-from .models.callbacks import Callback, History
 from .models.functional import Functional, input
 from .models.model import Model
 from .models.plot import Drawing, plot_model
@@ -50,6 +51,7 @@ LayersModel = Model
 
 __all__ = [
     "Callback",
+    "CustomCallback",
     "Drawing",
     "Functional",
     "History",
@@ -62,6 +64,7 @@ __all__ = [
     "Tensor",
     "Variable",
     "activations",
+    "callbacks",
     "constraints",
     "get_backend",
     "initializers",

@@ -17,12 +17,13 @@ ORDER = [
     {"ops"},
     {"activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
+    {"callbacks"},
     {"models"},
     {"utils"},
     {"__init__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
-BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py"}
+BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py"}
 
 
 def part_of(path):

@@ -167,7 +167,7 @@ def test_schedules(case):
         np.testing.assert_allclose(schedule.at(step), array(expected), rtol=1e-4, atol=1e-7)
 
 
-@pytest.mark.parametrize("case", cases("fits", lambda c: not c["callbacks"]))
+@pytest.mark.parametrize("case", cases("fits"))
 def test_fits(case):
     model = deserialize(case["object"])
     model.set_weights([array(w) for w in sorted(case["start_weights"], key=lambda w: not w["trainable"])])
@@ -177,6 +177,8 @@ def test_fits(case):
     options = {k: mapped(array, v) for k, v in case["fit"].items() if k not in ("verbose", "shuffle")}
     if case["validation_data"] is not None:
         options["validation_data"] = mapped(array, case["validation_data"])
+    watching = case["callbacks"] or []
+    options["callbacks"] = [getattr(wl.callbacks, c["class_name"])(**c["config"]) for c in watching]
     x, y = mapped(array, case["x"]), mapped(array, case["y"])
 
     async def main():

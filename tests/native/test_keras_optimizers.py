@@ -14,7 +14,7 @@ from weblayers.compiler.lower import lower
 from weblayers.graph import build
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.node import Aval
-from weblayers.models.steps import scalars_of
+from weblayers.models.segment import scalars_of
 from weblayers.optimizers import schedules
 from weblayers.runtime import tracing
 from weblayers.runtime.tracing import symbolic

@@ -67,7 +67,16 @@ def test_gradients_are_finite_differences_on_both(case):
 
 
 @pytest.mark.parametrize(
-    "name", ["tanh", "exp", "mul", "dot (5, 7) (7, 9) nn", "conv, pixels in fours", "pool_max, plain"]
+    "name",
+    [
+        "tanh",
+        "exp",
+        "mul",
+        "dot (5, 7) (7, 9) nn",
+        "conv, pixels in fours",
+        "pool_max, plain",
+        "scan of 4 x (3, 5), last",
+    ],
 )
 def test_second_derivatives(name):
     case = next(c for c in CASES if c.name == name)

@@ -11,7 +11,7 @@ from weblayers.compiler.lower import lower
 from weblayers.compiler.plan import serialize
 from weblayers.graph.evaluate import evaluate
 from weblayers.models.data_sets import Samples, sample_order
-from weblayers.models.steps import scalars_of
+from weblayers.models.segment import scalars_of
 from weblayers.runtime.tensor import to_tensor
 
 RNG = np.random.default_rng(0)

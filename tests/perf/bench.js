@@ -1,6 +1,8 @@
 // @ts-check
 /** Trains the same models with weblayers and with TensorFlow.js, by turns, and reports medians. */
 
+import { MODELS, VOCABULARY } from "./models.js";
+
 const tf = globalThis.tf;
 const log = document.getElementById("log");
 /** @param {string} text */
@@ -14,64 +16,66 @@ function median(values) {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
-// TensorFlow.js' WebGL backend takes 1e-4 for Adam's epsilon by default; both sides get the same.
-const adam = () => tf.train.adam(0.001, 0.9, 0.999, 1e-7);
-
-const MODELS = {
-  dense1() {
-    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
-    model.compile({ optimizer: tf.train.sgd(0.01), loss: "meanSquaredError" });
-    return model;
-  },
-  mlp() {
-    const model = tf.sequential();
-    model.add(tf.layers.dense({ units: 128, activation: "relu", inputShape: [784] }));
-    model.add(tf.layers.dense({ units: 10, activation: "softmax" }));
-    model.compile({ optimizer: adam(), loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-    return model;
-  },
-  mnist_cnn() {
-    const model = tf.sequential();
-    model.add(tf.layers.conv2d({ filters: 8, kernelSize: 5, activation: "relu", inputShape: [28, 28, 1] }));
-    model.add(tf.layers.maxPooling2d({ poolSize: 2 }));
-    model.add(tf.layers.conv2d({ filters: 16, kernelSize: 5, activation: "relu" }));
-    model.add(tf.layers.maxPooling2d({ poolSize: 2 }));
-    model.add(tf.layers.flatten());
-    model.add(tf.layers.dense({ units: 10, activation: "softmax" }));
-    model.compile({ optimizer: adam(), loss: "categoricalCrossentropy", metrics: ["accuracy"] });
-    return model;
-  },
-};
-
 const WORKLOADS = {
   dense1: { batch: 4, steps: 400, tfSteps: 100 },
   mlp: { batch: 128, steps: 30, tfSteps: 10 },
   mnist_cnn: { batch: 64, steps: 20, tfSteps: 5 },
+  lstm: { batch: 32, steps: 10, tfSteps: 3 },
+  cnn_batchnorm: { batch: 32, steps: 10, tfSteps: 4 },
+  transformer: { batch: 16, steps: 10, tfSteps: 4 },
+  predict_mobilenet: { batch: 1, steps: 8, tfSteps: 4, predicts: true },
 };
 
-/** TensorFlow.js on a workload: its fit, and its bare optimizer on one batch that is already there. */
+/** TensorFlow.js on a workload: its fit, and its bare optimizer on one batch that is already there; or its predict. */
 class Peer {
-  /** @param {string} name @param {{batch: number, tfSteps: number}} size */
-  constructor(name, { batch, tfSteps }) {
+  /** @param {string} name @param {{batch: number, tfSteps: number, predicts?: boolean}} size */
+  constructor(name, { batch, tfSteps, predicts = false }) {
     this.batch = batch;
     this.steps = tfSteps;
+    this.predicts = predicts;
     this.model = MODELS[name]();
     const samples = batch * tfSteps;
     const shape = this.model.inputs[0].shape.slice(1);
-    const classes = this.model.outputs[0].shape[1];
-    this.x = tf.randomUniform([samples, ...shape]);
+    const targets = this.model.outputs[0].shape.slice(1);
+    const classes = targets[targets.length - 1];
+    const tokens = name === "transformer";
+    this.x = tokens
+      ? tf.tidy(() => tf.randomUniform([samples, ...shape], 0, VOCABULARY, "int32").toFloat())
+      : tf.randomUniform([samples, ...shape]);
     this.y = classes > 1
-      ? tf.tidy(() => tf.oneHot(tf.randomUniform([samples], 0, classes, "int32"), classes).toFloat())
+      ? tf.tidy(() => tf.oneHot(tf.randomUniform([samples, ...targets.slice(0, -1)], 0, classes, "int32"), classes).toFloat())
       : tf.tidy(() => this.x.mul(2).sub(1));
     this.batchX = this.x.slice([0], [batch]);
     this.batchY = this.y.slice([0], [batch]);
     this.loss = classes > 1 ? tf.metrics.categoricalCrossentropy : tf.metrics.meanSquaredError;
   }
 
+  /** Until weights and data are made. */
+  async ready() {
+    for (const tensor of [this.batchX, this.batchY, ...this.model.getWeights()]) await tensor.data();
+  }
+
   async firstStep() {
     const begun = performance.now();
-    await this.model.trainOnBatch(this.batchX, this.batchY);
+    if (this.predicts) await this.predict(1);
+    else await this.model.trainOnBatch(this.batchX, this.batchY);
     return performance.now() - begun;
+  }
+
+  /** Milliseconds of a step, every way there is. */
+  async measured() {
+    return this.predicts ? { predict: await this.predict(this.steps) } : { fit: await this.fit(), minimize: await this.minimize() };
+  }
+
+  /** @param {number} times */
+  async predict(times) {
+    const begun = performance.now();
+    for (let i = 0; i < times; i++) {
+      const out = this.model.predict(this.batchX);
+      await out.data();
+      out.dispose();
+    }
+    return (performance.now() - begun) / times;
   }
 
   async fit() {
@@ -114,30 +118,30 @@ async function main() {
     const size = WORKLOADS[name];
     const { batch, steps } = size;
     await python(`prepare("${name}", ${batch * steps})`);
-    const peer = new Peer(name, size);
+    // each begins with an idle GPU
     const firstOurs = await python(`await run("${name}", ${batch}, 1)`);
+    const peer = new Peer(name, size);
+    await peer.ready();
     const firstTheirs = await peer.firstStep();
     say(`${name}: first step ${firstOurs.toFixed(0)} ms, TensorFlow.js ${firstTheirs.toFixed(0)} ms`);
     // warm up everything that is measured
     await python(`await run("${name}", ${batch}, ${steps})`);
-    await peer.fit();
-    await peer.minimize();
+    await peer.measured();
     const ours = [];
-    const fit = [];
-    const minimize = [];
+    /** @type {Record<string, number[]>} */
+    const theirs = {};
     for (let round = 0; round < rounds; round++) {
       ours.push((await python(`await run("${name}", ${batch}, ${steps})`)) / steps);
-      fit.push(await peer.fit());
-      minimize.push(await peer.minimize());
+      for (const [way, ms] of Object.entries(await peer.measured())) (theirs[way] ??= []).push(ms);
     }
-    const best = Math.min(median(fit), median(minimize));
+    const best = Math.min(...Object.values(theirs).map(median));
     workloads[name] = {
       weblayers_ms: median(ours),
-      tfjs_fit_ms: median(fit),
-      tfjs_minimize_ms: median(minimize),
+      tfjs_ms: Object.fromEntries(Object.entries(theirs).map(([way, times]) => [way, median(times)])),
       ratio: best / median(ours),
       weblayers_first_step_ms: firstOurs,
       tfjs_first_step_ms: firstTheirs,
+      weblayers_compile_ms: await python(`compile_time("${name}", ${batch}, ${steps})`),
       draws_per_step: await python(`draws("${name}", ${batch}, ${steps})`),
     };
     say(JSON.stringify(workloads[name], null, 1));

@@ -1,4 +1,4 @@
-"""The same models and data for weblayers as bench.js builds for TensorFlow.js."""
+"""The same models and data for weblayers as models.js and bench.js have for TensorFlow.js."""
 
 import time
 
@@ -6,6 +6,7 @@ import numpy as np
 
 import weblayers as wl
 from weblayers.compiler.lower import lower
+from weblayers.compiler.plan import serialize
 
 RNG = np.random.default_rng(1)
 L = wl.layers
@@ -38,34 +39,114 @@ def mnist_cnn():
     return model
 
 
-MODELS = {"dense1": dense1, "mlp": mlp, "mnist_cnn": mnist_cnn}
+def lstm():
+    model = wl.sequential([L.lstm(64, input_shape=[40, 16]), L.dense(10, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def cnn_batchnorm():
+    model = wl.sequential([wl.layers.input_layer(input_shape=[32, 32, 3])])
+    for filters in (16, 32):
+        model.add(L.conv2d(filters, 3, padding="same", use_bias=False))
+        model.add(L.batch_normalization())
+        model.add(L.activation("relu"))
+        model.add(L.max_pooling2d(2))
+    model.add(L.flatten())
+    model.add(L.dense(10, activation="softmax"))
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+VOCABULARY = 32
+
+
+def transformer():
+    tokens = wl.input(shape=[64])
+    h = L.token_and_position_embedding(VOCABULARY, 64, 64).apply(tokens)
+    for _ in range(2):
+        h = L.transformer_encoder(intermediate_dim=128, num_heads=4).apply(h)
+    model = wl.model(inputs=tokens, outputs=L.dense(VOCABULARY, activation="softmax").apply(h))
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def _normalized(x):
+    return L.re_lu(max_value=6).apply(L.batch_normalization().apply(x))
+
+
+def predict_mobilenet():
+    """MobileNet, Howard et al. (2017), of width 1."""
+    image = wl.input(shape=[128, 128, 3])
+    h = _normalized(L.conv2d(32, 3, strides=2, padding="same", use_bias=False).apply(image))
+    blocks = [(64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), *[(512, 1)] * 5, (1024, 2), (1024, 1)]
+    for filters, strides in blocks:
+        h = _normalized(L.depthwise_conv2d(3, strides=strides, padding="same", use_bias=False).apply(h))
+        h = _normalized(L.conv2d(filters, 1, use_bias=False).apply(h))
+    h = L.global_average_pooling2d().apply(h)
+    return wl.model(inputs=image, outputs=L.dense(1000, activation="softmax").apply(h))
+
+
+MODELS = {f.__name__: f for f in (dense1, mlp, mnist_cnn, lstm, cnn_batchnorm, transformer, predict_mobilenet)}
 _kept = {}
 
 
 def prepare(name, samples):
     """A model with data for so many samples."""
     model = MODELS[name]()
-    shape = model.input_shape[1:]
-    x = RNG.random((samples, *shape), np.float32)
-    classes = model.output_shape[-1]
-    y = np.eye(classes, dtype=np.float32)[RNG.integers(0, classes, samples)] if classes > 1 else x * 2 - 1
+    shape = (samples, *model.input_shape[1:])
+    x = (
+        RNG.integers(0, VOCABULARY, shape).astype(np.float32)
+        if name == "transformer"
+        else RNG.random(shape, np.float32)
+    )
+    *places, classes = model.output_shape[1:]
+    picked = RNG.integers(0, classes, (samples, *places))
+    y = np.eye(classes, dtype=np.float32)[picked] if classes > 1 else x * 2 - 1
     _kept[name] = model, wl.tensor(x), wl.tensor(y)
 
 
 async def run(name, batch, steps):
-    """Milliseconds that one fit of so many steps takes."""
+    """Milliseconds that one fit of so many steps takes, or so many predictions one after the other."""
     model, x, y = _kept[name]
+    if name.startswith("predict"):
+        one = x[:batch]
+        begun = time.perf_counter()
+        for _ in range(steps):
+            await model.predict(one).data()
+        return (time.perf_counter() - begun) * 1000
     xs, ys = (x, y) if x.shape[0] == batch * steps else (x[: batch * steps], y[: batch * steps])
     begun = time.perf_counter()
     await model.fit(xs, ys, epochs=1, batch_size=batch, verbose=0)
     return (time.perf_counter() - begun) * 1000
 
 
-def draws(name, batch, steps):
-    """Draws of one training step."""
+def _graph(name, batch, steps):
     model = _kept[name][0]
+    if name.startswith("predict"):
+        ((compiled, _),) = model._predictors.values()
+        return compiled.graph
     (compiled,) = [
         c for k, c in model.steps._kept.items() if k[0] == "train" and c.graph.inputs[0].shape[0] == batch * steps
     ]
-    graph = compiled.graph
-    return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True).draws)
+    return compiled.graph
+
+
+def draws(name, batch, steps):
+    """Draws of one training step or prediction."""
+    graph = _graph(name, batch, steps)
+    log = not name.startswith("predict")
+    return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=log).draws)
+
+
+def compile_time(name, batch, steps):
+    """Milliseconds to trace and compile a step, shaders printed."""
+    begun = time.perf_counter()
+    model, x, y = _kept[name]
+    model.graph_changed()
+    if name.startswith("predict"):
+        graph = model._predictor([x[:batch]])[0].graph
+    else:
+        graph = model.steps.train(model.samples(x, y).rows(), batch).graph
+    serialize(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=not name.startswith("predict")))
+    return (time.perf_counter() - begun) * 1000

@@ -125,7 +125,8 @@ def _role(leaf: Node, swaps: Mapping[Node, Node], kernel: Kernel) -> int | None:
     if leaf in swaps:
         new = swaps[leaf]
         return kernel.outputs.index(new) if new in kernel.outputs else None
-    return None if is_leaf(leaf) else -1
+    # where loops write is settled
+    return None if is_leaf(leaf) or leaf.op == "slots" else -1
 
 
 # -- placing --------------------------------------------------------------------------------------------------------

@@ -11,7 +11,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-from ..graph.node import Node, topological
+from ..graph.node import Node, make_node, topological
+from ..graph.registry import PRIMITIVES
 from .layout import Layout, layout_of
 
 ROOTS = frozenset(("dot", "conv", "conv_kernel_grad"))
@@ -49,19 +50,39 @@ class Kernel:
     def layout(self) -> Layout:
         return layout_of(self.outputs[0].shape)
 
+    @property
+    def expressed(self) -> list[Node]:
+        """The values that its shader computes."""
+        return self.outputs
+
+
+def _is_loop(kernel: Kernel) -> bool:
+    return kernel.root is not None and kernel.root.op == "loop"
+
 
 def is_leaf(node: Node) -> bool:
     return node.op in ("input", "array")
 
 
-def fuse(outputs: Sequence[Node], alone: Node | None = None) -> list[Kernel]:
+def computed(node: Node) -> Node:
+    """An output has to be written by a draw: inputs and host scalars are copied."""
+    if is_leaf(node) or node.is_host:
+        return make_node(PRIMITIVES["reshape"], (node,), {"shape": node.shape})
+    return node
+
+
+def fuse(outputs: Sequence[Node], alone: Node | None = None, share: bool = False) -> list[Kernel]:
     """The kernels that compute the outputs, in an order in which they can run.
 
     The output ``alone`` gets a kernel to itself: the log of a training step is written to another place each step.
+    With ``share`` products take in values that have nothing to do with them: worth it for draws that are repeated.
     """
     order = [n for n in topological(outputs) if not n.is_host]
     stored = _stored(order, outputs)
-    return _Assignment(order, stored, alone).kernels()
+    assignment = _Assignment(order, stored, alone)
+    if share:
+        assignment.share_products()
+    return assignment.kernels()
 
 
 # -- what is stored ---------------------------------------------------------------------------------------------------
@@ -78,9 +99,17 @@ def _stored(order: Sequence[Node], outputs: Sequence[Node]) -> set[Node]:
     for n in order:
         if n.op in ROOTS:
             stored |= {_operand(i) for i in n.inputs if not is_leaf(_operand(i))}
+        elif n.op == "loop":
+            stored |= {i for i in n.inputs if not (is_leaf(i) or i.is_host)}
+        elif n.op == "slots":
+            stored.add(n)
     cost = _Costs()
     reads: dict[Node, frozenset[Node]] = {}
     for n in order:
+        if n.op == "loop":
+            # its kernels read what they need, each for itself
+            cost.add(n, True)
+            continue
         if n.op not in ROOTS and not is_leaf(n) and n not in stored and _worth_storing(n, users[n], cost):
             stored.add(n)
         _limit_reads(n, stored, reads)
@@ -110,7 +139,7 @@ def _operand(node: Node) -> Node:
     inner = node
     while inner.op == "reshape":
         inner = inner.inputs[0]
-    if inner is node or not (is_leaf(inner) or inner.op in ROOTS):
+    if inner is node or not (is_leaf(inner) or inner.op in (*ROOTS, "slots")):
         return node
     mine, theirs = layout_of(node.shape), layout_of(inner.shape)
     whole = mine == theirs or not (mine.cols % 4 or theirs.cols % 4)
@@ -202,13 +231,17 @@ class _Assignment:
         # depends[k]: the kernels that k reads from
         self._depends: dict[Kernel, set[Kernel]] = {}
         for node in order:
-            if node.op in ROOTS:
+            if node.op in ROOTS or node.op == "loop":
                 self._open(node, node)
+            elif node.op == "slots":
+                loop = self._home[node.inputs[0]]
+                loop.outputs.append(node)
+                self._join(node, loop)
             elif node in stored and not is_leaf(node):
                 self._place(node)
 
     def _open(self, node: Node, root: Node | None) -> None:
-        kernel = Kernel([node], root)
+        kernel = Kernel([] if node.op == "loop" else [node], root)
         self._kernels.append(kernel)
         self._depends[kernel] = set()
         self._join(node, kernel)
@@ -243,7 +276,7 @@ class _Assignment:
         self._open(node, None)
 
     def _candidates(self, node: Node) -> list[Kernel]:
-        same = [k for k in reversed(self._kernels) if k.layout == layout_of(node.shape)]
+        same = [k for k in reversed(self._kernels) if not _is_loop(k) and k.layout == layout_of(node.shape)]
         return [k for k in same if self._alone not in k.outputs]
 
     def _can_join(
@@ -274,10 +307,32 @@ class _Assignment:
                 stack.extend(self._depends[k])
         return False
 
+    def share_products(self) -> None:
+        """Let kernels of products compute what others of their layout do, where neither waits for the other."""
+        for kernel in [k for k in self._kernels if k.root is None]:
+            for host in self._candidates(kernel.outputs[0]):
+                targets = (len(host.outputs) + len(kernel.outputs)) * kernel.layout.layers
+                reads = {*self._reads_of(host), *self._reads_of(kernel)}
+                free = not (self._reaches([kernel], host) or self._reaches([host], kernel))
+                if host.root is not None and targets <= MAX_TARGETS and len(reads) <= MAX_READS and free:
+                    self._merge(kernel, host)
+                    break
+
+    def _merge(self, kernel: Kernel, host: Kernel) -> None:
+        host.outputs += kernel.outputs
+        self._kernels.remove(kernel)
+        self._depends[host] |= self._depends.pop(kernel)
+        for node in kernel.outputs:
+            self._home[node] = host
+        for before in self._depends.values():
+            if kernel in before:
+                before.remove(kernel)
+                before.add(host)
+
     def kernels(self) -> list[Kernel]:
         for kernel in self._kernels:
             root = kernel.root
-            if root is not None and root not in self._wants_store and len(kernel.outputs) > 1:
+            if root in kernel.outputs and root not in self._wants_store and len(kernel.outputs) > 1:
                 kernel.outputs.remove(root)
         for kernel in self._kernels:
             inner = set(kernel.outputs) | ({kernel.root} if kernel.root else set())

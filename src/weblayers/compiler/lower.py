@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..graph import build
-from ..graph.node import Node, make_node, topological
-from ..graph.registry import PRIMITIVES
+from ..graph.node import Node, topological
 from .alike import expression
 from .atlas import Home, pack_updates
 from .emit import Emitter, Source
 from .emit.emitter import Coord
-from .fuse import MAX_TARGETS, Kernel, fuse, is_leaf
+from .fuse import MAX_TARGETS, Kernel, computed, fuse
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
-from .shader import Shader, work
+from .loops import StepKernel, opened, unrolled
+from .shader import Int, Shader, work
 from .simplify import simplify
 
 
@@ -91,7 +91,7 @@ def lower(
     into atlases. ``placements`` says where inputs lie that somebody else has placed.
     With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
     """
-    ends = [_computed(n) for n in simplify(outputs)]
+    ends = [computed(n) for n in opened(simplify(outputs))]
     kernels = fuse(ends, ends[0] if log else None)
     pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
     packing = pack_updates(kernels, pairs)
@@ -107,18 +107,11 @@ def lower_copies(
     one comes after it.
     """
     atlas = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-    copies = [_computed(n) for n in inputs]
+    copies = [computed(n) for n in inputs]
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
     kernels = [Kernel([copies[i]], None, [inputs[i]]) for i in order]
     homes = {copy: (atlas, place) for copy, place in zip(copies, targets, strict=True)}
     return _Lowering(inputs, (), copies, kernels, homes, dict(enumerate(sources))).plan
-
-
-def _computed(node: Node) -> Node:
-    """An output has to be written by a draw: inputs and host scalars are copied."""
-    if is_leaf(node) or node.is_host:
-        return make_node(PRIMITIVES["reshape"], (node,), {"shape": node.shape})
-    return node
 
 
 class _Lowering:
@@ -135,7 +128,8 @@ class _Lowering:
         self._homes = dict(homes)
         for i, place in placements.items():
             self._homes[inputs[i]] = (inputs[i], place)
-        self._kernels = _scheduled(kernels, self._homes)
+        self._kernels = unrolled(_scheduled(kernels, self._homes))
+        self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
         # every buffer is named by the node that it was made for
         self._external_inputs = self._slots(inputs, self.plan.inputs)
@@ -202,7 +196,8 @@ class _Lowering:
 
     def _host_program(self, scalars: Sequence[Node]) -> dict[Node, int]:
         registers = {n: i for i, n in enumerate(scalars)}
-        used = [n for n in topological([n for k in self._kernels for n in k.outputs]) if n.is_host]
+        ends = dict.fromkeys(n for k in self._kernels for n in k.expressed)
+        used = [n for n in topological(ends) if n.is_host]
         for node in topological(used):
             if node in registers:
                 continue
@@ -214,6 +209,13 @@ class _Lowering:
                 self.plan.scalar_ops.append([name, *[registers[i] for i in node.inputs]])
         return registers
 
+    def _number(self, value: int) -> int:
+        """The register of a number that is known now."""
+        if value not in self._numbers:
+            self._numbers[value] = self.plan.scalar_inputs + len(self.plan.scalar_ops)
+            self.plan.scalar_ops.append(["const", value])
+        return self._numbers[value]
+
     # -- draws --------------------------------------------------------------------------------------------------------
 
     def _draw(self, kernel: Kernel) -> None:
@@ -221,40 +223,57 @@ class _Lowering:
         layers = kernel.layout.layers
         per_draw = min(layers, MAX_TARGETS // len(kernel.outputs))
         for first in range(0, layers, per_draw):
-            self._draw_layers(kernel, range(first, min(first + per_draw, layers)))
+            part = range(first, min(first + per_draw, layers))
+            if isinstance(kernel, StepKernel):
+                self._draw_step(kernel, part)
+            else:
+                self._draw_layers(kernel, part)
 
     def _draw_layers(self, kernel: Kernel, layers: Sequence[int]) -> None:
         sources, samplers = self._sources(kernel)
         places = [self._home(n)[1] for n in kernel.outputs]
         key, hosts = expression(kernel, sources, places, layers)
         if key not in self._shaders:
-            self._shaders[key] = self._emitted(kernel, sources, places, layers, hosts)
+            corner = places[0].x, places[0].y
+            self._shaders[key] = _emitted(kernel, sources, lambda _: corner, layers, hosts)
         shader, uniforms = self._shaders[key]
+        self._issue(kernel, shader, places, layers, samplers, [self._registers[hosts[i]] for i in uniforms])
+
+    def _draw_step(self, kernel: StepKernel, layers: range) -> None:
+        """A draw of a loop's body: its shader is the same in all steps, what it is told and bound to is not."""
+        repeated, body = kernel.repeated, kernel.repeated.kernel
+        sources, samplers = {}, []
+        for i, (node, read) in enumerate(zip(body.reads, kernel.reads, strict=True)):
+            owner, place = self._home(read)
+            samplers.append(self._buffer[owner])
+            sources[node] = Source(i, place, _scale(read), repeated.windows.get(node))
+        hosts = [*(n for n in topological(body.outputs) if n.is_host), *kernel.numbers]
+        key = (repeated, layers, *(s.placement for s in sources.values()))
+        if key not in self._shaders:
+            self._shaders[key] = _emitted(body, sources, repeated.corner, layers, hosts)
+        shader, uniforms = self._shaders[key]
+        registers = [
+            self._number(kernel.numbers[n]) if n in kernel.numbers else self._registers[n]
+            for n in (hosts[i] for i in uniforms)
+        ]
+        self._issue(kernel, shader, kernel.places, layers, samplers, registers)
+
+    def _issue(
+        self,
+        kernel: Kernel,
+        shader: Shader,
+        places: Sequence[Placement],
+        layers: Sequence[int],
+        samplers: list[int],
+        registers: list[int],
+    ) -> None:
         targets = [
             (self._buffer[self._home(node)[0]], place.layer + layer)
             for node, place in zip(kernel.outputs, places, strict=True)
             for layer in layers
         ]
         viewport = (places[0].x, places[0].y, kernel.layout.width, kernel.layout.height)
-        registers = [self._registers[hosts[i]] for i in uniforms]
         self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
-
-    def _emitted(
-        self,
-        kernel: Kernel,
-        sources: Mapping[Node, Source],
-        places: Sequence[Placement],
-        layers: Sequence[int],
-        hosts: Sequence[Node],
-    ) -> tuple[Shader, list[int]]:
-        """The kernel's shader, and which of its host scalars are its uniforms."""
-        shader = Shader()
-        emitter = Emitter(shader, sources, {n: i for i, n in enumerate(hosts)})
-        coords = _fragment_coords(shader, kernel.layout, places[0], layers)
-        for node in kernel.outputs:
-            for value in emitter.values(node, coords):
-                shader.output(shader.splat(value))
-        return shader, emitter.uniforms
 
     def _sources(self, kernel: Kernel) -> tuple[dict[Node, Source], list[int]]:
         samplers: list[int] = []
@@ -264,17 +283,40 @@ class _Lowering:
             buffer = self._buffer[owner]
             if buffer not in samplers:
                 samplers.append(buffer)
-            sources[node] = Source(samplers.index(buffer), place, 255.0 if node.dtype == "uint8" else 1.0)
+            sources[node] = Source(samplers.index(buffer), place, _scale(node))
         return sources, samplers
 
 
-def _fragment_coords(s: Shader, layout: Layout, place: Placement, layers: Sequence[int]) -> list[Coord]:
-    """The coordinates that this fragment computes: one texel in each of the layers."""
-    x = s.add(s.fragment("x", place.x + layout.width), -place.x)
-    y = s.add(s.fragment("y", place.y + layout.height), -place.y) if layout.height > 1 else 0
-    for v in (x, y):
+def _scale(node: Node) -> float:
+    """Bytes are read as shares of 255."""
+    return 255.0 if node.dtype == "uint8" else 1.0
+
+
+def _emitted(
+    kernel: Kernel,
+    sources: Mapping[Node, Source],
+    corner: Callable[[Emitter], tuple[Int, Int]],
+    layers: Sequence[int],
+    hosts: Sequence[Node],
+) -> tuple[Shader, list[int]]:
+    """The kernel's shader, and which of its host scalars are its uniforms."""
+    shader = Shader()
+    emitter = Emitter(shader, sources, {n: i for i, n in enumerate(hosts)})
+    coords = _fragment_coords(shader, kernel.layout, corner(emitter), layers)
+    for node in kernel.outputs:
+        for value in emitter.values(node, coords):
+            shader.output(shader.splat(value))
+    return shader, emitter.uniforms
+
+
+def _fragment_coords(s: Shader, layout: Layout, corner: tuple[Int, Int], layers: Sequence[int]) -> list[Coord]:
+    """The coordinates that this fragment computes: one texel in each of the layers, counted from the corner."""
+    left, top = (at if isinstance(at, int) else MAX_EXTENT for at in corner)
+    x = s.sub(s.fragment("x", left + layout.width), corner[0])
+    y = s.sub(s.fragment("y", top + layout.height), corner[1]) if layout.height > 1 else 0
+    for v, extent in ((x, layout.width), (y, layout.height)):
         if not isinstance(v, int):
-            v.lo = 0
+            v.lo, v.hi = 0, extent - 1
     if layout.row_folds > 1:
         y = s.add(y, s.mul(s.div(x, layout.blocks_wide), MAX_EXTENT))
         x = s.mod(x, layout.blocks_wide)

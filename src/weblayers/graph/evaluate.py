@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
+from typing import Any
 
 import numpy as np
 
 from .node import DTYPES, Node, topological
+from .scan import Body
 
 
 class Program:
     """A graph in execution order, to be evaluated many times.
 
     Values are dropped after their last use. Host scalars are kept in double precision until an array meets them.
+    ``leaves`` are nodes whose values are given at each run, whatever lies behind them.
     """
 
-    def __init__(self, outputs: Sequence[Node]) -> None:
+    def __init__(self, outputs: Sequence[Node], leaves: Set[Node] = frozenset()) -> None:
         self.outputs = list(outputs)
-        self.order = topological(outputs)
+        self.order = topological(outputs, leaves)
         last: dict[Node, int] = {}
         for i, node in enumerate(self.order):
             for source in node.inputs:
@@ -27,19 +30,62 @@ class Program:
         for node, i in last.items():
             if node not in keep:
                 self._drops[i].append(node)
+        self._loops = {
+            node: _Loop(node, [n for n in self.order if n.inputs == (node,)])
+            for node in self.order
+            if node.op == "scan"
+        }
 
     def run(self, bound: Mapping[Node, np.ndarray | float]) -> list[np.ndarray]:
-        values: dict[Node, np.ndarray] = {}
+        values: dict[Node, Any] = {}
         with np.errstate(all="ignore"):
             for node, drops in zip(self.order, self._drops, strict=True):
                 given = bound.get(node)
                 if given is not None:
                     values[node] = np.asarray(given, np.float64 if node.is_host else None)
+                elif node in self._loops:
+                    values[node] = self._loops[node].run([values[i] for i in node.inputs])
+                elif node.op in ("last", "each"):
+                    values[node] = values[node.inputs[0]][node]
                 else:
                     values[node] = _apply(node, [values[i] for i in node.inputs])
                 for dead in drops:
-                    del values[dead]
+                    values.pop(dead, None)
         return [_as_stored(values[n], n) for n in self.outputs]
+
+
+class _Loop:
+    """A scan, with the results that are wanted of it."""
+
+    def __init__(self, node: Node, results: Sequence[Node]) -> None:
+        self._body: Body = node.param("body")
+        self._results = results
+        self._live = self._body.live(results)
+        after = [self._body.next[i] for i in self._live]
+        each = [r.param("value") for r in results if r.op == "each"]
+        self._program = Program([*after, *each], self._body.leaves)
+
+    def run(self, inputs: Sequence[np.ndarray]) -> dict[Node, np.ndarray]:
+        body, live = self._body, self._live
+        first, captured, slices = body.split(inputs)
+        state = [first[i] for i in live]
+        bound: dict[Node, Any] = dict(zip(body.captured, captured, strict=True))
+        stacks: dict[int, list[np.ndarray]] = {}
+        for t in body.order():
+            bound.update(zip([body.carries[i] for i in live], state, strict=True))
+            bound.update((x, s[t]) for x, s in zip(body.slices, slices, strict=True))
+            values = self._program.run(bound)
+            state = values[: len(live)]
+            stacks[t] = values[len(live) :]
+        found: dict[Node, np.ndarray] = {}
+        number = 0
+        for result in self._results:
+            if result.op == "last":
+                found[result] = state[live.index(body.carries.index(result.param("carry")))]
+            else:
+                found[result] = np.stack([stacks[t][number] for t in range(body.steps)])
+                number += 1
+        return found
 
 
 def _apply(node: Node, inputs: list[np.ndarray]) -> np.ndarray:

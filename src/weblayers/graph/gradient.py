@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
+from typing import Any
 
 from . import build as b
 from .node import Node, topological
@@ -26,22 +27,42 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
         if output.shape != ():
             raise ValueError(f"only a scalar has a gradient; the output has shape {list(output.shape)}")
         seed = b.constant(1.0, "float32")
+    return [
+        b.full(x.shape, 0.0) if g is None else g
+        for x, g in zip(inputs, pullback([output], [seed], inputs), strict=True)
+    ]
+
+
+def pullback(
+    outputs: Sequence[Node], seeds: Sequence[Node], inputs: Sequence[Node], leaves: Set[Node] = frozenset()
+) -> list[Node | None]:
+    """The gradients of ``sum(output * seed)`` over all outputs; None where there is none.
+
+    Nothing behind the ``leaves`` is differentiated.
+    """
     wanted = set(inputs)
-    order = topological([output])
+    order = topological(outputs, leaves)
     # only nodes on a path from a wanted input carry a cotangent
     active: set[Node] = set()
     for node in order:
-        if node in wanted or any(i in active for i in node.inputs):
+        if node in wanted or (node not in leaves and any(i in active for i in node.inputs)):
             active.add(node)
-    cotangents: dict[Node, list[Node]] = {output: [seed]}
+    cotangents: dict[Node, list[Any]] = {}
+    for output, seed in zip(outputs, seeds, strict=True):
+        cotangents.setdefault(output, []).append(seed)
     for node in reversed(order):
-        if node not in cotangents or node not in active or not node.inputs:
+        if node not in cotangents or node not in active or not node.inputs or node in leaves:
             continue
-        g = _total(cotangents[node])
+        parts = cotangents[node]
+        # the results of a scan send back what belongs to them: it is differentiated once for all of them
+        g = parts if node.op == "scan" else _total(parts)
         if node in wanted:
             cotangents[node] = [g]
         else:
             del cotangents[node]
+        if node.op in ("last", "each"):
+            cotangents.setdefault(node.inputs[0], []).append((node, g))
+            continue
         if node.prim.vjp is None:
             if node.op not in _NO_GRADIENT:
                 raise NotImplementedError(f"the primitive {node.op} has no gradient")
@@ -50,13 +71,12 @@ def gradient(output: Node, inputs: Sequence[Node], seed: Node | None = None) -> 
             if part is None or source not in active:
                 continue
             cotangents.setdefault(source, []).append(part)
-    return [_total(cotangents[x]) if x in cotangents else b.full(x.shape, 0.0) for x in inputs]
+    return [_total(cotangents[x]) if x in cotangents else None for x in inputs]
 
 
 def _total(parts: list[Node]) -> Node:
-    """The sum of what a value's users send back, as few operations: slices side by side are put together, and the
-    products of a weight's many uses become one product."""
-    joined = _joined(parts) or _one_product(parts)
+    """The sum of what a value's users send back, as few operations: slices side by side are put together."""
+    joined = _joined(parts)
     if joined is not None:
         return joined
     total = parts[0]
@@ -86,21 +106,6 @@ def _joined(parts: list[Node]) -> Node | None:
     if end < parts[0].shape[axis]:
         pieces.append(_zeros(parts[0], axis, parts[0].shape[axis] - end))
     return b.concat(pieces, axis)
-
-
-# From so many products on, putting their operands together costs less than the products by themselves.
-_MANY = 4
-
-
-def _one_product(parts: list[Node]) -> Node | None:
-    """``sum of x_i^T g_i`` as the product of all rows of x and of g: the gradient of a weight that every step uses."""
-    if len(parts) < _MANY or not all(p.op == "dot" and len(p.shape) == 2 and p.params == _TRANSPOSED for p in parts):
-        return None
-    lefts, rights = zip(*[p.inputs for p in parts], strict=True)
-    return b.dot(b.concat(lefts, 0), b.concat(rights, 0), ta=True)
-
-
-_TRANSPOSED = {"ta": True, "tb": False, "ones": False}
 
 
 def _is_plain(pad: Node) -> bool:

@@ -6,7 +6,7 @@ and inputs are the same object, so common subexpressions are shared from the sta
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -154,8 +154,11 @@ def next_serial() -> int:
     return next(_serial)
 
 
-def topological(outputs: Iterable[Node]) -> list[Node]:
-    """Every node that the outputs reach, inputs before users (iterative: deep graphs are common)."""
+def topological(outputs: Iterable[Node], leaves: Set[Node] = frozenset()) -> list[Node]:
+    """Every node that the outputs reach, inputs before users (iterative: deep graphs are common).
+
+    What lies behind the ``leaves`` is not looked at.
+    """
     order: list[Node] = []
     done: set[Node] = set()
     stack: list[tuple[Node, bool]] = [(n, False) for n in reversed(list(outputs))]
@@ -168,5 +171,6 @@ def topological(outputs: Iterable[Node]) -> list[Node]:
             order.append(node)
         else:
             stack.append((node, True))
-            stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
+            if node not in leaves:
+                stack.extend((i, False) for i in reversed(node.inputs) if i not in done)
     return order

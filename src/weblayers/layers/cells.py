@@ -165,6 +165,17 @@ class _GatedCell(Cell):
         return a.mul(a.cast(keep, "float32"), 1 / (1 - rate))
 
 
+def interleaved(weight: Tensor, gates: int) -> Tensor:
+    """A weight with the gates of a unit side by side, instead of the units of a gate.
+
+    Whoever computes one gate of a unit needs the others too: like this, four gates are one texel.
+    """
+    *lead, width = weight.shape
+    split = movement.reshape(weight, (*lead, gates, width // gates))
+    turned = movement.transpose(split, (*range(len(lead)), len(lead) + 1, len(lead)))
+    return movement.reshape(turned, weight.shape)
+
+
 def gate(x: Tensor, number: int, size: int) -> Tensor:
     """One gate's part of the last axis."""
     begin = [0] * (x.rank - 1) + [number * size]
@@ -223,17 +234,25 @@ class LSTMCell(_GatedCell):
         parts = [initializer((size,)), np.ones(size, np.float32), initializer((2 * size,))]
         return super().add_bias(shape, initializers.Values(np.concatenate(parts)))
 
+    def project(self, inputs: Tensor) -> Tensor:
+        out = self.weighed(inputs, interleaved(self.kernel, self.gates))
+        return out if self.bias is None else a.add(out, interleaved(self.bias, self.gates))
+
+    def weighed(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        return matrices.mat_mul(inputs, kernel)
+
     def step(self, projected: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         h, c = states
-        z = a.add(projected, self.recurred(h))
-        size = z.shape[-1] // 4
-        enter, forget, leave = (self.recurrent_activation(gate(z, i, size)) for i in (0, 1, 3))
-        memory = a.add(a.mul(forget, c), a.mul(enter, self.activation(gate(z, 2, size))))
-        new = a.mul(leave, self.activation(memory))
+        z = a.add(projected, self.recurred(h, interleaved(self.recurrent_kernel, self.gates)))
+        z = movement.reshape(z, (*c.shape, self.gates))
+        enter, forget, fresh, leave = (movement.get_item(z, (..., i)) for i in range(4))
+        kept = a.mul(self.recurrent_activation(forget), c)
+        memory = a.add(kept, a.mul(self.recurrent_activation(enter), self.activation(fresh)))
+        new = a.mul(self.recurrent_activation(leave), self.activation(memory))
         return new, [new, memory]
 
-    def recurred(self, h: Tensor) -> Tensor:
-        return matrices.mat_mul(h, self.recurrent_kernel)
+    def recurred(self, h: Tensor, kernel: Tensor) -> Tensor:
+        return matrices.mat_mul(h, kernel)
 
 
 class GRUCell(_GatedCell):

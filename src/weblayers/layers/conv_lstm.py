@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import naming
-from ..ops import arithmetic as a
 from ..ops import images
 from ..runtime.tensor import Tensor
 from .base import BatchShape, positive, sized
@@ -70,19 +69,18 @@ class _ConvLSTMCell(LSTMCell):
         )
         self.bias = self.add_bias((width,), self.bias_initializer) if self.use_bias else None
 
-    def project(self, inputs: Tensor) -> Tensor:
+    def weighed(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """With channels last, whatever the inputs have: so the steps need not care."""
         x = channels_last(inputs, self.data_format)
-        out = images.convolution(x, self.kernel, self.strides, self.padding, self.dilation_rate)
-        return out if self.bias is None else a.add(out, self.bias)
+        return images.convolution(x, kernel, self.strides, self.padding, self.dilation_rate)
 
     def step(self, projected: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         _, new = super().step(projected, [channels_last(s, self.data_format) for s in states])
         new = [channels_back(s, self.data_format) for s in new]
         return new[0], new
 
-    def recurred(self, h: Tensor) -> Tensor:
-        return images.convolution(h, self.recurrent_kernel, 1, "same")
+    def recurred(self, h: Tensor, kernel: Tensor) -> Tensor:
+        return images.convolution(h, kernel, 1, "same")
 
     def state_noise(self, batch: int, x: Tensor) -> Tensor | None:
         if not 0 < self.recurrent_dropout < 1:

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import naming
 from ..ops import arithmetic as a
-from ..ops import movement
+from ..ops import control, movement
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
 from . import serialization
@@ -135,36 +135,34 @@ class RNN(Layer):
                 f" (shape {list(inputs.shape)})."
             )
         states = self._first_states(inputs, initial_state)
-        outputs, states = self._run(inputs, states, mask, training)
+        outputs, last, states = self._run(inputs, states, mask, training)
         if self.stateful:
-            for variable, value in zip(
-                self._kept_states(inputs.shape[0], self.state_shapes(inputs)), states, strict=True
-            ):
+            kept = self._kept_states(inputs.shape[0], self.state_shapes(inputs))
+            for variable, value in zip(kept, states, strict=True):
                 tracing.assign(variable, value)
-        result = movement.stack(outputs, 1) if self.return_sequences else outputs[-1]
+        result = outputs if self.return_sequences else last
         return [result, *states] if self.return_state else result
 
     def _run(
         self, x: Tensor, states: list[Tensor], mask: Tensor | None, training: bool
-    ) -> tuple[list[Tensor], list[Tensor]]:
-        """Outputs of all steps, in the order in which they are made, and the last states."""
-        batch, steps = x.shape[:2]
-        noise = self.cell.state_noise(batch, x) if training and isinstance(self.cell, Cell) else None
-        parts = self._parts(x, training)
-        order = range(steps - 1, -1, -1) if self.go_backwards else range(steps)
-        outputs: list[Tensor] = []
-        for t in order:
-            # a value of its own, so that the steps are alike and share their shaders
-            part = a.materialize(_step_of(parts, t))
-            output, new = self._step(part, states, noise, training)
-            if mask is not None:
-                here = movement.get_item(mask, (slice(None), t))
-                output = _chosen(here, output, self._before(output, states))
-                new = [_chosen(here, n, s) for n, s in zip(new, states, strict=True)]
-            states = [a.materialize(n) for n in new]
-            # the output is mostly the first state: the same tensor, then
-            outputs.append(states[0] if output is new[0] else output)
-        return outputs, states
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """The outputs of all steps ``[batch, steps, ...]`` in the order in which they are made, the last, and the last
+        states."""
+        noise = self.cell.state_noise(x.shape[0], x) if training and isinstance(self.cell, Cell) else None
+        masked = mask is not None
+
+        def step(states: list[Tensor], slices: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+            output, new = self._step(slices[0], states, noise, training)
+            if masked:
+                output = _chosen(slices[1], output, self._before(output, states))
+                new = [_chosen(slices[1], n, s) for n, s in zip(new, states, strict=True)]
+            return new, [output]
+
+        sequences = [self._parts(x, training)] + ([] if mask is None else [_steps_first(mask)])
+        states, (outputs,), (last,) = control.scan(step, states, sequences, self.go_backwards)
+        if self.go_backwards:
+            outputs = movement.reverse(outputs, 0)
+        return _steps_first(outputs), last, states
 
     def _before(self, output: Tensor, states: Sequence[Tensor]) -> Tensor:
         """What a masked step gives: the first state is taken for the output before, as in Keras and TensorFlow.js."""
@@ -172,16 +170,18 @@ class RNN(Layer):
         return states[0] if fits and not self.zero_output_for_mask else tracing.zeros(output.shape)
 
     def _parts(self, x: Tensor, training: bool) -> Tensor:
-        """What the steps read: for built-in cells all input products at once."""
-        cell = self.cell
-        if not isinstance(cell, Cell) or type(cell).project is Cell.project:
+        """What the steps read, ``[steps, batch, ...]``: for built-in cells all input products at once."""
+        cell, noise = self.cell, None
+        projects = isinstance(cell, Cell) and type(cell).project is not Cell.project
+        if projects and training:
+            noise = cell.input_noise(x.shape[0], movement.get_item(x, (slice(None), 0)))
+        x = _steps_first(x)
+        if not projects:
             return x
-        batch, steps = x.shape[:2]
-        if training:
-            noise = cell.input_noise(batch, movement.get_item(x, (slice(None), 0)))
-            x = x if noise is None else a.mul(x, movement.expand_dims(noise, 1))
-        flat = cell.project(movement.reshape(x, (batch * steps, *x.shape[2:])))
-        return movement.reshape(flat, (batch, steps, *flat.shape[1:]))
+        x = x if noise is None else a.mul(x, noise)
+        steps, batch = x.shape[:2]
+        flat = cell.project(movement.reshape(x, (steps * batch, *x.shape[2:])))
+        return movement.reshape(flat, (steps, batch, *flat.shape[1:]))
 
     def _step(
         self, part: Tensor, states: list[Tensor], noise: Tensor | None, training: bool
@@ -199,8 +199,9 @@ class RNN(Layer):
         return [first] + [None] * len(state_shapes(self.cell)) if self.return_state else first
 
 
-def _step_of(parts: Tensor, t: int) -> Tensor:
-    return movement.get_item(parts, (slice(None), t))
+def _steps_first(x: Tensor) -> Tensor:
+    """``[batch, steps, ...]`` as ``[steps, batch, ...]``, or back."""
+    return movement.transpose(x, (1, 0, *range(2, x.rank)))
 
 
 def _chosen(mask: Tensor, new: Tensor, old: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from ..graph import build
+from ..graph import build, scan
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, normalization, reduction
 from ..ops.dispatch import op
@@ -39,7 +39,7 @@ def ctc(y_true: Tensor, y_pred: Tensor) -> Tensor:
 @op("y_true", "y_pred")
 def _ctc(y_true: Any, y_pred: Any) -> Any:
     labels = a.cast(y_true, "int32")
-    (batch, count), (_, steps, classes) = labels.shape, y_pred.shape
+    (batch, count), classes = labels.shape, y_pred.shape[-1]
     # every label with a blank before it, and one more blank
     size = 2 * count + 1
     pairs = movement.stack([a.mul(labels, 0), labels], -1)
@@ -47,23 +47,24 @@ def _ctc(y_true: Any, y_pred: Any) -> Any:
     # the blank between different labels may be left out
     skips = a.logical_and(a.not_equal(path, 0), a.not_equal(path, _later(path, 2, 0)))
     hot = movement.one_hot(path, classes)
-    emitted = a.materialize(matrices.mat_mul(normalization.log_softmax(y_pred), hot, transpose_b=True))
+    emitted = matrices.mat_mul(normalization.log_softmax(y_pred), hot, transpose_b=True)
     position = build.iota(size)
-    reached = a.where(a.less(position, 2), _step_of(emitted, 0), IMPOSSIBLE)
-    for step in range(1, steps):
+
+    def step(carried: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
+        (reached,) = carried
         skipped = a.where(skips, _later(reached, 2, IMPOSSIBLE), IMPOSSIBLE)
         ways = _log_add(reached, _later(reached, 1, IMPOSSIBLE), skipped)
-        reached = a.materialize(a.add(ways, _step_of(emitted, step)))
+        return [a.add(ways, slices[0])], []
+
+    # before the first step only the first position can be left
+    begin = build.broadcast(build.reshape(a.where(a.less(position, 1), 0.0, IMPOSSIBLE), (1, size)), (batch, size))
+    loop, _ = scan.over([movement.transpose(emitted, (1, 0, 2))], [begin], step)
+    reached = scan.last(loop, 0)
     end = a.mul(reduction.sum(a.cast(a.not_equal(labels, 0), "int32"), -1, True), 2)
     last_blank, last_label = (
         reduction.max(a.where(a.equal(position, at), reached, IMPOSSIBLE), -1) for at in (end, a.sub(end, 1))
     )
     return a.neg(_log_add(last_blank, last_label))
-
-
-def _step_of(emitted: Any, step: int) -> Any:
-    batch, _, size = emitted.shape
-    return movement.reshape(movement.slice(emitted, [0, step, 0], [batch, 1, size]), (batch, size))
 
 
 def _later(x: Any, by: int, first: float) -> Any:

@@ -129,6 +129,11 @@ class Samples:
             [None if w is None else fn(w) for w in self.weights],
         )
 
+    def replaced(self, tensors: Sequence[Tensor]) -> Samples:
+        """Others, in the order of :meth:`tensors`."""
+        given = iter(tensors)
+        return self._with(lambda _: next(given))
+
     def shapes(self) -> tuple[Any, ...]:
         """Shapes and dtypes, to tell one kind of data from another."""
         kinds = [[(t.shape, t.dtype) for t in part] for part in (self.inputs, self.targets)]

@@ -72,6 +72,32 @@ class Promise:
         return Promise(chain())
 
 
+class FitPromise(Promise):
+    """What ``fit`` gives: a promise of the history, and the reins of the training."""
+
+    def __init__(self, work: Coroutine[Any, Any, Any], fit: Any) -> None:
+        self._fit = fit
+        super().__init__(work)
+
+    def pause(self) -> None:
+        """Begin no further step until :meth:`resume`."""
+        self._fit.pause()
+
+    def resume(self) -> None:
+        """Go on after :meth:`pause`."""
+        self._fit.resume()
+
+    @property
+    def paused(self) -> bool:
+        return bool(self._fit.paused)
+
+    def cancel(self) -> bool:
+        """Stop after the running step; the model keeps what it has learned. Awaiting then raises
+        ``asyncio.CancelledError``; ``model.stop_training = True`` ends training in order instead."""
+        self._fit.resume()
+        return super().cancel()
+
+
 async def _settled(value: Any) -> Any:
     return await value if inspect.isawaitable(value) else value
 

@@ -129,9 +129,3 @@ class Steps:
         gradients = gradient(loss * float(scale) if scale else loss, [trace.node_of(w) for w in weights])
         pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
         self._compilation.optimizer.apply_gradients(pairs)
-
-
-def scalars_of(compiled: Compiled) -> tuple[list[float], list[float]]:
-    """The values of a step's host scalars at its first run, and what they grow by."""
-    keys = compiled.host_scalars
-    return [k.value for k in keys], [k.increment for k in keys]

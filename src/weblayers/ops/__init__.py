@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..runtime.tensor import Tensor
-from . import arithmetic, creation, images, matrices, movement, normalization, random, reduction
+from . import arithmetic, control, creation, images, matrices, movement, normalization, random, reduction
 from .dispatch import OPS, Deferred
 
 # Every op is a function of the package and, if its first argument is a tensor, a method of tensors.
@@ -40,4 +40,4 @@ for _class in (Tensor, Deferred):
     for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
         setattr(_class, f"__{_name}__", _function)
 
-del creation, images, normalization, random, reduction
+del control, creation, images, normalization, random, reduction

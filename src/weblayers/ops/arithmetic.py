@@ -240,15 +240,6 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 @op("x")
-def materialize(x: Any) -> Any:
-    """x itself, computed once and kept, and its gradient likewise: for the links of a chain that grows over many steps.
-
-    Left alone, the compiler would rather compute a cheap value again than read it back, and so all that led to it.
-    """
-    return _b.bind("store", x)
-
-
-@op("x")
 def stop_gradient(x: Any) -> Any:
     """x, as a constant in every gradient."""
     return _b.stop_gradient(x)

@@ -59,10 +59,19 @@ class _NumpyJob:
         self._executable, self._spec = executable, spec
         self._scalars = list(spec.scalars)
         self._cancelled = False
+        self._going = asyncio.Event()
+        self._going.set()
         self._task: asyncio.Task[TrainResult] | None = None
 
     def cancel(self) -> None:
         self._cancelled = True
+        self._going.set()
+
+    def pause(self) -> None:
+        self._going.clear()
+
+    def resume(self) -> None:
+        self._going.set()
 
     def set_scalar(self, index: int, value: float) -> None:
         self._scalars[index] = value
@@ -78,6 +87,7 @@ class _NumpyJob:
         inputs, rows = list(spec.inputs), []
         told, turn = 0, time.monotonic()
         for step in range(spec.steps):
+            await self._going.wait()
             if self._cancelled:
                 break
             scalars = [v + step * d for v, d in zip(self._scalars, spec.increments, strict=True)]

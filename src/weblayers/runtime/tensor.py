@@ -237,8 +237,11 @@ class Variable(Tensor):
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
 
     def read(self) -> Tensor:
-        """The value, as TensorFlow.js' layer variables give it: the variable itself."""
-        return self
+        """The values as they are now: a tensor that later assignments leave alone."""
+        self._check()
+        kept = Tensor(self._aval, host=self._host, storage=self._storage)
+        kept._runtime = self._runtime
+        return kept
 
     def write(self, value: Tensor | np.ndarray | Sequence) -> Variable:
         """:meth:`assign`, and the variable."""

@@ -28,6 +28,16 @@ class Trace:
         self.captured: dict[Tensor, Node] = {}
         self.assigned: dict[Variable, Node] = {}
         self.scalars: dict[HostScalar | int, Node] = {}
+        self.in_loop = False
+
+    @contextmanager
+    def looping(self) -> Iterator[None]:
+        """While the body of a loop is traced."""
+        self.in_loop = True
+        try:
+            yield
+        finally:
+            self.in_loop = False
 
     def node_of(self, tensor: Tensor) -> Node:
         if tensor._node is not None:

@@ -213,6 +213,12 @@ class _WebGLJob:
     def cancel(self) -> None:
         self._job.cancel()
 
+    def pause(self) -> None:
+        self._job.pause()
+
+    def resume(self) -> None:
+        self._job.resume()
+
     def set_scalar(self, index: int, value: float) -> None:
         self._job.setScalar(index, value)
 

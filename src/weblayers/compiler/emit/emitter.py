@@ -34,6 +34,19 @@ class Position(NamedTuple):
     vec: int | None
 
 
+@dataclass(frozen=True, eq=False)
+class Window:
+    """How a step of a loop reads its slice of a stack, which is laid out as ``layout``.
+
+    The slice begins at a ``"row"``, at a ``"block"`` of four rows, or (if it is a number) at a ``"column"``; the host
+    scalar ``start`` says at which.
+    """
+
+    layout: Layout
+    start: Node
+    unit: str
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a materialized node is read: a sampler and a placement in its texture."""
@@ -41,6 +54,7 @@ class Source:
     sampler: int
     placement: Placement
     scale: float = 1.0
+    window: Window | None = None
 
 
 Handler = Callable[["Emitter", Node, Sequence[Coord]], list[Value]]
@@ -124,21 +138,37 @@ class Emitter:
 
     def load(self, node: Node, coord: Coord) -> Value:
         """Fetch a materialized node from its texture."""
-        s = self.shader
-        source, layout = self.sources[node], layout_of(node.shape)
+        s, source = self.shader, self.sources[node]
+        if source.window is not None and source.window.unit == "column":
+            coord = Coord(0, self.start(source.window), False)
         texel = coord.col if coord.vec else s.div(coord.col, 4)
-        x, y, layer = self._address(layout, source.placement, coord.row, texel)
+        x, y, layer = self._address(node, source, coord.row, texel)
         value = s.op("fetch", "v", source.sampler, x, y, layer)
         if source.scale != 1.0:
             value = s.f("mul", value, s.const(source.scale, "v"))
         return value if coord.vec else s.component(value, s.mod(coord.col, 4))
 
-    def _address(self, layout: Layout, place: Placement, row: Int, texel: Int) -> tuple[Int, Int, Int]:
-        s = self.shader
-        if layout.rows == 1:
-            row = 0
-        row = s.add(row, place.row)
+    def start(self, window: Window) -> Int:
+        """Where a step's slice begins."""
+        first = self.integer(window.start)
+        first.hi = max(window.layout.rows, window.layout.cols)
+        return first
+
+    def integer(self, node: Node) -> Value:
+        """A host scalar that is a natural number."""
+        value = self.shader.op("to_int", "i", self.scalar(node))
+        value.lo = 0
+        return value
+
+    def _address(self, node: Node, source: Source, row: Int, texel: Int) -> tuple[Int, Int, Int]:
+        s, layout, place, window = self.shader, layout_of(node.shape), source.placement, source.window
+        row = s.add(0 if layout.rows == 1 else row, place.row)
+        if window is not None and window.unit == "row":
+            row = s.add(row, self.start(window))
         y, layer = s.div(row, place.layers), s.mod(row, place.layers)
+        if window is not None:
+            layout = window.layout
+            y = s.add(y, self.start(window)) if window.unit == "block" else y
         if layout.row_folds > 1:
             texel = s.add(s.mul(s.div(y, MAX_EXTENT), layout.blocks_wide), texel)
             y = s.mod(y, MAX_EXTENT)

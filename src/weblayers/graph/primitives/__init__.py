@@ -1,3 +1,3 @@
 """THE primitive table, by family. Each row gives a primitive's shape, NumPy value and gradient side by side."""
 
-from . import contraction, elementwise, indexing, movement, reduction, sources, window  # noqa: F401
+from . import contraction, elementwise, indexing, loop, movement, reduction, sources, window  # noqa: F401

@@ -1,0 +1,31 @@
+"""What happens beside training: stopping, saving, reporting. See :class:`Callback` for callbacks of your own."""
+
+from __future__ import annotations
+
+from .. import naming
+from .base import Callback, CallbackList, CustomCallback
+from .monitors import EarlyStopping, Monitor, ReduceLROnPlateau, TerminateOnNaN
+from .reports import CSVLogger, History, ProgressBar, ProgressLine
+from .schedules import LearningRateScheduler
+
+early_stopping = EarlyStopping
+LambdaCallback = CustomCallback
+
+__all__ = [
+    "CSVLogger",
+    "Callback",
+    "CallbackList",
+    "CustomCallback",
+    "EarlyStopping",
+    "History",
+    "LambdaCallback",
+    "LearningRateScheduler",
+    "Monitor",
+    "ProgressBar",
+    "ProgressLine",
+    "ReduceLROnPlateau",
+    "TerminateOnNaN",
+    "early_stopping",
+]
+
+__getattr__ = naming.module_getattr(__name__, globals())

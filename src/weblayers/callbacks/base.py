@@ -1,0 +1,199 @@
+"""What a callback is, and how many of them are called: dictionaries, functions, objects, subclasses; async or not."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import naming
+
+HOOKS = (
+    "on_train_begin",
+    "on_train_end",
+    "on_epoch_begin",
+    "on_epoch_end",
+    "on_batch_begin",
+    "on_batch_end",
+    "on_test_begin",
+    "on_test_end",
+    "on_yield",
+)
+# Keras' second names.
+_ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
+
+# How often on_yield is called with yield_every="auto", as in TensorFlow.js.
+YIELD_SECONDS = 0.125
+
+
+class Callback(naming.Named):
+    """Base class: override the hooks you need. ``self.model`` is the model in training, ``self.params`` what it trains.
+
+    ``on_train_begin(logs)``, ``on_epoch_begin(epoch, logs)``, ``on_batch_begin(batch, logs)``,
+    ``on_batch_end(batch, logs)``, ``on_test_begin(logs)``, ``on_test_end(logs)``, ``on_epoch_end(epoch, logs)``,
+    ``on_train_end(logs)``, ``on_yield(epoch, batch, logs)``. A hook may be async: training waits for it.
+
+    ``batches`` says for which batches there are calls: ``"all"``, or ``"frame"``, the latest once per frame, which
+    disturbs the training less.
+    """
+
+    model: Any = None
+    params: dict[str, Any]
+    batches = "all"
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+
+class CustomCallback(Callback):
+    """A callback of functions: ``CustomCallback({"onEpochEnd": f})`` or ``CustomCallback(on_epoch_end=f)``.
+
+    >>> import weblayers as wl
+    >>> callback = wl.CustomCallback(on_epoch_end=lambda epoch, logs: print(epoch))
+    >>> callback.on_epoch_end(3, {})
+    3
+    """
+
+    def __init__(self, hooks: Mapping[str, Any] | None = None, **more: Any) -> None:
+        given = {**(hooks or {}), **more}
+        _check_hooks(given)
+        for key, value in given.items():
+            setattr(self, naming.snake(key), value)
+
+
+class CallbackList:
+    """Calls every callback's hook in order and waits for those that are async.
+
+    The first of our ``own``, the history, comes last, so that it holds what the others have put into the logs.
+    """
+
+    def __init__(
+        self, callbacks: Any, model: Any, params: dict[str, Any], own: Sequence[Callback], yield_every: Any = "auto"
+    ) -> None:
+        given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        self._callbacks = [*own[1:], *given, *own[:1]]
+        for callback in self._callbacks:
+            if isinstance(callback, Mapping):
+                _check_hooks(callback)
+            for name, value in (("set_model", model), ("set_params", params)):
+                setter = None if isinstance(callback, Mapping) or _is_function(callback) else _method(callback, name)
+                if setter is not None:
+                    setter(value)
+        self.progress = [c for c in self._callbacks if _hook(c, "on_progress") and getattr(c, "wants_progress", True)]
+        self.between_epochs = any(_hook(c, h) for c in given for h in HOOKS if h != "on_train_end")
+        watching = [c for c in self._callbacks if _hook(c, "on_batch_begin") or _hook(c, "on_batch_end")]
+        self._each = [c for c in watching if _setting(c, "batches", "all") != "frame"]
+        self._framed = [c for c in watching if c not in self._each]
+        self._yielding = any(_hook(c, "on_yield") for c in self._callbacks)
+        self._yield_seconds = _yield_seconds(yield_every, self._yielding)
+        self._turned = 0.0
+        self._epoch = 0
+
+    @property
+    def stops_at_nan(self) -> bool:
+        """Whether a loss that is no number ends training instead of being an error."""
+        return any(_setting(c, "stops_at_nan", False) for c in self._callbacks)
+
+    @property
+    def watches_steps(self) -> bool:
+        """Whether somebody wants to be called while steps run."""
+        return bool(self._each or self._framed or self._yielding)
+
+    @property
+    def every(self) -> str:
+        """When the device has to tell of finished steps."""
+        if self._each:
+            return "step"
+        return "frame" if self.watches_steps or self.progress else "end"
+
+    async def call(self, hook: str, *args: Any) -> None:
+        await _call(self._callbacks, hook, *args)
+
+    async def begin_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        await self.call("on_epoch_begin", epoch, {})
+
+    async def batch(self, step: int, logs: dict[str, float], latest: bool) -> None:
+        """A step is done; ``latest`` says whether no later one is known to be."""
+        callbacks = self._callbacks if latest else self._each
+        callbacks = [c for c in callbacks if c in self._each or c in self._framed]
+        await _call(callbacks, "on_batch_begin", step, {})
+        await _call(callbacks, "on_batch_end", step, logs)
+
+    async def turn(self, step: int, logs: dict[str, float], now: float) -> None:
+        """Call ``on_yield`` if it is time."""
+        if self._yielding and self._yield_seconds is not None and now - self._turned >= self._yield_seconds:
+            self._turned = now
+            await self.call("on_yield", self._epoch, step, logs)
+
+    def tell_progress(self, done: int, logs: dict[str, float]) -> None:
+        for callback in self.progress:
+            callback.on_progress(done, logs)
+
+
+async def _call(callbacks: Sequence[Any], hook: str, *args: Any) -> None:
+    for callback in callbacks:
+        function = _hook(callback, hook)
+        if function is None:
+            continue
+        result = function(*args)
+        if inspect.isawaitable(result):
+            await result
+
+
+def _yield_seconds(yield_every: Any, wanted: bool) -> float | None:
+    if isinstance(yield_every, bool) or not isinstance(yield_every, str | int | float):
+        raise TypeError(f"yield_every must be a string or milliseconds, got {yield_every!r}")
+    if isinstance(yield_every, int | float):
+        if yield_every < 0:
+            raise ValueError(f"yield_every must not be negative, got {yield_every}")
+        return yield_every / 1000 or YIELD_SECONDS
+    naming.lookup("yield_every", yield_every, dict.fromkeys(("auto", "batch", "epoch", "never"), True))
+    if yield_every == "never" and wanted:
+        raise ValueError('yield_every is "never", but there is a callback with on_yield')
+    return YIELD_SECONDS if yield_every == "auto" else None
+
+
+def _check_hooks(callback: Mapping[str, Any]) -> None:
+    for key, value in callback.items():
+        name = naming.snake(key)
+        if name in ("batches", "yield_every", "now_func", "next_frame_func"):
+            continue
+        if name not in (*HOOKS, *_ALIASES.values(), "on_progress"):
+            raise ValueError(f"unknown callback {key!r}. {naming.suggestion(key, HOOKS)}")
+        if not callable(value):
+            raise TypeError(f"callback {key!r} must be a function, got {type(value).__name__}")
+
+
+def _is_function(callback: Any) -> bool:
+    return inspect.isroutine(callback) or inspect.iscoroutinefunction(callback)
+
+
+def _hook(callback: Any, name: str) -> Callable[..., Any] | None:
+    """A callback's function for a hook, under any of its names. A function alone is called after each epoch."""
+    if _is_function(callback):
+        return callback if name == "on_epoch_end" else None
+    for one in (name, _ALIASES.get(name)):
+        if one is None:
+            continue
+        if isinstance(callback, Mapping):
+            found = callback.get(one, callback.get(naming.camel(one)))
+        else:
+            found = _method(callback, one)
+        if found is not None:
+            return found
+    return None
+
+
+def _method(callback: Any, name: str) -> Any:
+    # not by `getattr` with a default: a miss of ours searches for the nearest name
+    own = {*dir(type(callback)), *vars(callback)} if hasattr(callback, "__dict__") else dir(type(callback))
+    found = next((n for n in (name, naming.camel(name)) if n in own), None)
+    return getattr(callback, found) if found else None
+
+
+def _setting(callback: Any, name: str, default: Any) -> Any:
+    return callback.get(name, default) if isinstance(callback, Mapping) else getattr(callback, name, default)

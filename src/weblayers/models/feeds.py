@@ -1,0 +1,250 @@
+"""Where the batches of an epoch come from: arrays that lie on the device as a whole, or a data set that streams."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import warnings
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import random_seed
+from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tracing import Compiled
+from .data_sets import Samples, order_capacity, sample_order
+
+# Of rows and a batch size, the compiled step.
+Trace = Callable[[Samples, int], Compiled]
+
+# Batches of a data set go to the device in chunks of about so many bytes and at most so many batches; a slow source's
+# chunk goes off after this time with what there is.
+CHUNK_BYTES = 2_000_000
+CHUNK_BATCHES = 32
+CHUNK_SECONDS = 0.1
+
+
+@dataclass
+class Run:
+    """Steps of one batch size that the device takes in one go."""
+
+    compiled: Compiled
+    tensors: list[Tensor]
+    steps: int
+    batch: int
+    start: int = 0
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many samples each step sees."""
+        return [self.batch] * self.steps
+
+
+class ArrayFeed:
+    """Batches of samples that are all there.
+
+    With ``steps`` an epoch has so many batches, and goes on where the one before has ended.
+    """
+
+    def __init__(
+        self, trace: Trace, samples: Samples, batch: int, shuffle: bool = False, steps: int | None = None
+    ) -> None:
+        self._trace, self._rows, self._batch, self._shuffle = trace, samples.rows(), batch, shuffle
+        self.samples: int | None = samples.count
+        self._whole, self._rest = divmod(samples.count, batch)
+        self._batches = self._whole + bool(self._rest)
+        self.steps: int | None = steps or self._batches
+        self._at = self._batches
+        self._order: Tensor | None = None
+
+    @property
+    def most_epochs(self) -> int:
+        """How many epochs can be taken in one go: several, where all batches are of one size."""
+        if self.steps != self._batches or (self._whole and self._rest):
+            return 1
+        return order_capacity(self._rows.count) // self._rows.count
+
+    async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
+        """The runs of an epoch, or of several in one go."""
+        if count > 1:
+            self._permute(count)
+            size = self._batch if self._whole else self._rest
+            yield self._run(0, count * self._batches, size)
+            return
+        for run in self.runs():
+            yield run
+
+    def runs(self) -> Iterable[Run]:
+        """The runs of an epoch."""
+        left = self.steps or 0
+        while left:
+            if self._at == self._batches:
+                self._permute(1)
+                self._at = 0
+            first, stop = self._at, min(self._batches, self._at + left)
+            left -= stop - first
+            self._at = stop
+            yield from self._between(first, stop)
+
+    def _permute(self, passes: int) -> None:
+        count = self._rows.count
+        permute = random_seed.generator().permutation if self._shuffle else np.arange
+        if self._shuffle or self._order is None or passes > 1:
+            self._order = sample_order(np.concatenate([permute(count) for _ in range(passes)]), count)
+
+    def _between(self, first: int, stop: int) -> Iterable[Run]:
+        if first < self._whole:
+            yield self._run(first, min(stop, self._whole) - first, self._batch)
+        if stop > self._whole:
+            yield self._run(self._whole, 1, self._rest)
+
+    def _run(self, first: int, steps: int, size: int) -> Run:
+        assert self._order is not None
+        tensors = [*self._rows.tensors(), self._order]
+        return Run(self._trace(self._rows, size), tensors, steps, size, first * self._batch)
+
+
+class DatasetFeed:
+    """Batches that a data set makes, while the device trains on those before.
+
+    Args:
+        read: makes checked samples of inputs, targets and perhaps sample weights.
+        dataset: can be iterated over, asynchronously or not; each element is a batch.
+        steps: batches per epoch; the data set then goes on from epoch to epoch.
+        size: how many batches the data set has, if it is known.
+    """
+
+    samples: int | None = None
+    most_epochs = 1
+
+    def __init__(self, trace: Trace, read: Callable[..., Samples], dataset: Any, steps: int | None = None) -> None:
+        self._trace, self._read, self._dataset, self._given = trace, read, dataset, steps
+        size = getattr(dataset, "size", None)
+        self._size = int(size) if isinstance(size, int | float) and np.isfinite(size) else None
+        self.steps = steps or self._size
+        self._source: AsyncIterator[Any] | None = None
+        self._held: Samples | None = None
+        self.exhausted = False
+
+    async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
+        """The runs of an epoch."""
+        if self._source is None or self._given is None:
+            self._source, self._held = _iterated(self._dataset), None
+        left = self._given
+        pending = asyncio.ensure_future(self._chunk(left))
+        taken = 0
+        try:
+            while batches := await pending:
+                taken += len(batches)
+                left = None if left is None else left - len(batches)
+                run = self._uploaded(batches)
+                pending = asyncio.ensure_future(self._chunk(left))
+                yield run
+        finally:
+            pending.cancel()
+        if left:
+            self.exhausted = True
+            warnings.warn(
+                f"the data set ran out of data after {taken} of {self._given} batches of an epoch; make sure that it"
+                " can generate enough batches for all epochs, for example with repeat()",
+                stacklevel=2,
+            )
+        elif not taken:
+            raise ValueError("the data set has no batches")
+
+    async def _chunk(self, limit: int | None) -> list[Samples]:
+        """The next batches, all of one kind."""
+        found: list[Samples] = []
+        most, begun = 1, 0.0
+        while limit is None or len(found) < limit:
+            batch = self._held or await self._next()
+            self._held = None
+            if batch is None:
+                break
+            if not found:
+                most, begun = self._most(batch), time.monotonic()
+            elif batch.shapes() != found[0].shapes():
+                self._held = batch
+                break
+            found.append(batch)
+            if len(found) >= most or time.monotonic() - begun > CHUNK_SECONDS:
+                break
+        return found
+
+    async def _next(self) -> Samples | None:
+        assert self._source is not None
+        try:
+            element = await anext(self._source)
+        except StopAsyncIteration:
+            return None
+        return self._read(*parts_of(element))
+
+    def _most(self, batch: Samples) -> int:
+        """How many batches like this one make a chunk."""
+        if any(t._host is None for t in batch.tensors()):
+            # it is on the device already
+            return 1
+        size = sum(t.numpy().nbytes for t in batch.tensors())
+        return max(1, min(CHUNK_BATCHES, CHUNK_BYTES // max(1, size), self.steps or CHUNK_BATCHES))
+
+    def _uploaded(self, batches: Sequence[Samples]) -> Run:
+        first = batches[0]
+        rows, capacity = first.rows(), self._most(first)
+        if capacity > 1:
+            columns = zip(*(b.tensors() for b in batches), strict=True)
+            stacked = [_stacked(column, capacity) for column in columns]
+            rows = first.replaced(stacked)
+        order = sample_order(np.arange(rows.count), rows.count)
+        size = first.count
+        return Run(self._trace(rows, size), [*rows.tensors(), order], len(batches), size)
+
+
+def _stacked(batches: Sequence[Tensor], capacity: int) -> Tensor:
+    """Batches under each other, one row per sample, with room for ``capacity`` of them."""
+    first = batches[0].numpy()
+    size = first.shape[0]
+    rows = np.zeros((capacity * size, int(np.prod(first.shape[1:]))), first.dtype)
+    for i, batch in enumerate(batches):
+        rows[i * size : (i + 1) * size] = batch.numpy().reshape(size, -1)
+    tensor = to_tensor(rows, batches[0].dtype)
+    tensor.sample_shape = first.shape[1:]
+    return tensor
+
+
+def parts_of(element: Any) -> tuple[Any, ...]:
+    """Inputs, targets and perhaps sample weights of a data set's element.
+
+    Raises:
+        TypeError: it is neither ``{"xs": ..., "ys": ...}`` nor a pair or triple.
+    """
+    if isinstance(element, Mapping) and is_batch(element):
+        weights = element.get("sample_weight", element.get("weights"))
+        return (element["xs"], element["ys"]) if weights is None else (element["xs"], element["ys"], weights)
+    if isinstance(element, tuple | list) and len(element) in (2, 3):
+        return tuple(element)
+    kind = f"a dictionary with {sorted(element)}" if isinstance(element, Mapping) else type(element).__name__
+    raise TypeError(
+        "a data set for training gives batches {'xs': inputs, 'ys': targets}, or (inputs, targets) or"
+        f" (inputs, targets, sample weights); got {kind}"
+    )
+
+
+def is_batch(element: Any) -> bool:
+    """Whether something can only be a data set's element, and not data by themselves."""
+    return isinstance(element, tuple) or (isinstance(element, Mapping) and {"xs", "ys"} <= element.keys())
+
+
+def is_dataset(x: Any) -> bool:
+    """Whether data come batch by batch: from a data set or any other iterable that is not data itself."""
+    return hasattr(x, "__aiter__") or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
+
+
+async def _iterated(dataset: Any) -> AsyncIterator[Any]:
+    if hasattr(dataset, "__aiter__"):
+        async for element in dataset:
+            yield element
+    else:
+        for element in dataset:
+            yield element
