@@ -47,6 +47,8 @@ def test_options_say_what_cards_show():
     assert "TimeDistributed(Dense)" in texts(
         wl.plot_model(wl.sequential([L.time_distributed(layer=L.dense(2), input_shape=[3, 4])]))
     )
+    x = wl.input(shape=[3])
+    assert "concat" in texts(wl.plot_model(wl.model(inputs=x, outputs=wl.concat([x, x], -1))))
     tall, wide = (
         [float(ElementTree.fromstring(str(wl.plot_model(model, rankdir=d))).get(k)) for k in ("height", "width")]
         for d in ("TB", "LR")

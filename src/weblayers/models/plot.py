@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from .. import tree
 from ..layers.core import InputLayer
+from ..layers.operation import Operation
 from ..layers.symbolic import LayerCall
 from ..layers.wrappers import Wrapper
 from .layout import Point, arrange
@@ -189,6 +190,8 @@ def _use(call: LayerCall, calls: Sequence[LayerCall], options: _Options) -> _Pie
 
 
 def _kind(layer: Any) -> str:
+    if isinstance(layer, Operation):
+        return layer.op
     inner = f"({layer.layer.class_name})" if isinstance(layer, Wrapper) else ""
     return f"{layer.class_name}{inner}"
 
