@@ -37,6 +37,7 @@ DEPARTURES = {
     ("layer_calls", "231-BatchNormalization"): "the batch axis has no size to normalize along",
     **{("layer_calls", f"{i}-CenterCrop"): _CROP for i in (286, 288)},
     ("layer_calls", "291-Resizing"): _INTERPOLATION,
+    ("layer_calls", "296-RandomWidth"): _INTERPOLATION,
     **{("layer_calls", f"{i}-RNN"): _TESTS_OWN for i in (297, 298)},
     ("layer_calls", "356-Bidirectional"): "one initial state for two directions",
     ("optimizers", "8-adadelta"): "Adadelta divides by the new accumulator",
@@ -72,7 +73,6 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("IoU_149", "MeanIoU_151", "BinaryIoU_155", "OneHotMeanIoU_159"), _INTEGER_WEIGHTS),
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),
-    **{f"Muon_{i:03}": _NOT_OFFERED for i in (0, 6, 8, 9, 10, 11, 14, 15)},
     **{f"ScheduleFreeAdamW_{i:03}": _NOT_OFFERED for i in (5, 7, 8, 12)},
     "LossScaleOptimizer_001": _NOT_OFFERED,
 }

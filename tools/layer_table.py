@@ -32,11 +32,13 @@ Made by `tools/layer_table.py`; a test holds it up to date.
 # Why a class has no recorded call of its own.
 ELSEWHERE = {
     **dict.fromkeys(
-        ("RandomBrightness", "RandomCrop", "RandomFlip", "RandomRotation", "RandomZoom"), "random; in test_layers.py"
+        ("RandomBrightness", "RandomCrop", "RandomFlip", "RandomRotation", "RandomWidth", "RandomZoom"),
+        "random; in test_layers.py",
     ),
     "GaussianDropout": "random",
     "InputLayer": "in every functional model",
     "Lambda": "a function has no configuration",
+    "Operation": "in test_operations.py",
     "StackedRNNCells": "with RNN",
     "TokenAndPositionEmbedding": "trains in Chromium",
 }

@@ -26,12 +26,15 @@ from . import (
     ops,
     optimizers,
     regularizers,
+    utils,
 )
 from . import optimizers as train
 from .callbacks import Callback, CustomCallback, History
-from .layers import SymbolicTensor, register_class
+from .layers import InputSpec, SymbolicTensor, register_class
+from .losses import Reduction
 from .models.functional import Functional, input
 from .models.model import Model
+from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
@@ -51,10 +54,13 @@ LayersModel = Model
 __all__ = [
     "Callback",
     "CustomCallback",
+    "Drawing",
     "Functional",
     "History",
+    "InputSpec",
     "LayersModel",
     "Model",
+    "Reduction",
     "Sequential",
     "SymbolicTensor",
     "Tensor",
@@ -73,6 +79,7 @@ __all__ = [
     "model",
     "next_frame",
     "optimizers",
+    "plot_model",
     "ready",
     "register_class",
     "regularizers",
@@ -80,6 +87,7 @@ __all__ = [
     "set_backend",
     "set_random_seed",
     "train",
+    "utils",
     *ops.__all__,
 ]
 

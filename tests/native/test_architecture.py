@@ -19,6 +19,7 @@ ORDER = [
     {"layers"},
     {"callbacks"},
     {"models"},
+    {"utils"},
     {"__init__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}

@@ -355,6 +355,39 @@ def test_crops_are_parts_of_their_images():
         assert any(np.allclose(image[i : i + 3, j : j + 2], part) for i, j in places)
 
 
+def test_the_width_is_that_of_tensorflow_js():
+    layer = L.randomWidth({"factor": 0.4, "interpolation": "nearest", "seed": 42})
+    assert layer.apply(wl.range(0, 16).reshape([4, 4, 1])).shape == (4, 5, 1)
+    expected = [int(np.floor(0.5 + 40 * wl.initializers.random_uniform(0.6, 1.4, s)([1])[0])) for s in (42, 43, 44)]
+    layer = L.random_width(factor=0.4, seed=42)
+    assert [layer.apply(wl.ones([2, 8, 40, 1])).shape for _ in expected] == [(2, 8, w, 1) for w in expected]
+    assert layer.compute_output_shape([None, 8, 40, 1]) == (None, 8, None, 1)
+    x = images(1, 4, 6, 2)
+    np.testing.assert_allclose(
+        L.random_width(factor=[0.5, 0.5]).apply(x).numpy(), L.resizing(height=4, width=9).apply(x).numpy(), rtol=1e-6
+    )
+
+
+def test_a_width_in_a_model_is_drawn_in_training_only():
+    layer = L.random_width(factor=[0.5, 0.5], input_shape=[4, 6, 1])
+    model = wl.sequential([layer, L.conv2d(2, 3), L.global_average_pooling2d(), L.dense(1)])
+    model.compile("sgd", "mse")
+    x = images(3, 4, 6, 1)
+    fitted(model, x, x.mean((1, 2)), epochs=2)
+    without = wl.sequential([L.conv2d(2, 3, input_shape=[4, 6, 1]), *model.layers[2:]])
+    without.layers[0].set_weights(model.layers[1].get_weights())
+    np.testing.assert_allclose(model.predict(x).numpy(), without.predict(x).numpy(), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "factor, message",
+    [(-0.5, "positive"), ([-5, 0.3], "larger than -1"), ([0.5, 0.3], "lower and"), ([1, 2, 3], "lower and")],
+)
+def test_widths_that_cannot_be(factor, message):
+    with pytest.raises(ValueError, match=message):
+        L.random_width(factor=factor)
+
+
 @pytest.mark.parametrize(
     "layer",
     [

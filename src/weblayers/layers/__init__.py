@@ -17,6 +17,7 @@ from . import (
     core,
     merging,
     normalization,
+    operation,
     pooling,
     preprocessing,
     recurrent,
@@ -27,6 +28,7 @@ from . import (
     wrappers,
 )
 from .base import Layer
+from .input_spec import InputSpec
 from .serialization import CLASSES, deserialize, register_class, serialize
 from .symbolic import SymbolicTensor
 
@@ -40,6 +42,7 @@ _FAMILIES = (
     core,
     merging,
     normalization,
+    operation,
     pooling,
     preprocessing,
     recurrent,
@@ -53,7 +56,11 @@ _FAMILIES = (
 for _family in _FAMILIES:
     for _name, _class in list(vars(_family).items()):
         public = isinstance(_class, type) and issubclass(_class, Layer) and not _name.startswith("_")
-        if public and _class.__module__ == _family.__name__ and _name not in ("Cell", "Convolution", "Wrapper"):
+        if (
+            public
+            and _class.__module__ == _family.__name__
+            and _name not in ("Cell", "Convolution", "ImageLayer", "Wrapper")
+        ):
             CLASSES[_name] = _class
 
 # What TensorFlow.js calls some layers, besides the names of their classes.
@@ -101,6 +108,16 @@ FACTORIES: dict[str, type[Layer]] = {
 globals().update(CLASSES)
 globals().update(FACTORIES)
 
-__all__ = ["CLASSES", "FACTORIES", "Layer", "SymbolicTensor", "deserialize", "register_class", "serialize", *FACTORIES]
+__all__ = [
+    "CLASSES",
+    "FACTORIES",
+    "InputSpec",
+    "Layer",
+    "SymbolicTensor",
+    "deserialize",
+    "register_class",
+    "serialize",
+    *FACTORIES,
+]
 
 __getattr__ = naming.module_getattr(__name__, globals())

@@ -188,7 +188,7 @@ class MultiHeadAttention(Layer):
         if self.num_heads % (num_key_value_heads or 1):
             raise ValueError(f"{self.name}: {num_heads} heads cannot share {num_key_value_heads} key-value heads")
         self.dropout, self.use_bias, self.seed = dropout, use_bias, seed
-        self.output_shape = [output_shape] if isinstance(output_shape, int) else output_shape and list(output_shape)
+        self._wanted_shape = [output_shape] if isinstance(output_shape, int) else output_shape and list(output_shape)
         self.attention_axes = [attention_axes] if isinstance(attention_axes, int) else attention_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -212,6 +212,9 @@ class MultiHeadAttention(Layer):
             name=name,
         )
 
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_shape": self._wanted_shape}
+
     def build_projections(self, query: Sequence[Any], value: Sequence[Any], key: Sequence[Any]) -> None:
         """Make the layers that project queries, keys, values and the result."""
         heads, shared = self.num_heads, self.num_key_value_heads or self.num_heads
@@ -225,7 +228,7 @@ class MultiHeadAttention(Layer):
             setattr(self, attribute, layer)
             layer.ensure_built(tuple(shape))
         free = [None] * (len(query) - 2)
-        out = self.output_shape or [query[-1]]
+        out = self._wanted_shape or [query[-1]]
         letters = "pqrs"[: len(out)]
         self.output_dense = self._projection(
             f"...hd,hd{letters}->...{letters}", [*free, *out], letters, "attention_output"

@@ -6,14 +6,16 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import naming
+from .. import naming, random_seed
 from ..ops import arithmetic as a
 from ..ops import images, movement, reduction
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank, positive
 from .formats import DATA_FORMATS, channels_back, channels_last
-from .preprocessing import CenterCrop
+from .preprocessing import CenterCrop, ImageLayer
 from .regularization import Noise
+from .symbolic import Spec, SymbolicTensor
 
 
 class _RandomImages(Layer):
@@ -244,3 +246,58 @@ class RandomCrop(_RandomImages):
 
     def unchanged(self, x: Tensor) -> Tensor:
         return CenterCrop(self.height, self.width).changed(x)
+
+
+class RandomWidth(ImageLayer):
+    """Makes the images of a batch ``[batch, height, width, channels]`` (or one image) wider or narrower, all alike.
+
+    Called on values it draws a new width each time, as TensorFlow.js does. In a model it changes the width in training
+    only, and a step of training has fixed shapes: its width is drawn when the step is traced, once for each size of
+    batch and each ``compile``. RandomZoom draws for each image and step.
+
+    Args:
+        factor: by which share, both ways or from the first of two to the second; above -1.
+        interpolation: ``"bilinear"`` or ``"nearest"``, or another of :class:`Resizing`.
+        seed: of TensorFlow.js' generator; each draw takes the next one.
+        auto_vectorize: understood and without effect, as in TensorFlow.js.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_width(factor=0.4, seed=42).apply(wl.ones([1, 4, 4, 1])).shape
+    (1, 4, 5, 1)
+    """
+
+    def __init__(
+        self,
+        factor: float | Sequence[float],
+        interpolation: str = "bilinear",
+        seed: int | None = None,
+        auto_vectorize: bool = False,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        if isinstance(factor, int | float) and factor <= 0:
+            raise ValueError(f"{self.name}: factor must be a positive number or two numbers, got {factor!r}")
+        self._limits = _limits(self.name, factor)
+        if self._limits[0] < -1:
+            raise ValueError(f"{self.name}: factor must have values larger than -1, got {factor!r}")
+        self.factor, self.seed, self.auto_vectorize = factor, seed, auto_vectorize
+        self.interpolation = images.interpolation_name(interpolation)
+        self._draws = 0
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        traced = tracing.current() is not None
+        return a.cast(inputs, "float32") if traced and not training else super().call(inputs)
+
+    def changed(self, x: Tensor) -> Tensor:
+        low, high = self._limits
+        seed = None if self.seed is None else self.seed + self._draws
+        self._draws += 1
+        scale = random_seed.uniform((1,), 1 + low, 1 + high, seed)[0]
+        width = max(1, math.floor(float(scale) * x.shape[2] + 0.5))
+        return images.resize(x, (x.shape[1], width), self.interpolation)
+
+    def output_specs(self, inputs: SymbolicTensor, kwargs: dict[str, Any]) -> Spec:
+        """The width is free."""
+        check_rank(self, inputs.shape, 3, 4)
+        axis = len(inputs.shape) - (2 if self.data_format == "channels_last" else 1)
+        return Spec(tuple(None if i == axis else d for i, d in enumerate(inputs.shape)), "float32")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -15,8 +15,11 @@ from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from . import context, serialization
+from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
+from .input_spec import InputSpec, check_inputs
 from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic
+from .uses import Used
 
 _counters: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
 
@@ -28,7 +31,7 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}{next(_counters[prefix])}"
 
 
-class Layer(naming.Named, metaclass=naming.Configurable):
+class Layer(Used, metaclass=naming.Configurable):
     """Base class of layers. A subclass makes its weights in :meth:`build` and computes in :meth:`call`.
 
     Args of every layer, besides its own:
@@ -49,6 +52,10 @@ class Layer(naming.Named, metaclass=naming.Configurable):
     supports_masking = False
     # its weights are named after the layer around it
     anonymous = False
+    # whether it keeps something from batch to batch
+    stateful = False
+    # what it expects of its inputs
+    input_spec: InputSpec | Sequence[InputSpec | None] | None = None
 
     def __init__(
         self,
@@ -64,9 +71,9 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         weights: Sequence[Any] | None = None,
         activity_regularizer: Any = None,
     ) -> None:
+        super().__init__()
         self._sublayers: list[Layer] = []
         self._weights: list[Variable] = []
-        self.inbound_calls: list[LayerCall] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
         self.trainable = trainable
         self.dtype = serialization.dtype_name(dtype)
@@ -77,10 +84,11 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         if shape is not None:
             self.batch_input_shape = tuple(shape)
         elif input_shape is not None:
-            self.batch_input_shape = (batch_size, *_checked_shape(self.name, input_shape))
+            self.batch_input_shape = (batch_size, *checked_shape(self.name, input_shape))
         self.built = False
         self._initial_weights = weights
-        self._disposed = False
+        self._fast_weight_init = False
+        self._call_hook: Callable[[Any, dict[str, Any]], Any] | None = None
 
     def __setattr__(self, name: str, value: Any) -> None:
         super().__setattr__(name, value)
@@ -121,8 +129,7 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         >>> wl.layers.flatten().apply(wl.ones([2, 3, 4])).shape
         (2, 12)
         """
-        if self._disposed:
-            raise RuntimeError(f"Layer '{self.name}' is already disposed.")
+        self.check_usable()
         kwargs = self._bound(args, kwargs)
         if is_symbolic([inputs, kwargs]):
             return self._record(inputs, {**kwargs, **({} if training is None else {"training": training})})
@@ -130,12 +137,15 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         if mask is None and not isinstance(inputs, dict):
             mask = _masks(inputs)
         self.ensure_built(tree.mapped(lambda t: (None, *t.shape[1:]), inputs))
+        check_inputs(self.name, self.input_spec, inputs)
         accepted = _call_parameters(type(self))
         mode = context.training_mode(training)
         if "training" in accepted or _takes_anything(type(self)):
             kwargs["training"] = mode
         if "mask" in accepted and mask is not None:
             kwargs["mask"] = mask
+        if self._call_hook is not None:
+            self._call_hook(inputs, kwargs)
         with context.calling(mode, self._scope):
             outputs = self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
@@ -163,6 +173,14 @@ class Layer(naming.Named, metaclass=naming.Configurable):
                 raise TypeError(f"layer {self.name!r} takes no argument {key!r} when called. {hint}")
         return {k: v for k, v in given.items() if v is not None}
 
+    def set_call_hook(self, call_hook: Callable[[Any, dict[str, Any]], Any]) -> None:
+        """Have a function called with the inputs and arguments of every call, traced ones too, before it is made."""
+        self._call_hook = call_hook
+
+    def clear_call_hook(self) -> None:
+        """Forget what :meth:`set_call_hook` was given."""
+        self._call_hook = None
+
     @property
     def _scope(self) -> str | None:
         return None if self.anonymous else self.name
@@ -184,6 +202,23 @@ class Layer(naming.Named, metaclass=naming.Configurable):
     def add_loss(self, losses: Any) -> None:
         """Add scalar tensors to the loss that the model around the layer is trained with. For use in :meth:`call`."""
         context.add_losses(tree.leaves(losses))
+
+    def calculate_losses(self) -> list[Tensor]:
+        """What each weight with a regularizer adds to the loss now, as scalars."""
+        return [w.regularizer(w) for w in self.weights if w.regularizer is not None]
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """:meth:`calculate_losses` as Keras calls it."""
+        return self.calculate_losses()
+
+    def reset_states(self) -> None:
+        """Forget what was kept from batch to batch.
+
+        Raises:
+            RuntimeError: the layer is not stateful.
+        """
+        raise RuntimeError(f"Cannot call reset_states of layer {self.name!r}: it is not stateful.")
 
     def ensure_built(self, input_shape: Any) -> None:
         """Make the weights, unless they are made."""
@@ -237,7 +272,8 @@ class Layer(naming.Named, metaclass=naming.Configurable):
 
         ``regularizer`` is what it adds to the loss; ``constraint`` is applied after each update.
         """
-        values = np.asarray(initializers.get(initializer)(tuple(shape)))
+        chosen = initializers.get("zeros" if self._fast_weight_init else initializer)
+        values = np.asarray(chosen(tuple(shape)))
         scope = context.weight_scope() or self.name
         variable = Variable(values.astype(dtype), f"{scope}/{name}", trainable)
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
@@ -286,37 +322,29 @@ class Layer(naming.Named, metaclass=naming.Configurable):
         """How many numbers the weights hold."""
         return sum(w.size for w in self.weights)
 
-    def dispose(self) -> dict[str, int]:
-        """Free the weights; the layer cannot be used afterwards."""
-        if self._disposed:
-            raise RuntimeError(f"Layer '{self.name}' is already disposed.")
+    def set_fast_weight_init_during_build(self, value: bool) -> None:
+        """Whether to begin with zeros instead of what initializers draw: for weights that are replaced anyway."""
+        self._fast_weight_init = value
+
+    @property
+    def initial_weights(self) -> Sequence[Any] | None:
+        """The values that were given for the weights."""
+        return self._initial_weights
+
+    def free(self) -> int:
+        """Free the weights; says how many there were."""
         disposed = [w for w in self.weights if not w.is_disposed]
         for weight in disposed:
             weight.dispose()
-        self._disposed = True
-        return {"ref_count_after_dispose": 0, "num_disposed_variables": len(disposed)}
-
-    # -- where it stands ----------------------------------------------------------------------------------------------
-
-    @property
-    def input(self) -> Any:
-        """The symbolic input of the layer's only use."""
-        return self._only_call().inputs
-
-    @property
-    def output(self) -> Any:
-        """The symbolic output of the layer's only use."""
-        return self._only_call().outputs
-
-    def _only_call(self) -> LayerCall:
-        if len(self.inbound_calls) != 1:
-            uses = len(self.inbound_calls)
-            raise RuntimeError(f"layer {self.name!r} has {uses} uses on symbolic tensors; it must have exactly one")
-        return self.inbound_calls[0]
+        return len(disposed)
 
     @property
     def class_name(self) -> str:
         return type(self).__name__
+
+    def get_class_name(self) -> str:
+        """:attr:`class_name`, as a method."""
+        return self.class_name
 
     def __repr__(self) -> str:
         return f"<{self.class_name} {self.name!r}>"
@@ -347,49 +375,6 @@ def _call_parameters(cls: type[Layer]) -> list[str]:
 
 def _takes_anything(cls: type[Layer]) -> bool:
     return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
-
-
-def _checked_shape(name: str, shape: Sequence[int | None]) -> BatchShape:
-    if not all(d is None or (isinstance(d, int | np.integer) and d > 0) for d in shape):
-        raise ValueError(
-            f"layer {name!r}: input_shape must be positive integers, without the batch axis; got {list(shape)}"
-        )
-    return tuple(None if d is None else int(d) for d in shape)
-
-
-def positive(owner: str, what: str, value: Any) -> int:
-    """A positive integer, or an error that says whose."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{owner}: expected {what} to be a positive integer, but got {value!r}.")
-    return int(value)
-
-
-def check_rank(layer: Layer, shape: Sequence[Any], *ranks: int) -> None:
-    if len(shape) not in ranks:
-        raise ValueError(
-            f"Input 0 is incompatible with layer {layer.name}: expected ndim={' or '.join(map(str, ranks))}, found"
-            f" ndim={len(shape)} (shape {list(shape)})."
-        )
-
-
-def sized(layer: Layer, shape: BatchShape, axis: int) -> int:
-    """The size of an axis that has to be known, to make weights for it."""
-    if not -len(shape) <= axis < len(shape):
-        raise ValueError(f"Input 0 is incompatible with layer {layer.name}: it has no axis {axis}, got {list(shape)}.")
-    size = shape[axis]
-    if size is None:
-        raise ValueError(
-            f"Input 0 is incompatible with layer {layer.name}: it needs a sized axis {axis}, got {list(shape)}."
-        )
-    return size
-
-
-def check_axis(layer: Layer, shape: Sequence[int], axis: int, size: int) -> None:
-    if shape[axis] != size:
-        raise ValueError(
-            f"Input 0 is incompatible with layer {layer.name}: expected axis {axis} of input shape to have value"
-            f" {size} but got shape {list(shape)}."
-        )
 
 
 __all__ = ["BatchShape", "Layer", "check_axis", "check_rank", "positive", "sized", "unique_name"]

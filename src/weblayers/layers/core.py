@@ -274,7 +274,7 @@ class EinsumDense(Layer):
     ) -> None:
         super().__init__(**base)
         self.equation = equation
-        self.output_shape = [output_shape] if isinstance(output_shape, int) else list(output_shape)
+        self._wanted_shape = [output_shape] if isinstance(output_shape, int) else list(output_shape)
         self.activation, self.bias_axes = activations.get(activation), bias_axes
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -287,7 +287,7 @@ class EinsumDense(Layer):
         operands, out = self.equation.replace(" ", "").split("->")
         inputs, kernel = operands.split(",")
         from_start, from_end = _axis_sizes(inputs, input_shape)
-        wanted_start, wanted_end = _axis_sizes(out, (None, *self.output_shape))
+        wanted_start, wanted_end = _axis_sizes(out, (None, *self._wanted_shape))
         known = {**from_end, **from_start}
         for letter, size in {**wanted_end, **wanted_start}.items():
             if size is not None:
@@ -313,6 +313,9 @@ class EinsumDense(Layer):
         if self.bias is not None:
             out = a.add(out, self.bias)
         return self.activation(out)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "output_shape": self._wanted_shape}
 
 
 def _axis_sizes(letters: str, shape: BatchShape) -> tuple[dict[str, int | None], dict[str, int | None]]:

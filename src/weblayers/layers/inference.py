@@ -17,19 +17,29 @@ from .symbolic import Spec, SymbolicTensor
 _TRIALS = ((8, 9), (64, 65), (512, 513))
 
 
-def inferred_specs(owner: str, fn: Callable[[Any, dict[str, Any]], Any], inputs: Any, kwargs: dict[str, Any]) -> Any:
-    """The shapes and dtypes of ``fn(inputs, kwargs)``, in the structure that it gives."""
+def inferred_specs(
+    owner: str,
+    fn: Callable[[Any, dict[str, Any]], Any],
+    inputs: Any,
+    kwargs: dict[str, Any],
+    batch_first: bool = True,
+) -> Any:
+    """The shapes and dtypes of ``fn(inputs, kwargs)``, in the structure that it gives.
+
+    With ``batch_first`` the outputs' first axis is taken to be that of the inputs, which saves a trial.
+    """
     wires = [v for v in tree.leaves([inputs, kwargs]) if isinstance(v, SymbolicTensor)]
     batch = wires[0].shape[0] if wires and wires[0].shape else None
-    free = any(d is None for w in wires for d in w.shape[1:])
-    if not free:
+    free = any(d is None for w in wires for d in w.shape[int(batch_first) :])
+    if not free and batch_first:
         return serialization.mapped_specs(
-            lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1)
+            lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1, 1)
         )
     error: Exception | None = None
     for first, second in _TRIALS:
+        sizes = ((first, 1), (second, 1)) if batch_first else ((first, first), (second, second))
         try:
-            one, two = (_traced(fn, inputs, kwargs, size) for size in (first, second))
+            one, two = (_traced(fn, inputs, kwargs, *size) for size in sizes)
         except ValueError as problem:
             error = problem
             continue
@@ -37,18 +47,21 @@ def inferred_specs(owner: str, fn: Callable[[Any, dict[str, Any]], Any], inputs:
 
         def merged(a: Spec, both: Any = both) -> Spec:
             known = [x if x == y else None for x, y in zip(a.shape, next(both).shape, strict=True)]
-            return Spec((batch, *known[1:]), a.dtype)
+            return Spec((batch, *known[1:]) if batch_first else tuple(known), a.dtype)
 
         return serialization.mapped_specs(merged, one)
     assert error is not None
-    raise ValueError(f"layer {owner!r}: no trial size of the free axes suits it: {error}") from error
+    shapes = ", ".join(str(list(w.shape)) for w in wires)
+    raise ValueError(f"layer {owner!r} cannot take {shapes}: {error} (with {_TRIALS[-1][0]} for None)") from error
 
 
-def _traced(fn: Callable[[Any, dict[str, Any]], Any], inputs: Any, kwargs: dict[str, Any], size: int) -> Any:
+def _traced(
+    fn: Callable[[Any, dict[str, Any]], Any], inputs: Any, kwargs: dict[str, Any], size: int, batch: int
+) -> Any:
     def trial(value: Any) -> Any:
         if not isinstance(value, SymbolicTensor):
             return value
-        shape = [(1 if i == 0 else size) if d is None else d for i, d in enumerate(value.shape)]
+        shape = [(batch if i == 0 else size) if d is None else d for i, d in enumerate(value.shape)]
         return tracing.placeholder(shape, value.dtype)
 
     with tracing.tracing(Trace()):

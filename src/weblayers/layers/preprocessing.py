@@ -100,7 +100,7 @@ class Normalization(Layer):
         return a.add(mean, a.mul(x, deviation)) if self.invert else a.div(a.sub(x, mean), deviation)
 
 
-class _ImageLayer(Layer):
+class ImageLayer(Layer):
     """A layer over images ``[batch, height, width, channels]`` or one image without the batch."""
 
     def __init__(self, data_format: str | None = None, **base: Any) -> None:
@@ -119,7 +119,7 @@ class _ImageLayer(Layer):
         raise NotImplementedError
 
 
-class Resizing(_ImageLayer):
+class Resizing(ImageLayer):
     """Images in another size.
 
     Args:
@@ -170,7 +170,7 @@ class Resizing(_ImageLayer):
         return images.resize(x, (self.height, self.width), self.interpolation, self.antialias)
 
 
-class CenterCrop(_ImageLayer):
+class CenterCrop(ImageLayer):
     """The middle of images; those that are too small are resized first, as far as needed.
 
     >>> import weblayers as wl

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Self
 
-from .. import constraints, initializers, regularizers
+from .. import constraints, initializers, naming, regularizers
 from ..ops import images
 from ..runtime.tensor import Tensor
 from .base import BatchShape, positive
 from .convolutional import Convolution
+
+_OF_OTHER_CONVOLUTIONS = frozenset(("kernel_initializer", "kernel_regularizer", "kernel_constraint", "groups"))
 
 
 class _Depthwise(Convolution):
@@ -42,6 +44,11 @@ class _Depthwise(Convolution):
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
         self.depthwise_constraint = constraints.get(depthwise_constraint)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A layer from what :meth:`get_config` gave; what Keras 2 writes of a kernel that there is not is left out."""
+        return cls(**{k: v for k, v in config.items() if naming.snake(k) not in _OF_OTHER_CONVOLUTIONS})
 
     def build(self, input_shape: BatchShape) -> None:
         self.add_depthwise_kernel(input_shape)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import naming, tree
+from ..ops.dispatch import Deferred
 
 if TYPE_CHECKING:
     from .base import Layer
@@ -26,6 +28,11 @@ class LayerCall:
         # which use of the layer this is, as model files count them
         self.number = len(layer.inbound_calls)
         layer.inbound_calls.append(self)
+        # the models that this use is part of: the last one gives it back
+        self.holders: weakref.WeakSet[Any] = weakref.WeakSet()
+        for wire in self.sources:
+            if wire.call is not None:
+                wire.call.layer.outbound_calls.append(self)
 
     @property
     def sources(self) -> list[SymbolicTensor]:
@@ -34,11 +41,15 @@ class LayerCall:
         return [v for v in values if isinstance(v, SymbolicTensor)]
 
 
-class SymbolicTensor(naming.Named):
+class SymbolicTensor(naming.Named, Deferred):
     """What a layer gives for a symbolic input: a shape (None for free sizes), a dtype, and where it comes from.
+
+    Operators and ops make layers of themselves.
 
     >>> import weblayers as wl
     >>> wl.layers.dense(units=2).apply(wl.input(shape=[3])).shape
+    (None, 2)
+    >>> (wl.input(shape=[3])[:, :2] * 2).shape
     (None, 2)
     """
 
@@ -57,6 +68,41 @@ class SymbolicTensor(naming.Named):
     @property
     def source_layer(self) -> Layer | None:
         return self.call.layer if self.call else None
+
+    def deferred(self, op: str, arguments: dict[str, Any]) -> Any:
+        from .operation import recorded  # layers are made of symbolic tensors
+
+        return recorded(op, arguments)
+
+    @property
+    def node_index(self) -> int | None:
+        """Which use of its layer it comes from."""
+        return self.call.number if self.call else None
+
+    @property
+    def tensor_index(self) -> int:
+        """Which of the outputs of that use it is."""
+        return self.index
+
+    @property
+    def output_tensor_index(self) -> int:
+        """:attr:`tensor_index`, under TensorFlow.js' other name."""
+        return self.index
+
+    @property
+    def inputs(self) -> list[SymbolicTensor]:
+        """What its layer's use reads."""
+        return self.call.sources if self.call else []
+
+    @property
+    def call_args(self) -> dict[str, Any]:
+        """What its layer's use was given besides."""
+        return dict(self.call.kwargs) if self.call else {}
+
+    @property
+    def original_name(self) -> str:
+        """:attr:`name`: names are not changed."""
+        return self.name
 
     def __bool__(self) -> bool:
         raise TypeError("a symbolic tensor has no truth value; use wl.where or a layer instead of if")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import naming
+from .. import initializers, naming
 from ..ops import arithmetic as a
-from ..ops import movement
-from ..runtime.tensor import Tensor
+from ..ops import matrices, movement, reduction
+from ..runtime import tracing
+from ..runtime.tensor import Tensor, Variable
 from . import serialization
-from .base import Layer
+from .base import Layer, positive
 from .recurrent import RNN
 
 
@@ -58,6 +59,66 @@ class TimeDistributed(Wrapper):
         return movement.reshape(out, (batch, steps, *out.shape[1:]))
 
 
+class SpectralNormalization(Wrapper):
+    """Divides a layer's kernel by its largest singular value in each step of training, so that the layer stretches
+    nothing: for discriminators. Miyato et al. (2018).
+
+    The kernel itself is replaced, as in Keras, and stays as it is outside of training.
+
+    Args:
+        layer: a layer with a ``kernel`` or ``embeddings``.
+        power_iterations: how often the estimate of the singular value, kept from step to step, is improved in a step.
+
+    Raises:
+        ValueError: a layer without them, or ``power_iterations`` that is not positive.
+
+    >>> import weblayers as wl
+    >>> layer = wl.layers.spectral_normalization(wl.layers.dense(2, kernel_initializer="identity", use_bias=False))
+    >>> layer.apply(wl.tensor2d([[3, 4]]), training=True).shape
+    (1, 2)
+    """
+
+    def __init__(self, layer: Any, power_iterations: int = 1, **base: Any) -> None:
+        super().__init__(layer, **base)
+        self.power_iterations = positive(self.name, "power_iterations", power_iterations)
+
+    def build(self, input_shape: Any) -> None:
+        self.layer.ensure_built(input_shape)
+        kernel = getattr(self.layer, "kernel", getattr(self.layer, "embeddings", None))
+        if kernel is None:
+            raise ValueError(f"{self.name}: {self.layer.class_name} has neither a kernel nor embeddings to normalize")
+        self.kernel: Variable = kernel
+        self.vector_u = self.add_weight(
+            "vector_u", (1, kernel.shape[-1]), initializers.TruncatedNormal(stddev=0.02), trainable=False
+        )
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if training:
+            self._normalize()
+        return self.layer.apply(inputs, training=training)
+
+    def _normalize(self) -> None:
+        columns = self.kernel.shape[-1]
+        matrix = movement.reshape(self.kernel, (self.kernel.size // columns, columns))
+        right: Tensor = self.vector_u
+        for _ in range(self.power_iterations):
+            left = _unit(matrices.mat_mul(right, matrix, transpose_b=True))
+            right = _unit(matrices.mat_mul(left, matrix))
+        left, right = a.stop_gradient(left), a.stop_gradient(right)
+        stretch = reduction.sum(a.mul(matrices.mat_mul(left, matrix), right))
+        # a kernel of zeros has no direction: it stays, and so does the estimate
+        nothing = a.equal(reduction.sum(a.abs(matrix)), 0.0)
+        tracing.assign(self.vector_u, a.where(nothing, self.vector_u, right))
+        tracing.assign(self.kernel, a.div(self.kernel, a.where(nothing, 1.0, stretch)))
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return self.layer.compute_mask(inputs, mask)
+
+
+def _unit(x: Tensor) -> Tensor:
+    return a.mul(x, a.rsqrt(a.maximum(reduction.sum(a.square(x)), 1e-24)))
+
+
 _MERGE_MODES = {"concat": "concat", "sum": "sum", "mul": "mul", "ave": "ave"}
 
 
@@ -101,6 +162,7 @@ class Bidirectional(Wrapper):
             other = type(inner).from_config(turned)
         self.backward_layer: RNN = other
         self._copied = backward_layer is None
+        self.stateful = self.forward_layer.stateful
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -3,34 +3,57 @@
 from __future__ import annotations
 
 from .. import naming
-from . import functions
+from . import functions, weighted
 from .alignment import ctc
 from .functions import (
     binary_crossentropy,
     categorical_crossentropy,
     huber,
     mean_absolute_error,
-    mean_squared_error,
     sparse_categorical_crossentropy,
 )
 from .objects import CLASSES, Loss, LossFunction, get, is_sparse, knows_targets, serialize
+from .weighted import (
+    Reduction,
+    absolute_difference,
+    compute_weighted_loss,
+    cosine_distance,
+    hinge_loss,
+    huber_loss,
+    log_loss,
+    mean_squared_error,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
 
 globals().update(CLASSES)
-globals().update({n: v for n, v in vars(functions).items() if callable(v) and v.__module__ == functions.__name__})
+for _name, _function in vars(functions).items():
+    # what weighs its values too takes the place of what does not
+    if callable(_function) and _function.__module__ == functions.__name__ and not hasattr(weighted, _name):
+        globals()[_name] = _function
 
 __all__ = [
     "Loss",
     "LossFunction",
+    "Reduction",
+    "absolute_difference",
     "binary_crossentropy",
     "categorical_crossentropy",
+    "compute_weighted_loss",
+    "cosine_distance",
     "ctc",
     "get",
+    "hinge_loss",
     "huber",
+    "huber_loss",
     "is_sparse",
     "knows_targets",
+    "log_loss",
     "mean_absolute_error",
     "mean_squared_error",
     "serialize",
+    "sigmoid_cross_entropy",
+    "softmax_cross_entropy",
     "sparse_categorical_crossentropy",
 ]
 

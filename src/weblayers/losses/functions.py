@@ -109,7 +109,8 @@ def cosine_proximity(y_true: Tensor, y_pred: Tensor) -> Tensor:
 # -- crossentropies ---------------------------------------------------------------------------------------------------
 
 
-def _smoothed(y_true: Tensor, smoothing: float, to: float) -> Tensor:
+def smoothed(y_true: Tensor, smoothing: float, to: float) -> Tensor:
+    """Targets of which a share is moved to a value."""
     return a.add(a.mul(y_true, 1 - smoothing), smoothing * to) if smoothing else y_true
 
 
@@ -123,7 +124,7 @@ def categorical_crossentropy(
         label_smoothing: share of the targets that is spread over all classes.
         axis: of the classes.
     """
-    y_true = _smoothed(y_true, label_smoothing, 1 / y_pred.shape[axis])
+    y_true = smoothed(y_true, label_smoothing, 1 / y_pred.shape[axis])
     if from_logits:
         return a.neg(reduction.sum(a.mul(y_true, normalization.log_softmax(y_pred, axis)), axis))
     probabilities = a.div(y_pred, reduction.sum(y_pred, axis, True))
@@ -151,7 +152,8 @@ def sparse_categorical_crossentropy(
     return loss if ignore_class is None else a.where(a.not_equal(labels, ignore_class), loss, 0.0)
 
 
-def _binary_entropy(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
+def binary_entropy(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
+    """The crossentropy of each target and its probability, or logit."""
     if from_logits:
         logits = y_pred
     else:
@@ -169,8 +171,8 @@ def binary_crossentropy(
         from_logits: whether predictions are the arguments of a sigmoid instead.
         label_smoothing: share of the targets that is moved to one half.
     """
-    y_true = _smoothed(y_true, label_smoothing, 0.5)
-    return reduction.mean(_binary_entropy(y_true, y_pred, from_logits), axis)
+    y_true = smoothed(y_true, label_smoothing, 0.5)
+    return reduction.mean(binary_entropy(y_true, y_pred, from_logits), axis)
 
 
 def binary_focal_crossentropy(
@@ -184,9 +186,9 @@ def binary_focal_crossentropy(
     axis: int = -1,
 ) -> Tensor:
     """:func:`binary_crossentropy` that counts hard samples more: times ``(1 - p)^gamma``. Lin et al. (2018)."""
-    y_true = _smoothed(a.cast(y_true, "float32"), label_smoothing, 0.5)
+    y_true = smoothed(a.cast(y_true, "float32"), label_smoothing, 0.5)
     p = a.sigmoid(y_pred) if from_logits else y_pred
-    entropy = _binary_entropy(y_true, p, False)
+    entropy = binary_entropy(y_true, p, False)
     right = a.add(a.mul(y_true, p), a.mul(a.sub(1.0, y_true), a.sub(1.0, p)))
     loss = a.mul(_positive_power(a.sub(1.0, right), gamma), entropy)
     if apply_class_balancing:
@@ -208,7 +210,7 @@ def categorical_focal_crossentropy(
     axis: int = -1,
 ) -> Tensor:
     """:func:`categorical_crossentropy` that counts hard samples more: times ``alpha * (1 - p)^gamma``."""
-    y_true = _smoothed(y_true, label_smoothing, 1 / y_pred.shape[axis])
+    y_true = smoothed(y_true, label_smoothing, 1 / y_pred.shape[axis])
     p = normalization.softmax(y_pred, axis) if from_logits else y_pred
     p = a.div(p, reduction.sum(p, axis, True))
     p = a.clip_by_value(p, EPSILON, 1 - EPSILON)

@@ -11,6 +11,7 @@ from ..ops import movement, reduction
 from ..runtime.tensor import Tensor
 from . import functions as f
 from .alignment import ctc
+from .weighted import mean_squared_error
 
 Function = Callable[..., Tensor]
 
@@ -258,7 +259,10 @@ TABLE: dict[str, type[Loss]] = {
     **CLASSES,
     **_ALIASES,
 }
-_BY_FUNCTION: dict[Any, Any] = {cls.function: cls for cls in {*CLASSES.values(), *_ALIASES.values()}}
+_BY_FUNCTION: dict[Any, Any] = {
+    **{cls.function: cls for cls in {*CLASSES.values(), *_ALIASES.values()}},
+    mean_squared_error: MeanSquaredError,
+}
 
 
 def get(identifier: Any) -> Loss:

@@ -13,36 +13,32 @@ from ..runtime.tensor import HostComputed, Tensor, to_tensor
 from .compilation import Compilation
 from .data_sets import Samples, as_inputs, as_targets, as_tree, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed, is_dataset
-from .prediction import Predictor
 from .promise import Promise
 from .steps import Steps
+from .structure import Structure
 from .training import evaluated
 
 
-class Evaluator(Predictor):
+class Evaluator(Structure):
     """The part of a model that knows its loss and metrics."""
 
     def __init__(self, **base: Any) -> None:
         super().__init__(**base)
         self._compilation: Compilation | None = None
+        self._owns_optimizer = False
         self._steps: Steps | None = None
 
     def graph_changed(self) -> None:
-        """What was traced is no longer the model."""
-        self._predictors.clear()
+        super().graph_changed()
         self._steps = None
 
-    def check_usable(self) -> None:
-        """
-        Raises:
-            RuntimeError: the model is disposed.
-        """
-        raise NotImplementedError
-
-    @property
-    def output_names(self) -> list[str]:
-        """A name for each output."""
-        return ["output"]
+    def free(self) -> int:
+        disposed = super().free()
+        if self._compilation is not None and self._owns_optimizer:
+            for state in self._compilation.optimizer.variables():
+                disposed += not state.is_disposed
+                state.dispose()
+        return disposed
 
     # -- compiling ----------------------------------------------------------------------------------------------------
 
@@ -68,6 +64,8 @@ class Evaluator(Predictor):
             return
         self.check_usable()
         names = self.output_names
+        # what the user has made may serve other models too
+        self._owns_optimizer = not isinstance(optimizer, optimizers.Optimizer)
         self._compilation = Compilation.of(
             optimizers.get(optimizer), loss, metrics, loss_weights, weighted_metrics, names, self._static_outputs()
         )
@@ -84,6 +82,16 @@ class Evaluator(Predictor):
     @property
     def loss(self) -> Any:
         return self.compiled().given_loss
+
+    @property
+    def loss_functions(self) -> list[Any]:
+        """The losses of the outputs, as objects."""
+        return list(self.compiled().losses)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of the outputs, as objects."""
+        return [metric for _, metric, _ in self.compiled().all_metrics]
 
     @property
     def metrics_names(self) -> list[str]:

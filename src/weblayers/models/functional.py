@@ -84,8 +84,12 @@ class Functional(Model):
         self._inputs_tree, self._outputs_tree = inputs, outputs
         self.inputs: list[SymbolicTensor] = tree.leaves(inputs)
         self.outputs: list[SymbolicTensor] = tree.leaves(outputs)
-        self._calls = _ordered_calls(self.inputs, self.outputs)
-        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self._calls}
+        for call in self.calls:
+            call.holders.discard(self)
+        self.calls = _ordered_calls(self.inputs, self.outputs)
+        for call in self.calls:
+            call.holders.add(self)
+        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self.calls}
         self._graph_layers = list(unique.values())
         names = [layer.name for layer in self._graph_layers]
         for name in names:
@@ -106,9 +110,15 @@ class Functional(Model):
         return self.layers
 
     def call(self, inputs: Any, training: bool = False, mask: Any = None) -> Any:
-        values = self._flat_inputs(inputs)
+        return tree.packed(self._outputs_tree, self._values(inputs, self.calls, self.outputs, training))
+
+    def _values(
+        self, inputs: Any, calls: Sequence[LayerCall], wires: Sequence[SymbolicTensor], training: bool
+    ) -> list[Tensor]:
+        """The values of wires, after the calls that they need."""
+        values = self.match_inputs(inputs)
         known: dict[int, Any] = {wire.id: value for wire, value in zip(self.inputs, values, strict=True)}
-        for call in self._calls:
+        for call in calls:
             if all(w.id in known for w in tree.leaves(call.outputs)):
                 continue
             arguments = {k: tree.mapped(lambda v: _value(known, v), a) for k, a in call.kwargs.items()}
@@ -117,10 +127,45 @@ class Functional(Model):
             )
             for wire, value in zip(tree.leaves(call.outputs), tree.leaves(outputs), strict=True):
                 known[wire.id] = value
-        return tree.packed(self._outputs_tree, [known[w.id] for w in self.outputs])
+        return [known[w.id] for w in wires]
 
-    def _flat_inputs(self, inputs: Any) -> list[Tensor]:
-        return self.match_inputs(inputs)
+    def execute(self, inputs: Any, outputs: str | Sequence[str]) -> Any:
+        """Values from inside the model, in inference mode.
+
+        Args:
+            inputs: as for :meth:`predict`.
+            outputs: names of layers or of symbolic tensors; one name gives a tensor, several a list.
+
+        Raises:
+            ValueError: no names, one that the model does not have, or a layer with several uses.
+
+        >>> import weblayers as wl
+        >>> stack = [wl.layers.dense(units=4, input_shape=[3], name="inner"), wl.layers.dense(units=1)]
+        >>> wl.sequential(stack).execute(wl.ones([2, 3]), "inner").shape
+        (2, 4)
+        """
+        self.check_usable()
+        names = [outputs] if isinstance(outputs, str) else list(outputs)
+        if not names:
+            raise ValueError("`outputs` is an empty list, which is not allowed.")
+        wires = [self._wire_named(name) for name in names]
+        calls = _ordered_calls(self.inputs, wires)
+
+        def between(x: Any) -> list[Tensor]:
+            return self._values(x, calls, wires, False)
+
+        values = self.run_traced(("execute", *names), between, self.model_inputs(inputs))
+        return values[0] if isinstance(outputs, str) else values
+
+    def _wire_named(self, name: str) -> SymbolicTensor:
+        wires = [w for call in self.calls for w in tree.leaves(call.outputs)]
+        found = [w for w in wires if name in (w.name, w.source_layer.name)]
+        if not found:
+            known = {n for w in wires for n in (w.name, w.source_layer.name)}
+            raise ValueError(f"Cannot find a symbolic tensor for output {name!r}. {naming.suggestion(name, known)}")
+        if any(w.call is not found[0].call for w in found):
+            raise ValueError(f"layer {name!r} is used several times in the model: its output is not one tensor")
+        return found[0]
 
     def match_inputs(self, inputs: Any) -> list[Any]:
         """What was given, in the order of the model's inputs: a tensor, a list, or a dictionary by name."""
@@ -153,6 +198,26 @@ class Functional(Model):
 
     def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
         return
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, as they were given."""
+        return self._inputs_tree
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, as they were given."""
+        return self._outputs_tree
+
+    @property
+    def input_layers(self) -> list[Layer]:
+        """The layers that the inputs come from."""
+        return [w.call.layer for w in self.inputs if w.call]
+
+    @property
+    def output_layers(self) -> list[Layer]:
+        """The layers that the outputs come from."""
+        return [w.call.layer for w in self.outputs if w.call]
 
     @property
     def input_shape(self) -> Any:
@@ -189,10 +254,10 @@ class Functional(Model):
     # -- as plain values ----------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        numbers = _call_numbers(self._calls)
+        numbers = _call_numbers(self.calls)
         layers = []
         for layer in self._graph_layers:
-            nodes = [_described(c, numbers) for c in self._calls if c.layer is layer and c.sources]
+            nodes = [_described(c, numbers) for c in self.calls if c.layer is layer and c.sources]
             described = {"class_name": layer.class_name, "config": layer.get_config()}
             layers.append({"name": layer.name, **described, "inbound_nodes": nodes})
         return {

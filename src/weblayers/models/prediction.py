@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -80,12 +80,11 @@ class Predictor(Layer):
     def _predicted(self, inputs: list[Tensor]) -> Any:
         if any(t.is_symbolic for t in inputs):
             return self.apply(inputs[0] if len(inputs) == 1 else inputs)
-        compiled, structure = self._predictor(inputs)
-        return tree.packed(structure, compiled(inputs))
+        return self.run_traced((), lambda x: self.apply(x, training=False), inputs)
 
-    def _predictor(self, inputs: Sequence[Tensor]) -> tuple[Compiled, Any]:
-        """What computes the output for inputs of these shapes, and the output's structure."""
-        key = tuple((t.shape, t.dtype) for t in inputs)
+    def run_traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
+        """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
+        key = (*what, *((t.shape, t.dtype) for t in inputs))
         if key not in self._predictors:
             made: list[Any] = []
 
@@ -93,13 +92,14 @@ class Predictor(Layer):
                 trace = tracing.current()
                 assert trace is not None
                 tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
-                out = self.apply(tensors[0] if len(tensors) == 1 else tensors, training=False)
+                out = fn(tensors[0] if len(tensors) == 1 else tensors)
                 made.append(tree.mapped(lambda _: None, out))
                 return [trace.node_of(t) for t in tree.leaves(out)]
 
-            compiled = tracing.compile_function(traced, [Aval(*k) for k in key])
+            compiled = tracing.compile_function(traced, [Aval(*k) for k in key[len(what) :]])
             self._predictors[key] = compiled, made[0]
-        return self._predictors[key]
+        compiled, structure = self._predictors[key]
+        return tree.packed(structure, compiled(inputs))
 
     def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
         fixed = [s[0] for s in self.input_shapes or [] if s[0] is not None]

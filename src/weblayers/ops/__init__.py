@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ..runtime.tensor import Tensor
 from . import arithmetic, control, creation, images, matrices, movement, normalization, random, reduction
-from .control import scan  # noqa: F401
-from .differentiation import (  # noqa: F401  (public, see _TRANSFORMS)
+from .control import scan
+from .differentiation import (
     custom_grad,
     grad,
     grads,
@@ -13,13 +13,12 @@ from .differentiation import (  # noqa: F401  (public, see _TRANSFORMS)
     value_and_grads,
     variable_grads,
 )
-from .dispatch import OPS
-from .functions import function  # noqa: F401
+from .dispatch import OPS, Deferred
+from .functions import function
 
 # Every op is a function of the package and, if its first argument is a tensor, a method of tensors.
-_TRANSFORMS = (
-    *("custom_grad", "function", "grad", "grads", "scan", "value_and_grad", "value_and_grads", "variable_grads"),
-)
+_GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
+_TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 __all__ = sorted({*OPS, *_TRANSFORMS})
 globals().update(OPS)
 
@@ -28,6 +27,7 @@ for _name in ("arithmetic", "reduction", "movement", "matrices", "images", "norm
         if OPS.get(_op) is _function and not hasattr(Tensor, _op):
             setattr(Tensor, _op, _function)
 
+# of tensors, and of what stands for them
 _OPERATORS = {
     "add": arithmetic.add,
     "sub": arithmetic.sub,
@@ -36,9 +36,6 @@ _OPERATORS = {
     "mod": arithmetic.mod,
     "pow": arithmetic.pow,
 }
-for _name, _function in _OPERATORS.items():
-    setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
-    setattr(Tensor, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
 _COMPARISONS = {
     "matmul": matrices.mat_mul,
     "lt": arithmetic.less,
@@ -46,9 +43,13 @@ _COMPARISONS = {
     "gt": arithmetic.greater,
     "ge": arithmetic.greater_equal,
 }
-for _name, _function in _COMPARISONS.items():
-    setattr(Tensor, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
-for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
-    setattr(Tensor, f"__{_name}__", _function)
+for _class in (Tensor, Deferred):
+    for _name, _function in _OPERATORS.items():
+        setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
+        setattr(_class, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
+    for _name, _function in _COMPARISONS.items():
+        setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
+    for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
+        setattr(_class, f"__{_name}__", _function)
 
 del control, creation, images, normalization, random, reduction

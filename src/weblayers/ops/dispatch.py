@@ -21,8 +21,21 @@ from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Trace
 
 OPS: dict[str, Callable[..., Any]] = {}
+# Every op by the name under which a model's configuration has it.
+REPEATABLE: dict[str, Callable[..., Any]] = {}
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Deferred:
+    """What stands for a tensor that is not there yet: an op with one among its tensors asks it for the result."""
+
+    # NumPy arrays on the left of an operator leave the operation to the right
+    __array_ufunc__ = None
+
+    def deferred(self, op: str, arguments: dict[str, Any]) -> Any:
+        """The result of an op of that name, with arguments by name."""
+        raise NotImplementedError
 
 
 class _Number:
@@ -43,7 +56,7 @@ def op(*tensors: str) -> Callable[[F], F]:
     """Make a public op of a function over nodes; ``tensors`` names its tensor parameters (or lists of tensors)."""
 
     def decorate(fn: F) -> F:
-        signature = inspect.signature(fn)
+        signature, name = inspect.signature(fn), fn.__name__.lstrip("_")
         cache: dict[tuple, _CompiledOp] = {}
 
         @functools.wraps(fn)
@@ -53,9 +66,12 @@ def op(*tensors: str) -> Callable[[F], F]:
             except TypeError as error:
                 raise TypeError(f"{fn.__name__}{signature}: {error}") from None
             given = bound.arguments
-            flat = [v for name in tensors for v in _flat(given.get(name))]
+            flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             if any(isinstance(v, Node) for v in flat):
                 return fn(*args, **kwargs)
+            standing = next((v for v in flat if isinstance(v, Deferred)), None)
+            if standing is not None:
+                return standing.deferred(name, given)
             trace = tracing.current()
             if trace is not None:
                 _replace(given, tensors, lambda v: _traced(v, trace))
@@ -67,7 +83,8 @@ def op(*tensors: str) -> Callable[[F], F]:
             return _eager(fn, tensors, bound, cache)
 
         if not fn.__name__.startswith("_"):
-            OPS[fn.__name__] = wrapper
+            OPS[name] = wrapper
+        REPEATABLE[name] = wrapper
         return wrapper  # type: ignore[return-value]
 
     return decorate
@@ -80,7 +97,7 @@ def _flat(value: Any) -> Sequence[Any]:
 
 
 def _is_list_of_tensors(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(v, Tensor | Node) for v in value)
+    return isinstance(value, list | tuple) and any(isinstance(v, Tensor | Node | Deferred) for v in value)
 
 
 def _replace(arguments: dict[str, Any], names: Sequence[str], fn: Callable[[Any], Any]) -> None:

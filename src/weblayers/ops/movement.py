@@ -9,7 +9,6 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Node
-from ..runtime.tensor import Tensor
 from .dispatch import op
 
 
@@ -142,20 +141,22 @@ def one_hot(indices: Any, depth: int, on_value: float = 1, off_value: float = 0)
     return hot if (on_value, off_value) == (1, 0) else hot * float(on_value - off_value) + float(off_value)
 
 
-def get_item(x: Tensor, key: Any) -> Tensor:
+def get_item(x: Any, key: Any) -> Any:
     """Python indexing: integers, slices with positive steps, ``...`` and None."""
-    return _indexed(x, key=_frozen(key))
+    return _get_item(x, key=_frozen(key))
 
 
 def _frozen(key: Any) -> tuple:
-    """The index as hashable tuples: slices are not, before Python 3.12."""
+    """The index as tuples of plain values: slices cannot be keys before Python 3.12, and models are written as JSON."""
     items = key if isinstance(key, tuple) else (key,)
     out: list[Any] = []
     for item in items:
         if isinstance(item, slice_type):
             out.append(("slice", item.start, item.stop, item.step))
-        elif item is None or item is Ellipsis or isinstance(item, int | np.integer):
-            out.append(int(item) if isinstance(item, np.integer) else item)
+        elif item is Ellipsis:
+            out.append("...")
+        elif item is None or isinstance(item, int | np.integer):
+            out.append(None if item is None else int(item))
         else:
             raise TypeError(f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}")
     return tuple(out)
@@ -165,20 +166,20 @@ slice_type = type(np.s_[:])
 
 
 @op("x")
-def _indexed(x: Any, key: tuple) -> Any:
+def _get_item(x: Any, key: tuple) -> Any:
     rank = len(x.shape)
-    used = sum(1 for k in key if k is not None and k is not Ellipsis)
+    used = sum(1 for k in key if k is not None and k != "...")
     if used > rank:
         raise IndexError(f"{used} indices for a tensor of rank {rank}")
-    if Ellipsis not in key:
-        key = (*key, Ellipsis)
+    if "..." not in key:
+        key = (*key, "...")
     start: list[int] = []
     stop: list[int] = []
     step: list[int] = []
     shape: list[int] = []
     for k in key:
         axis = len(start)
-        if k is Ellipsis:
+        if k == "...":
             whole = x.shape[axis : axis + rank - used]
             start += [0] * len(whole)
             stop += whole

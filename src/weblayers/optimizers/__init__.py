@@ -5,12 +5,12 @@ from __future__ import annotations
 from .. import naming
 from . import schedules
 from .base import TABLE, Optimizer, get
-from .modern import Adafactor, AdamW, Ftrl, Lamb, Lion, Nadam
+from .modern import Adafactor, AdamW, Ftrl, Lamb, Lion, Muon, Nadam
 from .rules import SGD, Adadelta, Adagrad, Adam, Adamax, Momentum, RMSprop
 
 # TensorFlow.js' spellings, `tf.train.sgd(0.1)`, and such names for the others.
 sgd, momentum, rmsprop, adagrad, adadelta, adam, adamax = SGD, Momentum, RMSprop, Adagrad, Adadelta, Adam, Adamax
-adamw, nadam, lion, ftrl, lamb, adafactor = AdamW, Nadam, Lion, Ftrl, Lamb, Adafactor
+adamw, nadam, lion, ftrl, lamb, adafactor, muon = AdamW, Nadam, Lion, Ftrl, Lamb, Adafactor, Muon
 
 TABLE |= {"rmsprop": RMSprop, "rms_prop": RMSprop, "RMSProp": RMSprop, "adamw": AdamW}
 
@@ -26,6 +26,7 @@ __all__ = [
     "Lamb",
     "Lion",
     "Momentum",
+    "Muon",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -40,6 +41,7 @@ __all__ = [
     "lamb",
     "lion",
     "momentum",
+    "muon",
     "nadam",
     "rmsprop",
     "schedules",

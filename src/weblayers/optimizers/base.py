@@ -147,9 +147,10 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
     _undecayed_names: tuple[str, ...] = ()
 
-    def _decays(self, weight: Variable) -> bool:
+    def decay_of(self, weight: Variable) -> float | None:
+        """The share of a weight that a step takes away, times the learning rate."""
         excluded = id(weight) in self._undecayed or any(n in weight.name for n in self._undecayed_names)
-        return self.weight_decay is not None and not excluded
+        return None if excluded else self.weight_decay
 
     # -- steps --------------------------------------------------------------------------------------------------------
 
@@ -240,10 +241,8 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         total: Node,
     ) -> None:
         old = trace.node_of(weight)
-        start = old
-        if self._decays(weight):
-            assert self.weight_decay is not None
-            start = old - old * (rate * float(self.weight_decay))
+        decay = self.decay_of(weight)
+        start = old if decay is None else old - old * (rate * float(decay))
         new, changed = self.update(gradient, start, slots, rate, step)
         if weight.constraint is not None:
             new = trace.node_of(weight.constraint(symbolic(new)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -234,3 +235,86 @@ def _mean(x: Node, axis: int, keep: bool = False) -> Node:
 
 def _rms(x: Node) -> Node:
     return b.unary("sqrt", b.reduce("sum", x * x) / float(max(1, x.aval.size)))
+
+
+class Muon(Optimizer):
+    """Moves matrices by their momentum made orthogonal: every direction equally far. Jordan et al. (2024), with the
+    choices of Liu et al. (2025). Other weights than matrices, embeddings and excluded ones are moved by AdamW.
+
+    Args:
+        adam_beta1, adam_beta2, epsilon: of AdamW.
+        exclude_layers: patterns of names of weights to be moved by AdamW, such as that of the last layer.
+        exclude_embeddings: whether those are moved by AdamW.
+        muon_a, muon_b, muon_c: coefficients of the iteration that makes matrices orthogonal.
+        adam_lr_ratio, adam_weight_decay: AdamW's share of the learning rate, and its decay.
+        rms_rate: how far a step moves the entries of a matrix, as a share of the learning rate; None for the step of
+            Jordan et al.
+        momentum, nesterov: of matrices.
+        ns_steps: how many iterations.
+
+    >>> Muon().momentum
+    0.95
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta1: float = 0.9,
+        adam_beta2: float = 0.999,
+        epsilon: float | None = 1e-7,
+        weight_decay: float | None = 0.004,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.775,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1.0,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        adam_weight_decay: float | None = 0.004,
+        rms_rate: float | None = 0.2,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, weight_decay=weight_decay, **shared)
+        self.adam_beta1, self.adam_beta2 = adam_beta1, adam_beta2
+        self.epsilon = 1e-7 if epsilon is None else epsilon
+        self.exclude_layers, self.exclude_embeddings = list(exclude_layers or ()), exclude_embeddings
+        self.muon_a, self.muon_b, self.muon_c = muon_a, muon_b, muon_c
+        self.adam_lr_ratio, self.momentum, self.ns_steps, self.nesterov = adam_lr_ratio, momentum, ns_steps, nesterov
+        self.adam_weight_decay, self.rms_rate = adam_weight_decay, rms_rate
+
+    def _by_adam(self, weight: Variable) -> bool:
+        excluded = self.exclude_embeddings and "embedding" in weight.name.lower()
+        excluded = excluded or any(re.search(pattern, weight.name) for pattern in self.exclude_layers)
+        return excluded or len(weight.shape) != 2
+
+    def slots_for(self, weight: Variable) -> Sequence[str]:
+        return ("m", "v") if self._by_adam(weight) else ("m",)
+
+    def decay_of(self, weight: Variable) -> float | None:
+        decay = super().decay_of(weight)
+        return self.adam_weight_decay if decay is not None and self._by_adam(weight) else decay
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        if "v" in slots:
+            m = slots["m"] * self.adam_beta1 + gradient * (1 - self.adam_beta1)
+            v = slots["v"] * self.adam_beta2 + gradient * gradient * (1 - self.adam_beta2)
+            unbiased = b.unary("sqrt", 1.0 - b.power(self.adam_beta2, step)) / (1.0 - b.power(self.adam_beta1, step))
+            moved = m / (b.unary("sqrt", v) + self.epsilon)
+            return weight - moved * (rate * self.adam_lr_ratio * unbiased), {"m": m, "v": v}
+        m = slots["m"] * self.momentum + gradient
+        direction = self._orthogonal(gradient + m * self.momentum if self.nesterov else m)
+        rows, columns = weight.shape
+        squared = max(1.0, rows / columns) if self.rms_rate is None else self.rms_rate**2 * max(rows, columns)
+        return weight - direction * (rate * squared**0.5), {"m": m}
+
+    def _orthogonal(self, x: Node) -> Node:
+        """Nearly the orthogonal matrix next to it: Newton and Schulz's iteration with a polynomial of degree 5."""
+        high = x.shape[0] > x.shape[1]
+        x = b.transpose(x) if high else x
+        x = x / (b.unary("sqrt", b.reduce("sum", x * x)) + 1e-7)
+        for _ in range(self.ns_steps):
+            product = b.dot(x, x, tb=True)
+            x = x * self.muon_a + b.dot(product * self.muon_b + b.dot(product, product) * self.muon_c, x)
+        return b.transpose(x) if high else x

@@ -263,6 +263,16 @@ class Variable(Tensor):
         kept._runtime = self._runtime
         return kept
 
+    def write(self, value: Tensor | np.ndarray | Sequence) -> Variable:
+        """:meth:`assign`, and the variable."""
+        self.assign(value)
+        return self
+
+    @property
+    def original_name(self) -> str:
+        """:attr:`name`: names are not changed."""
+        return self.name
+
     def assign_storage(self, storage: Any) -> None:
         """Take over the values that a training run has left on the current device."""
         self._host, self._storage, self._runtime = None, storage, device.current()

@@ -1,0 +1,143 @@
+"""What a model is made of: its layers, their shapes and weights, and who still needs them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from .. import naming, tree
+from ..layers.base import BatchShape, Layer, unique_name
+from ..layers.inference import inferred_specs
+from ..layers.serialization import spec_leaves
+from ..layers.symbolic import LayerCall, SymbolicTensor
+from ..runtime.tensor import Tensor
+from .data_sets import compute_dtype
+from .prediction import Predictor
+from .summary import html_table, table
+
+
+class Structure(Predictor):
+    """The part of a model that is about its layers."""
+
+    name_prefix = "model"
+    # the layers of a model name their weights themselves
+    anonymous = True
+    supports_masking = True
+    # the uses of layers that make up the model's graph, in an order in which they can be computed; a model whose graph
+    # is its code has none
+    calls: Sequence[LayerCall] = ()
+
+    def __init__(self, name: str | None = None, **base: Any) -> None:
+        super().__init__(name=name or unique_name(self.name_prefix), **base)
+        self._user_metadata: dict[str, Any] = {}
+
+    def graph_changed(self) -> None:
+        """What was traced is no longer the model."""
+        self._predictors.clear()
+
+    def get_layer(self, name: str | int | None = None, index: int | None = None) -> Layer:
+        """A layer by name or position."""
+        if index is not None or isinstance(name, int):
+            return self.layers[index if index is not None else int(name or 0)]
+        found = {layer.name: layer for layer in self.layers}
+        if name not in found:
+            raise ValueError(f"No such layer: {name!r}. {naming.suggestion(str(name), found)}")
+        return found[name]
+
+    def find_layer(self, index: int) -> Layer:
+        """A layer by position."""
+        return self.get_layer(index=index)
+
+    @property
+    def output_names(self) -> list[str]:
+        return ["output"]
+
+    def match_inputs(self, inputs: Any) -> list[Any]:
+        """What was given, as a list of inputs."""
+        return tree.leaves(inputs)
+
+    def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
+        """The outputs' shapes for data of these shapes."""
+        wires = [SymbolicTensor((None, *t.shape[1:]), compute_dtype(t.dtype)) for t in inputs]
+        given: Any = wires[0] if len(wires) == 1 else wires
+        return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Sequence[float] | None = None,
+        print_fn: Callable[[str], Any] = print,
+    ) -> None:
+        """Print the layers, their shapes and their numbers of weights."""
+        self.check_usable()
+        print_fn(table(self, line_length, positions))
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of the model."""
+        return html_table(self)
+
+    def __repr__(self) -> str:
+        return f"<{self.class_name} {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
+
+    # -- weights ------------------------------------------------------------------------------------------------------
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        if not self.trainable:
+            return []
+        weights = [w for layer in self.layers for w in layer.trainable_weights]
+        return list({id(w): w for w in [*(w for w in self._weights if w.trainable), *weights]}.values())
+
+    @property
+    def non_trainable_weights(self) -> list[Any]:
+        trained = {id(w) for w in self.trainable_weights}
+        weights = [*self._weights, *(w for layer in self.layers for w in layer.weights)]
+        return list({id(w): w for w in weights if id(w) not in trained}.values())
+
+    # -- states and references ----------------------------------------------------------------------------------------
+
+    @property
+    def stateful(self) -> bool:  # type: ignore[override]  # of a layer it is known, of a model found
+        """Whether a layer keeps something from batch to batch."""
+        return any(layer.stateful for layer in self.layers)
+
+    def reset_states(self) -> None:
+        """Make all stateful layers forget what they have kept."""
+        for layer in self.layers:
+            if layer.stateful:
+                layer.reset_states()
+
+    @property
+    def references(self) -> int:
+        """How many uses there are that were not disposed of, the model by itself included."""
+        return 1 + len(self.inbound_calls) - self._released
+
+    def check_usable(self) -> None:
+        if not self.references:
+            raise RuntimeError(f"Container '{self.name}' is already disposed.")
+
+    def free(self) -> int:
+        """Give back the uses of the layers; those that nothing else uses free their weights."""
+        self.graph_changed()
+        if not self.calls:
+            return super().free()
+        disposed = 0
+        for call in self.calls:
+            call.holders.discard(self)
+            if not call.holders and call.layer.references:
+                disposed += call.layer.dispose().num_disposed_variables
+        for layer in self.layers:
+            # a model that was a layer of this one and of no other
+            if isinstance(layer, Structure) and layer.references == 1:
+                disposed += layer.dispose().num_disposed_variables
+        return disposed
+
+    # -- notes --------------------------------------------------------------------------------------------------------
+
+    def set_user_defined_metadata(self, user_defined_metadata: Mapping[str, Any]) -> None:
+        """Notes of your own, plain values, that are saved with the model."""
+        self._user_metadata = dict(user_defined_metadata)
+
+    def get_user_defined_metadata(self) -> dict[str, Any]:
+        """What :meth:`set_user_defined_metadata` was given."""
+        return dict(self._user_metadata)

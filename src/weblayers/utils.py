@@ -1,0 +1,11 @@
+"""What helps around models, where Keras has it: ``keras.utils``."""
+
+from __future__ import annotations
+
+from . import naming
+from .models.plot import plot_model
+from .random_seed import set_random_seed
+
+__all__ = ["plot_model", "set_random_seed"]
+
+__getattr__ = naming.module_getattr(__name__, globals())
