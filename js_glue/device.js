@@ -113,9 +113,11 @@ export class Device {
 
   /**
    * @param {number} planId @param {number[]} inputs @param {number[]} scalars
+   * @param {Iterable<number>} [freed] textures that nobody needs any more
    * @returns {number[]} the ids of the outputs
    */
-  run(planId, inputs, scalars) {
+  run(planId, inputs, scalars, freed = []) {
+    this._dropTextures(freed);
     const { plan } = this._plan(planId);
     const outputs = plan.outputs.map(([w, h, layers]) => this.textures.alloc(w, h, layers, "rgba32f"));
     this.runInto(planId, inputs, outputs, scalars);

@@ -106,8 +106,8 @@ class WebGLRuntime:
         return self.device.loadPlan(_js_array(np.frombuffer(serialize(plan), np.uint8)))
 
     def run(self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
-        self.flush()
-        ids = self.device.run(plan_id, _js_list([t.id for t in textures]), _js_list(scalars))
+        released, self._released = self._released, []
+        ids = self.device.run(plan_id, _js_list([t.id for t in textures]), _js_list(scalars), _js_list(released))
         return [Texture(self, int(i), spec) for i, spec in zip(ids, plan.output_specs, strict=True)]
 
 
