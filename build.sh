@@ -30,6 +30,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   wheel            build/dist/weblayers-*.whl
   lint             ruff, mypy, tsc
   bench [ARGS]     measure against TensorFlow.js, into build/bench.json
+  responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
   smoke            train the main demo in headless Chromium
 TEXT
 }
@@ -209,6 +210,12 @@ bench() {
   exec "$PYTHON" tools/bench.py "$@"
 }
 
+responsiveness() {
+  need_packages "a browser is missing" "${TEST_PACKAGES[@]}"
+  locked "setup_node all" build_site
+  exec "$PYTHON" tools/responsiveness.py "$@"
+}
+
 smoke() {
   need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
   locked build_site
@@ -218,7 +225,7 @@ smoke() {
 verb=${1:-help}
 shift || true
 case $verb in
-  demo | lint | bench | smoke) "$verb" "$@" ;;
+  demo | lint | bench | responsiveness | smoke) "$verb" "$@" ;;
   test) tests "$@" ;;
   site) locked build_site; say "the site is in build/site" ;;
   wheel) locked build_wheel; say "the wheel is in build/dist" ;;

@@ -16,6 +16,7 @@ from .emit.emitter import Coord
 from .fuse import MAX_TARGETS, Kernel, computed, fuse
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
+from .pieces import Pieces, at_once
 from .shader import Int, Shader, work
 from .simplify import simplify
 
@@ -91,11 +92,30 @@ def lower(
     into atlases. ``placements`` says where inputs lie that somebody else has placed.
     With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
     """
-    ends = [computed(n) for n in opened(simplify(outputs))]
+    return at_once(lowering(inputs, scalars, outputs, swaps, placements, log))
+
+
+def lowering(
+    inputs: Sequence[Node],
+    scalars: Sequence[Node],
+    outputs: Sequence[Node],
+    swaps: Mapping[int, int] | None = None,
+    placements: Mapping[int, Placement] | None = None,
+    log: bool = False,
+) -> Pieces[Plan]:
+    """The work of :func:`lower`, in pieces."""
+    simple = simplify(outputs)
+    yield
+    ends = [computed(n) for n in opened(simple)]
+    yield
     kernels = fuse(ends, ends[0] if log else None)
+    yield
     pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
     packing = pack_updates(kernels, pairs)
-    return _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {}).plan
+    yield
+    work = _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {})
+    yield from work.draws()
+    return work.plan
 
 
 def lower_copies(
@@ -111,7 +131,9 @@ def lower_copies(
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
     kernels = [Kernel([copies[i]], None, [inputs[i]]) for i in order]
     homes = {copy: (atlas, place) for copy, place in zip(copies, targets, strict=True)}
-    return _Lowering(inputs, (), copies, kernels, homes, dict(enumerate(sources))).plan
+    work = _Lowering(inputs, (), copies, kernels, homes, dict(enumerate(sources)))
+    at_once(work.draws())
+    return work.plan
 
 
 class _Lowering:
@@ -137,8 +159,12 @@ class _Lowering:
         self._temporaries = self._allocate()
         self._number_buffers()
         self._shaders: dict[tuple, tuple[Shader, list[int]]] = {}
+
+    def draws(self) -> Pieces[None]:
+        """Make the draws, a kernel at a time."""
         for kernel in self._kernels:
             self._draw(kernel)
+            yield
 
     # -- buffers ----------------------------------------------------------------------------------------------------
 

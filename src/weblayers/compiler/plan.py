@@ -9,18 +9,27 @@ import numpy as np
 
 from .glsl import print_shader
 from .lower import Plan, TextureSpec
+from .pieces import Pieces, at_once
 
 MAGIC = b"WLP1"
 
 
 def serialize(plan: Plan) -> bytes:
     """Magic, header length, JSON header, then the constants as float32 texels."""
+    return at_once(serializing(plan))
+
+
+def serializing(plan: Plan) -> Pieces[bytes]:
+    """The work of :func:`serialize`, in pieces."""
     shaders: dict[str, int] = {}
     printed: dict[tuple[int, int, int], str] = {}
     draws = []
     for draw in plan.draws:
         key = id(draw.shader), len(draw.samplers), len(draw.uniforms)
-        source = printed.get(key) or printed.setdefault(key, print_shader(draw.shader, *key[1:]))
+        if key not in printed:
+            printed[key] = print_shader(draw.shader, *key[1:])
+            yield
+        source = printed[key]
         draws.append(
             {
                 "shader": shaders.setdefault(source, len(shaders)),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from ..compiler.layout import Layout, Placement, layout_of, pack, unpack, whole
-from ..compiler.lower import Plan, TextureSpec, lower, lower_copies, spec_of
-from ..compiler.plan import serialize
+from ..compiler.lower import Plan, TextureSpec, lower, lower_copies, lowering, spec_of
+from ..compiler.pieces import Pieces, at_once, in_turns
+from ..compiler.plan import serialize, serializing
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
@@ -102,8 +103,8 @@ class WebGLRuntime:
     def compile(self, graph: Graph) -> WebGLExecutable:
         return WebGLExecutable(self, graph)
 
-    def load(self, plan: Plan) -> int:
-        return self.device.loadPlan(_js_array(np.frombuffer(serialize(plan), np.uint8)))
+    def load(self, packed: bytes) -> int:
+        return self.device.loadPlan(_js_array(np.frombuffer(packed, np.uint8)))
 
     def run(self, plan: Plan, plan_id: int, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
         released, self._released = self._released, []
@@ -117,10 +118,11 @@ class _Loaded:
 
     runtime: WebGLRuntime
     plan: Plan
+    packed: InitVar[bytes | None] = None
     id: int = field(init=False)
 
-    def __post_init__(self) -> None:
-        self.id = self.runtime.load(self.plan)
+    def __post_init__(self, packed: bytes | None) -> None:
+        self.id = self.runtime.load(packed or serialize(self.plan))
 
     def __del__(self) -> None:
         if hasattr(self, "id"):
@@ -149,19 +151,21 @@ class WebGLExecutable:
             for slot, node in zip(loaded.plan.outputs, self._graph.outputs, strict=True)
         ]
 
-    def training_plan(self) -> _Loaded:
-        if self._training is None:
-            graph = self._graph
-            plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
-            self._training = _Loaded(self._runtime, plan)
-        return self._training
+    def _compiling(self) -> Pieces[_Loaded]:
+        """The work of making the training plan."""
+        graph = self._graph
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+        packed = yield from serializing(plan)
+        return _Loaded(self._runtime, plan, packed)
 
     async def prepare(self) -> None:
         """Compile the training plan and link its shaders, without blocking the page."""
-        await self._runtime.device.planReady(self.training_plan().id)
+        if self._training is None:
+            self._training = await in_turns(self._compiling())
+        await self._runtime.device.planReady(self._training.id)
 
     def train(self, spec: TrainSpec) -> TrainJob:
-        loaded = self.training_plan()
+        loaded = self._training = self._training or at_once(self._compiling())
         if self._copies is None:
             self._copies = _Copies(self._runtime, loaded.plan)
         return _WebGLJob(self._runtime, self._graph, loaded, self._copies, spec)
