@@ -1,0 +1,1 @@
+"""Where models are saved to and loaded from."""
