@@ -8,7 +8,7 @@ from typing import Any
 from .. import naming
 from ..layers import context, serialization
 from .artifacts import dumped
-from .checks import MAX_ELEMENTS, check_depth, expect, parsed_json, reading
+from .checks import MAX_ELEMENTS, check_depth, entry, expect, parsed_json, reading
 
 KERAS_VERSION = "tfjs-layers 4.22.0"
 BACKEND = "tensor_flow.js"
@@ -73,13 +73,12 @@ def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
     expect("class_name" in plain, source, "the model's topology has no class_name")
     expect(plain["class_name"] in _MODELS, source, f"{plain['class_name']!r} is not a model, or one that is code")
     _refuse_code(plain, source)
-    config = plain.get("config")
+    config: Any = plain.get("config")
     if plain["class_name"] == "Sequential" and isinstance(config, list):
         # Keras before 2.2.3
         config = {"layers": config}
-    expect(isinstance(config, Mapping), source, "the model's config is no object")
-    layers = config.get("layers")
-    expect(isinstance(layers, list) and all(isinstance(x, Mapping) for x in layers), source, "the model has no layers")
+    layers = entry(config, "layers", list, source)
+    expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
     return {"class_name": plain["class_name"], "config": config}
 
 

@@ -37,9 +37,11 @@ def from_memory(
     >>> import asyncio, weblayers as wl
     >>> saved = []
     >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[2])])
-    >>> _ = asyncio.run(model.save(wl.io.with_save_handler(saved.append)))
-    >>> asyncio.run(wl.load_layers_model(wl.io.from_memory(saved[0]))).predict(wl.ones([3, 2])).shape
-    (3, 1)
+    >>> async def main():
+    ...     await model.save(wl.io.with_save_handler(saved.append))
+    ...     return await wl.load_layers_model(wl.io.from_memory(saved[0]))
+    >>> asyncio.run(main()).output_shape
+    (None, 1)
     """
     whole = isinstance(model_artifacts, Artifacts) or (
         isinstance(model_artifacts, Mapping) and {"modelTopology", "model_topology"} & set(model_artifacts)

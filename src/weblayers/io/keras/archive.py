@@ -12,7 +12,7 @@ from ..checks import ModelFileError, entry, expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as
 from . import library
-from .configuration import compile_configuration, configuration, compilation_of
+from .configuration import compilation_of, compile_configuration, configuration
 from .layout import assigned, groups_of
 
 VERSION = "3.15.1"

@@ -36,7 +36,9 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
 
 def _layer(entry: Mapping[str, Any]) -> dict[str, Any]:
     class_name = entry["class_name"]
-    more = {k: entry[k] for k in ("name", "inbound_nodes") if k in entry}
+    more = {"name": entry["name"]} if "name" in entry else {}
+    if "inbound_nodes" in entry:
+        more["inbound_nodes"] = [_node(rows) for rows in entry["inbound_nodes"]]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
     config = {k: _value(v) for k, v in entry["config"].items() if k not in _NOT_KERAS}
@@ -48,6 +50,29 @@ def _layer(entry: Mapping[str, Any]) -> dict[str, Any]:
             "name": config["name"],
         }
     return {**_object("keras.layers", class_name, config), **more}
+
+
+def _node(rows: list[Any]) -> dict[str, Any]:
+    """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments], ...]``."""
+    tensors = [_tensor(row[:3]) for row in rows]
+    arguments = rows[0][3] if rows else {}
+    return {
+        "args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [],
+        "kwargs": {k: _argument(v) for k, v in arguments.items()},
+    }
+
+
+def _argument(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    if [type(v) for v in value] == [str, int, int]:
+        return _tensor(value)
+    return [_argument(v) for v in value]
+
+
+def _tensor(place: list[Any]) -> dict[str, Any]:
+    # Keras goes by the history alone
+    return {"class_name": "__keras_tensor__", "config": {"shape": [], "dtype": "float32", "keras_history": place}}
 
 
 def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:

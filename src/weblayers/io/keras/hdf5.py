@@ -43,7 +43,7 @@ def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> N
         if "layer_names" not in file.attrs and "model_weights" not in file:
             archive.read_weights(model, data, source, strict)
             return
-        _assign(model, file["model_weights"] if "model_weights" in file else file, source, strict)
+        _assign(model, file.get("model_weights", file), source, strict)
 
 
 def _assign(model: Any, group: Any, source: str, strict: bool) -> None:

@@ -29,11 +29,8 @@ def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
         yield "layers", layer.layers
         return
     for name, value in sorted(vars(layer).items()):
-        if name.startswith("_"):
-            continue
-        if isinstance(value, Layer):
-            yield name, value
-        elif isinstance(value, list) and value and all(isinstance(v, Layer) for v in value):
+        parts = value if isinstance(value, list) else [value]
+        if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
             yield name, value
 
 
