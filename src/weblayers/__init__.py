@@ -19,6 +19,7 @@ from . import (
     callbacks,
     constraints,
     initializers,
+    io,
     layers,
     losses,
     metrics,
@@ -30,6 +31,7 @@ from . import (
 )
 from . import optimizers as train
 from .callbacks import Callback, CustomCallback, History
+from .io import load_layers_model, model_from_json
 from .layers import InputSpec, SymbolicTensor, register_class
 from .losses import Reduction
 from .models.functional import Functional, input
@@ -72,11 +74,14 @@ __all__ = [
     "get_backend",
     "initializers",
     "input",
+    "io",
     "layers",
+    "load_layers_model",
     "losses",
     "memory",
     "metrics",
     "model",
+    "model_from_json",
     "next_frame",
     "optimizers",
     "plot_model",

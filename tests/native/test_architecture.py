@@ -18,12 +18,13 @@ ORDER = [
     {"activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
     {"callbacks"},
+    {"io"},
     {"models"},
     {"utils"},
     {"__init__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
-BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py"}
+BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py"}
 
 
 def part_of(path):

@@ -11,15 +11,10 @@ from weblayers.naming import camel, snake
 SURFACE = json.loads((Path(__file__).parents[1] / "golden" / "surface.json").read_text())
 L = wl.layers
 
-_FILES = "comes with files"
 _INTERNAL = "how TensorFlow.js keeps its graph; `calls` has it in order"
 _PLACES = "where in its layer's uses each end is: `model.inputs[0].node_index`"
 
 NOT_OFFERED = {
-    "save": _FILES,
-    "loadWeights": _FILES,
-    "loadTrainingConfig": _FILES,
-    "toJSON": _FILES,
     "fitLoop": "what fit does inside",
     "metricsTensors": "what compile makes inside",
     "feedInputShapes": "`input_shapes`",

@@ -272,10 +272,10 @@ class Layer(Used, metaclass=naming.Configurable):
 
         ``regularizer`` is what it adds to the loss; ``constraint`` is applied after each update.
         """
-        chosen = initializers.get("zeros" if self._fast_weight_init else initializer)
-        values = np.asarray(chosen(tuple(shape)))
-        scope = context.weight_scope() or self.name
-        variable = Variable(values.astype(dtype), f"{scope}/{name}", trainable)
+        full_name = f"{context.weight_scope() or self.name}/{name}"
+        fresh = context.take_room(full_name, shape) and not self._fast_weight_init
+        values = np.asarray(initializers.get(initializer if fresh else "zeros")(tuple(shape)))
+        variable = Variable(values.astype(dtype), full_name, trainable)
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
         self._weights.append(variable)
         return variable

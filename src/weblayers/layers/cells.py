@@ -11,7 +11,7 @@ from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import matrices, movement
 from ..runtime.tensor import Tensor
-from . import serialization
+from . import context, serialization
 from .base import BatchShape, Layer, positive, sized
 from .regularization import Noise
 
@@ -331,8 +331,9 @@ class StackedRNNCells(Cell):
 
     def build(self, input_shape: BatchShape) -> None:
         shape = input_shape
-        for cell in self.cells:
-            cell.ensure_built(shape)
+        for number, cell in enumerate(self.cells):
+            with context.calling(False, f"RNNCell_{number}"):
+                cell.ensure_built(shape)
             shape = (shape[0], *state_shapes(cell)[0])
 
     def call(self, inputs: Any, states: Any = None, training: bool = False) -> Any:

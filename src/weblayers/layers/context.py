@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -13,6 +14,9 @@ class _Context:
     training: list[bool] = field(default_factory=list)
     scopes: list[str] = field(default_factory=list)
     losses: list[list[Any]] = field(default_factory=list)
+    # how many numbers weights may still have, and whether initializers make them
+    room: int | None = None
+    fresh: bool = True
 
 
 _context = _Context()
@@ -41,6 +45,30 @@ def calling(training: bool, scope: str | None) -> Iterator[None]:
 
 def weight_scope() -> str:
     return "/".join(_context.scopes)
+
+
+@contextmanager
+def making_weights(room: int, fresh: bool) -> Iterator[None]:
+    """Weights made inside have at most so many numbers together; they begin with zeros unless they are fresh."""
+    before = _context.room, _context.fresh
+    _context.room, _context.fresh = room, fresh
+    try:
+        yield
+    finally:
+        _context.room, _context.fresh = before
+
+
+def take_room(name: str, shape: Sequence[int]) -> bool:
+    """Count a new weight in; says whether it is to be fresh.
+
+    Raises:
+        ValueError: it is larger than what is left.
+    """
+    if _context.room is not None:
+        _context.room -= math.prod(shape)
+        if _context.room < 0:
+            raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model larger than its file")
+    return _context.fresh
 
 
 @contextmanager

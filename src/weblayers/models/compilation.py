@@ -27,6 +27,8 @@ class Compilation:
         self.output_names = list(names)
         self.losses: list[Any] = []
         self.loss_weights: list[float] = []
+        # as compile was given them, under its arguments' names
+        self.arguments: dict[str, Any] = {}
         self.given_metrics: list[list[Any]] = []
         self.given_weighted: list[list[Any]] = []
         # per output; weighted says whether sample weights apply
@@ -55,6 +57,7 @@ class Compilation:
         if loss is None:
             raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         made = cls(optimizer, loss, names)
+        made.arguments = {"loss": loss, "metrics": metrics_, "weighted_metrics": weighted}
         given = _per_output(loss, names, "loss", single_serves_all=True)
         made.losses = [None if one is None else losses.get(one) for one in given]
         listed = _per_output(loss_weights, names, "loss_weights") if loss_weights is not None else [1.0] * len(names)

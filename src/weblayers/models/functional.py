@@ -320,9 +320,19 @@ def _place(wire: SymbolicTensor, numbers: Mapping[int, int]) -> list[Any]:
     return [wire.call.layer.name, numbers.get(id(wire.call), 0), wire.index]
 
 
+# Arguments whose tensors TensorFlow.js writes as further inputs.
+_STATES = ("initial_state", "constants")
+
+
 def _described(call: LayerCall, numbers: Mapping[int, int]) -> list[Any]:
     """A call as model files have it: the places of its inputs, each with the other arguments."""
-    plain = {k: v for k, v in call.kwargs.items() if not any(isinstance(x, SymbolicTensor) for x in tree.leaves(v))}
-    more = [w for k in sorted(call.kwargs) if k not in plain for w in tree.leaves(call.kwargs[k])]
+
+    def written(value: Any) -> Any:
+        if isinstance(value, SymbolicTensor):
+            return _place(value, numbers)
+        return [written(v) for v in value] if isinstance(value, list | tuple) else serialization.serialize(value)
+
+    states = [w for k in sorted(call.kwargs) if k in _STATES for w in tree.leaves(call.kwargs[k])]
+    arguments = {k: written(v) for k, v in call.kwargs.items() if k not in _STATES}
     wires = [w for w in tree.leaves(call.inputs) if isinstance(w, SymbolicTensor)]
-    return [[*_place(w, numbers), serialization.serialize(plain)] for w in [*wires, *more]]
+    return [[*_place(w, numbers), arguments] for w in [*wires, *states]]

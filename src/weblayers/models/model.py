@@ -1,4 +1,4 @@
-"""What every model can do: compile, fit, evaluate, predict."""
+"""What every model can do: compile, fit, evaluate, predict, save."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .. import naming
-from .trainer import Trainer
+from .portable import Portable
 
 
 class _ModelType(naming.Configurable):
@@ -21,7 +21,7 @@ class _ModelType(naming.Configurable):
         return super().__call__(*args, **kwargs)
 
 
-class Model(Trainer, metaclass=_ModelType):
+class Model(Portable, metaclass=_ModelType):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
     :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model.
 

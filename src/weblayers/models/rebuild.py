@@ -84,8 +84,18 @@ def _use(node: Any) -> _Use:
         return _Use(args[0] if args else [], args[1:], {k: v for k, v in arguments.items() if v is not None})
     rows = [node] if node and isinstance(node[0], str) else list(node)
     places = [_Place(*row[:3]) for row in rows]
-    arguments = dict(rows[0][3]) if rows and len(rows[0]) > 3 and rows[0][3] else {}
+    arguments = rows[0][3] if rows and len(rows[0]) > 3 and rows[0][3] else {}
+    arguments = {k: _argument_places(v) for k, v in arguments.items()}
     return _Use(places[0] if len(places) == 1 else places, [], arguments)
+
+
+def _argument_places(value: Any) -> Any:
+    """An argument with places for what Keras 2 writes of tensors: ``[layer, use, output]``."""
+    if not isinstance(value, list):
+        return value
+    if [type(v) for v in value] == [str, int, int]:
+        return _Place(*value)
+    return [_argument_places(v) for v in value]
 
 
 def _keras_places(value: Any) -> Any:

@@ -121,6 +121,33 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         names = dict.fromkeys(name for slots in self._state.values() for name in slots)
         return [slots[name] for name in names for slots in self._state.values() if name in slots]
 
+    @property
+    def steps(self) -> int:
+        """How many steps have been made; with gradient accumulation several make one of :attr:`iterations`."""
+        return int(self._iterations.value)
+
+    def restore(self, weights: Sequence[Variable], steps: int, values: Sequence[np.ndarray]) -> None:
+        """Go on from an earlier state.
+
+        Args:
+            weights: those that are trained, in the order of that state.
+            steps: how many had been made, see :attr:`steps`.
+            values: of the slots, in the order of :meth:`variables`; none for a state before the first step.
+
+        Raises:
+            ValueError: values of another number or shape.
+        """
+        if values:
+            for weight in weights:
+                self._slots_of(weight)
+            mine = self.variables()
+            if [v.shape for v in mine] != [v.shape for v in values]:
+                shapes = [list(v.shape) for v in mine], [list(v.shape) for v in values]
+                raise ValueError(f"{type(self).__name__} has a state of shapes {shapes[0]}, but was given {shapes[1]}")
+            for slot, value in zip(mine, values, strict=True):
+                slot.assign(value)
+        self._iterations.value = steps
+
     def initial_slot(self, name: str, weight: Variable) -> np.ndarray:
         """What a slot begins with."""
         return np.zeros(weight.shape, np.float32)

@@ -1,0 +1,68 @@
+"""Which weight of a file is which weight of a model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from ..runtime.tensor import Variable
+from .checks import expect
+
+
+def named_weights(layer: Any, trainable_only: bool = False) -> dict[str, Variable]:
+    """The weights by the names that files know them by, trainable ones first; of equal names later ones are numbered.
+
+    >>> import weblayers as wl
+    >>> sorted(named_weights(wl.sequential([wl.layers.dense(units=1, input_shape=[2], name="d")])))
+    ['d/bias', 'd/kernel']
+    """
+    named: dict[str, Variable] = {}
+    for weight in layer.trainable_weights if trainable_only else layer.weights:
+        name, count = weight.name, 0
+        while name in named:
+            count += 1
+            name = f"{weight.name}_{count}"
+        named[name] = weight
+    return named
+
+
+def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, strict: bool = True) -> None:
+    """Give a model's weights the values of a file, all or none.
+
+    Args:
+        model: a model or layer.
+        given: arrays by name.
+        source: the file, for messages.
+        strict: whether every weight must be in the file, and nothing else.
+
+    Raises:
+        ModelFileError: what strictness forbids, or another shape.
+    """
+    targets = named_weights(model)
+    left = dict(targets)
+    chosen: list[tuple[Variable, np.ndarray]] = []
+    for name, values in given.items():
+        match = next((n for n in _spellings(name) if n in left), None)
+        if match is None:
+            expect(not strict, source, f"Provided weight data has no target variable: {name}")
+            continue
+        weight = left.pop(match)
+        shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
+        expect(values.shape == weight.shape, source, f"the shape of weight {name!r} {shapes}")
+        chosen.append((weight, values))
+    missing = f"{len(left)} of {len(targets)} weights are not set: {','.join(left)}"
+    expect(not (strict and left), source, missing)
+    for weight, values in chosen:
+        weight.assign(values.astype(weight.dtype))
+
+
+def _spellings(name: str) -> Iterator[str]:
+    """The names that a weight may have here: TensorFlow 2 adds its cell and ``:0``, and the model around it."""
+    name = re.sub(r":\d+$", "", name)
+    parts = name.split("/")
+    for i in range(len(parts) - 1):
+        yield "/".join(parts[i:])
+        yield "/".join([*parts[i:-2], parts[-1]])

@@ -1,0 +1,168 @@
+"""What a page's browser does for files: its storage, its fetch, files that its user picked, and downloads."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+
+def _js() -> Any:
+    try:
+        import js
+    except ImportError:
+        raise RuntimeError(f"there is no browser here, but Python on {sys.platform}") from None
+    return js
+
+
+def local_storage() -> Any:
+    """The page's local storage.
+
+    Raises:
+        RuntimeError: there is none; a worker has none either.
+    """
+    storage = getattr(_js(), "localStorage", None)
+    if storage is None:
+        raise RuntimeError("The current environment does not support local storage; workers have indexeddb:// only.")
+    return storage
+
+
+def has_local_storage() -> bool:
+    return "js" in sys.modules and getattr(_js(), "localStorage", None) is not None
+
+
+def has_indexed_db() -> bool:
+    return "js" in sys.modules and getattr(_js(), "indexedDB", None) is not None
+
+
+async def fetch(url: str, init: dict[str, Any]) -> Any:
+    """The page's fetch."""
+    from pyodide.ffi import to_js
+    from pyodide.http import pyfetch
+
+    options = {k: v if k == "headers" else to_js(v) for k, v in init.items()}
+    return await pyfetch(url, **options)
+
+
+async def file_bytes(file: Any) -> bytes:
+    """The content of a file that the user picked; of anything else with ``read()`` too."""
+    if hasattr(file, "arrayBuffer"):
+        buffer = await file.arrayBuffer()
+        return buffer.to_bytes() if hasattr(buffer, "to_bytes") else bytes(buffer)
+    return file.read()
+
+
+def download(name: str, data: bytes, kind: str) -> None:
+    """Hand the user a file."""
+    js = _js()
+    if not hasattr(js, "document"):
+        raise RuntimeError("Browser downloads are not supported in this environment since `document` is not present")
+    blob = js.Blob.new([_array(data)], type=kind)
+    anchor = js.document.createElement("a")
+    anchor.download, anchor.href = name, js.URL.createObjectURL(blob)
+    anchor.click()
+    # the browser reads the blob after the click
+    js.setTimeout(_once(lambda *_: js.URL.revokeObjectURL(anchor.href)), 10_000)
+
+
+def _array(data: bytes) -> Any:
+    array = _js().Uint8Array.new(len(data))
+    array.assign(data)
+    return array
+
+
+def _once(function: Callable[..., Any]) -> Any:
+    from pyodide.ffi import create_once_callable
+
+    return create_once_callable(function)
+
+
+class Database:
+    """TensorFlow.js' database of models: one store of artifacts, one of what is known of them.
+
+    Use it in ``async with``.
+    """
+
+    ARTIFACTS, INFO = "models_store", "model_info_store"
+
+    async def __aenter__(self) -> Database:
+        request = _js().indexedDB.open("tensorflowjs", 1)
+        self._js = _js()
+
+        def upgrade(*_: Any) -> None:
+            options = self._js.JSON.parse('{"keyPath": "modelPath"}')
+            for store in (self.ARTIFACTS, self.INFO):
+                request.result.createObjectStore(store, options)
+
+        request.onupgradeneeded = _once(upgrade)
+        self._database = await _finished(request)
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        self._database.close()
+
+    async def put(self, path: str, artifacts: dict[str, Any], data: bytes, info: dict[str, Any]) -> None:
+        """Store both or none."""
+        whole = self._js.JSON.parse(json.dumps(artifacts))
+        whole.weightData = _array(data).buffer
+        transaction = self._transaction("readwrite")
+        for store, key, value in (
+            (self.ARTIFACTS, "modelArtifacts", whole),
+            (self.INFO, "modelArtifactsInfo", self._js.JSON.parse(json.dumps(info))),
+        ):
+            record = self._js.JSON.parse(json.dumps({"modelPath": path}))
+            setattr(record, key, value)
+            transaction.objectStore(store).put(record)
+        await _finished(transaction, "oncomplete")
+
+    async def get(self, path: str) -> tuple[dict[str, Any], bytes] | None:
+        """The artifacts and the bytes of their weights."""
+        record = await _finished(self._transaction("readonly").objectStore(self.ARTIFACTS).get(path))
+        if not record:
+            return None
+        found = record.modelArtifacts
+        data = getattr(found, "weightData", None)
+        without = self._js.Object.assign(self._js.JSON.parse("{}"), found)
+        without.weightData = None
+        return json.loads(self._js.JSON.stringify(without)), b"" if data is None else _bytes(data)
+
+    async def infos(self) -> list[dict[str, Any]]:
+        """The records of all models."""
+        records = await _finished(self._transaction("readonly").objectStore(self.INFO).getAll())
+        return json.loads(self._js.JSON.stringify(records))
+
+    async def delete(self, path: str) -> None:
+        transaction = self._transaction("readwrite")
+        for store in (self.ARTIFACTS, self.INFO):
+            transaction.objectStore(store).delete(path)
+        await _finished(transaction, "oncomplete")
+
+    def _transaction(self, mode: str) -> Any:
+        stores = self._js.Array.of(self.ARTIFACTS, self.INFO)
+        return self._database.transaction(stores, mode)
+
+
+def _bytes(data: Any) -> bytes:
+    """The bytes of a buffer, or of the chunks of one."""
+    if hasattr(data, "to_bytes"):
+        return data.to_bytes()
+    return b"".join(chunk.to_bytes() for chunk in data)
+
+
+async def _finished(request: Any, success: str = "onsuccess") -> Any:
+    """The result of a request of the database, once it is there."""
+    future = asyncio.get_running_loop().create_future()
+
+    def fail(*_: Any) -> None:
+        if not future.done():
+            future.set_exception(OSError(str(getattr(request, "error", None) or "IndexedDB refused")))
+
+    def succeed(*_: Any) -> None:
+        if not future.done():
+            future.set_result(getattr(request, "result", None))
+
+    for name, function in ((success, succeed), ("onerror", fail), ("onabort", fail)):
+        setattr(request, name, _once(function))
+    return await future

@@ -1,0 +1,87 @@
+"""Files that hold a model in one piece: Keras' and safetensors'."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import safetensors
+from .artifacts import ModelArtifactsInfo, SaveResult
+from .assignment import assign_weights
+from .checks import ModelFileError, reading
+from .handlers.files import replace_files
+from .handlers.http import is_http_scheme, is_relative_url, request
+from .keras import archive, hdf5
+
+_MODELS = (".keras", ".h5", ".hdf5")
+_WEIGHTS = (".h5", ".hdf5", ".keras", ".safetensors")
+
+
+def format_of(address: Any, weights: bool = False) -> str | None:
+    """The suffix of a path or URL, if it is of a format that this module knows."""
+    if not isinstance(address, str) and not hasattr(address, "__fspath__"):
+        return None
+    text = str(address).partition("?")[0] if is_http_scheme(str(address)) else str(address)
+    if "://" in text and not text.startswith(("http://", "https://", "file://")):
+        return None
+    suffix = Path(text).suffix.lower()
+    return suffix if suffix in (_WEIGHTS if weights else _MODELS) else None
+
+
+async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, str]:
+    source = str(address)
+    if is_http_scheme(source) or is_relative_url(source):
+        response = await request(source, options.get("request_init") or {}, options.get("fetch_func"))
+        if not response.ok:
+            raise ModelFileError(f"Request to {source} failed with status code {response.status}.")
+        return response.body, source
+    try:
+        return Path(source.removeprefix("file://")).read_bytes(), source
+    except OSError as error:
+        raise ModelFileError(f"{source}: there is no file that can be read ({error.strerror})") from error
+
+
+def _write(address: Any, data: bytes) -> SaveResult:
+    if is_http_scheme(str(address)):
+        raise ValueError(f"Cannot find any save handlers for URL '{address}': files of Keras are saved to paths")
+    replace_files({Path(str(address).removeprefix("file://")): data})
+    return SaveResult(ModelArtifactsInfo(weight_data_bytes=len(data)))
+
+
+async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -> SaveResult:
+    """Save a model in one file."""
+    write = archive.write_model if suffix == ".keras" else hdf5.write_model
+    return _write(address, write(model, include_optimizer))
+
+
+async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:
+    """Load a model from one file."""
+    data, source = await _contents(address, options)
+    read = archive.read_model if suffix == ".keras" else hdf5.read_model
+    with reading(source):
+        return read(data, source)
+
+
+async def save_weights(model: Any, named: Mapping[str, np.ndarray], address: Any, suffix: str) -> SaveResult:
+    """Save a model's weights in one file."""
+    if suffix == ".safetensors":
+        return _write(address, safetensors.write(named))
+    if suffix == ".keras":
+        raise ValueError(f"{address}: a .keras file holds a whole model, use save; weights go into .weights.h5")
+    keras_3 = str(address).endswith(".weights.h5")
+    return _write(address, archive.write_weights(model) if keras_3 else hdf5.write_weights(model))
+
+
+async def load_weights(model: Any, address: Any, suffix: str, strict: bool, options: Mapping[str, Any]) -> None:
+    """Load a model's weights from one file."""
+    data, source = await _contents(address, options)
+    with reading(source):
+        if suffix == ".safetensors":
+            assign_weights(model, safetensors.read(data, source), source, strict)
+        elif suffix == ".keras":
+            archive.read_weights(model, archive.weights_file(data, source), source, strict)
+        else:
+            hdf5.read_weights(model, data, source, strict)

@@ -1,0 +1,1 @@
+"""Keras' own files, read and written with h5py."""

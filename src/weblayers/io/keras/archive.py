@@ -1,0 +1,94 @@
+"""Keras 3: a zip file with ``config.json``, ``metadata.json`` and the weights in HDF5 groups that follow the layers."""
+
+from __future__ import annotations
+
+import datetime
+import io
+import json
+import zipfile
+from typing import Any
+
+from ..checks import ModelFileError, entry, expect, parsed_json
+from ..topology import model_from_topology
+from ..training import compile_as
+from . import library
+from .configuration import compilation_of, compile_configuration, configuration
+from .layout import assigned, groups_of
+
+VERSION = "3.15.1"
+# How far a member of the archive may outgrow its compressed form: HDF5 files of zeros grow a lot.
+_MOST_BYTES = 8 << 30
+
+
+def _members(data: bytes, source: str) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except (zipfile.BadZipFile, NotImplementedError) as error:
+        raise ModelFileError(f"{source}: not a .keras file, which is a zip archive: {error}") from None
+
+
+def _member(archive: zipfile.ZipFile, name: str, source: str) -> bytes:
+    expect(name in archive.namelist(), source, f"the archive has no {name}")
+    expect(archive.getinfo(name).file_size <= _MOST_BYTES, source, f"{name} is too large")
+    try:
+        return archive.read(name)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError, ValueError) as error:
+        raise ModelFileError(f"{source}: {name} is damaged: {error}") from None
+    except Exception as error:  # zlib.error is no ValueError, and other methods have others
+        raise ModelFileError(f"{source}: {name} is damaged: {error}") from None
+
+
+def weights_file(data: bytes, source: str) -> bytes:
+    """The HDF5 file of weights in a ``.keras`` file."""
+    with _members(data, source) as archive:
+        return _member(archive, "model.weights.h5", source)
+
+
+def read_model(data: bytes, source: str) -> Any:
+    """The model of a ``.keras`` file.
+
+    Raises:
+        ModelFileError: it is no such file.
+        ImportError: h5py is missing.
+    """
+    with _members(data, source) as archive:
+        described = parsed_json(_member(archive, "config.json", source), source)
+        weights = _member(archive, "model.weights.h5", source)
+    with library.opened(weights, source) as file:
+        model = model_from_topology(described, source, library.elements(file), fresh=False)
+        assigned(model, file, source)
+        compilation = entry(described, "compile_config", dict, source, {})
+        if compilation:
+            compile_as(model, compilation_of(compilation), source)
+    return model
+
+
+def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> None:
+    """Give a model the weights of a ``.weights.h5`` file of Keras 3."""
+    with library.opened(data, source) as file:
+        assigned(model, file, source, strict)
+
+
+def write_weights(model: Any) -> bytes:
+    """A ``.weights.h5`` file of Keras 3."""
+    buffer = io.BytesIO()
+    with library.created(buffer) as file:
+        for path, name, values in groups_of(model):
+            group = file.create_group(f"{path}/vars" if path else "vars")
+            group.attrs["name"] = name
+            for i, value in enumerate(values):
+                group[str(i)] = value
+    return buffer.getvalue()
+
+
+def write_model(model: Any, include_optimizer: bool = False) -> bytes:
+    """A ``.keras`` file; with the optimizer's settings, but not its state."""
+    described = configuration(model)
+    described["compile_config"] = compile_configuration(model) if include_optimizer else {}
+    stamp = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("metadata.json", json.dumps({"keras_version": VERSION, "date_saved": stamp}))
+        archive.writestr("config.json", json.dumps(described))
+        archive.writestr("model.weights.h5", write_weights(model))
+    return buffer.getvalue()

@@ -1,0 +1,119 @@
+"""Keras 2's files, which Keras 3 still writes: one HDF5 file with the model's JSON as an attribute, or weights only."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ...layers import Layer
+from ...runtime.tensor import Variable
+from ..checks import expect, parsed_json
+from ..topology import model_from_topology
+from ..training import compile_as
+from . import archive, library
+from .configuration import compilation_of, compile_configuration, configuration
+
+
+def read_model(data: bytes, source: str) -> Any:
+    """The model of a ``.h5`` file.
+
+    Raises:
+        ModelFileError: it is no such file.
+        ImportError: h5py is missing.
+    """
+    with library.opened(data, source) as file:
+        expect("model_config" in file.attrs, source, "the file has weights only: make the model and use load_weights")
+        described = parsed_json(library.text(file.attrs["model_config"]), source)
+        weights = file["model_weights"]
+        model = model_from_topology(described, source, library.elements(weights), fresh=False)
+        _assign(model, weights, source, True)
+        training = file.attrs.get("training_config")
+        if training is not None:
+            compile_as(model, compilation_of(parsed_json(library.text(training), source)), source)
+    return model
+
+
+def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> None:
+    """Give a model the weights of a ``.h5`` file of Keras 2 or 3, of a whole model or of weights."""
+    with library.opened(data, source) as file:
+        if "layer_names" not in file.attrs and "model_weights" not in file:
+            archive.read_weights(model, data, source, strict)
+            return
+        _assign(model, file.get("model_weights", file), source, strict)
+
+
+def _assign(model: Any, group: Any, source: str, strict: bool) -> None:
+    layers = {layer.name: layer for layer in model.layers}
+    names = [library.text(n) for n in group.attrs.get("layer_names", ())]
+    chosen: list[tuple[Variable, np.ndarray]] = []
+    for name in names:
+        expect(name in group and library.is_group(group[name]), source, f"the layer {name!r} is missing")
+        stored = [group[name][library.text(n)] for n in group[name].attrs.get("weight_names", ())]
+        if name not in layers:
+            expect(not (stored and strict), source, f"the model has no layer {name!r}")
+            continue
+        weights = _in_keras_order(layers.pop(name))
+        if len(stored) != len(weights):
+            missing = f"layer {name!r} has {len(weights)} weights, but the file has {len(stored)} for it"
+            expect(not strict, source, missing)
+            continue
+        for weight, dataset in zip(weights, stored, strict=True):
+            values = library.values_of(dataset, source)
+            shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
+            expect(values.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
+            chosen.append((weight, values))
+    left = [name for name, layer in layers.items() if layer.weights]
+    expect(not (left and strict), source, f"the file has no weights for the layers {', '.join(left)}")
+    for weight, values in chosen:
+        weight.assign(values.astype(weight.dtype))
+
+
+def _in_keras_order(layer: Layer) -> list[Variable]:
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def _written(model: Any, group: Any) -> None:
+    group.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
+    group.attrs["backend"], group.attrs["keras_version"] = b"jax", archive.VERSION.encode()
+    for layer in model.layers:
+        place = group.create_group(layer.name)
+        named = list(_named(layer))
+        place.attrs["weight_names"] = np.array([name.encode() for name, _ in named] or np.zeros(0, "S1"))
+        for name, values in named:
+            place[name] = values
+
+
+def _named(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
+    taken: set[str] = set()
+    for weight in _in_keras_order(layer):
+        name, count = weight.name, 0
+        while name in taken:
+            count += 1
+            name = f"{weight.name}_{count}"
+        taken.add(name)
+        yield name, weight.numpy()
+
+
+def write_weights(model: Any) -> bytes:
+    """A ``.h5`` file of weights."""
+    buffer = io.BytesIO()
+    with library.created(buffer) as file:
+        _written(model, file)
+    return buffer.getvalue()
+
+
+def write_model(model: Any, include_optimizer: bool = False) -> bytes:
+    """A ``.h5`` file of a model; with the optimizer's settings, but not its state."""
+    buffer = io.BytesIO()
+    with library.created(buffer) as file:
+        file.attrs["model_config"] = json.dumps(configuration(model))
+        file.attrs["keras_version"], file.attrs["backend"] = archive.VERSION, "jax"
+        if include_optimizer:
+            settings = compile_configuration(model)
+            file.attrs["training_config"] = json.dumps({**settings, "optimizer_config": settings.pop("optimizer")})
+        _written(model, file.create_group("model_weights"))
+    return buffer.getvalue()

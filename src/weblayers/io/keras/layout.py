@@ -1,0 +1,113 @@
+"""Where Keras 3 keeps weights: ``layers/<class>_<n>/<attribute>/.../vars/<i>``, with the layer's name beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from ... import naming
+from ...layers import Layer
+from ...runtime.tensor import Variable
+from ..checks import expect
+from . import library
+
+
+def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
+    """The keys of layers in a list: their classes, numbered from the second of a class."""
+    counts: dict[str, int] = {}
+    for layer in layers:
+        key = naming.class_snake(layer.class_name)
+        count = counts[key] = counts.get(key, -1) + 1
+        yield (f"{key}_{count}" if count else key), layer
+
+
+def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
+    """The layers inside a layer by attribute: alone, or in lists."""
+    if hasattr(layer, "calls") and layer.calls:
+        yield "layers", layer.layers
+        return
+    for name, value in sorted(vars(layer).items()):
+        parts = value if isinstance(value, list) else [value]
+        if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
+            yield name, value
+
+
+def _own(layer: Any) -> list[Variable]:
+    """A layer's weights that are of none inside it, in Keras' order."""
+    inner = {id(w) for part in layer.sublayers for w in part.weights}
+    return sorted((w for w in layer._weights if id(w) not in inner), key=lambda w: not w.trainable)
+
+
+def groups_of(layer: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """The groups of a file: path, name and values."""
+    seen = set() if seen is None else seen
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    yield path, layer.name, [w.numpy() for w in _own(layer)]
+    if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
+        # Keras' layers that draw random numbers keep where they are
+        yield f"{path}/seed_generator", "seed_generator", [np.zeros(2, np.uint32)]
+    for name, value in _children(layer):
+        parts = _numbered(value) if isinstance(value, list) else [("", value)]
+        for key, child in parts:
+            yield from groups_of(child, "/".join(filter(None, (path, name, key))), seen)
+
+
+def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
+    """Give a model the weights of a file, all or none.
+
+    Raises:
+        ModelFileError: weights are missing, or of another shape.
+    """
+    chosen: list[tuple[Variable, np.ndarray]] = []
+    _collect(model, file, source, strict, chosen, set())
+    for weight, values in chosen:
+        weight.assign(values.astype(weight.dtype))
+
+
+def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, seen: set[int]) -> None:
+    if id(layer) in seen:
+        return
+    seen.add(id(layer))
+    weights, stored = _own(layer), _sub(group, "vars")
+    keys = [] if stored is None else sorted((k for k in stored if library.is_dataset(stored[k])), key=_number)
+    if len(keys) != len(weights):
+        expect(not strict, source, f"layer {layer.name!r} has {len(weights)} weights, but the file {len(keys)} for it")
+    else:
+        for weight, dataset in zip(weights, (stored[k] for k in keys), strict=True):
+            shapes = f"is {list(dataset.shape or ())} in the file, but {list(weight.shape)} in the model"
+            expect(dataset.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
+            chosen.append((weight, library.values_of(dataset, source)))
+    for name, value in _children(layer):
+        if isinstance(value, list):
+            container = _sub(group, name)
+            by_name = _named(container)
+            for key, child in _numbered(value):
+                _collect(child, by_name.get(child.name, _sub(container, key)), source, strict, chosen, seen)
+        else:
+            _collect(value, _sub(group, name), source, strict, chosen, seen)
+
+
+def _number(key: str) -> int:
+    return int(key) if key.isdecimal() else -1
+
+
+def _sub(group: Any, *names: str) -> Any:
+    for name in filter(None, names):
+        if group is None or name not in group or not library.is_group(group[name]):
+            return None
+        group = group[name]
+    return group
+
+
+def _named(container: Any) -> dict[str, Any]:
+    """The groups of a list by the names of their layers, where the file says them."""
+    named = {}
+    for key in container if container is not None else ():
+        stored = _sub(container, key, "vars")
+        if stored is not None and "name" in stored.attrs:
+            named[library.text(stored.attrs["name"])] = container[key]
+    return named

@@ -1,0 +1,167 @@
+"""Saving and loading whole models, and their weights alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import naming
+from . import formats, registry
+from .artifacts import Artifacts, SaveResult
+from .assignment import assign_weights, named_weights
+from .checks import expect, reading
+from .registry import settled
+from .topology import model_from_topology, topology_of
+from .training import OPTIMIZER_GROUP, compile_as, optimizer_weights, restore_optimizer, training_config
+from .weights import decode, encode, host_values
+
+
+async def artifacts_of(
+    model: Any, include_optimizer: bool = False, trainable_only: bool = False, quantization: str | None = None
+) -> Artifacts:
+    """What handlers save of a model."""
+    topology = topology_of(model)
+    named = [(name, await host_values(w)) for name, w in named_weights(model, trainable_only).items()]
+    data, specs = encode(named, quantization=quantization)
+    training = None
+    if include_optimizer:
+        training = training_config(model)
+        state, state_specs = encode(_unique(optimizer_weights(model), {s["name"] for s in specs}), OPTIMIZER_GROUP)
+        data, specs = data + state, specs + state_specs
+    notes = model.get_user_defined_metadata() or None
+    return Artifacts(topology, specs, data, training_config=training, user_defined_metadata=notes)
+
+
+def _unique(weights: list[tuple[str, np.ndarray]], taken: set[str]) -> list[tuple[str, np.ndarray]]:
+    out = []
+    for name, values in weights:
+        new, count = name, 0
+        while new in taken:
+            count += 1
+            new = f"{name}_{count}"
+        taken.add(new)
+        out.append((new, values))
+    return out
+
+
+async def save_model(
+    model: Any,
+    target: Any,
+    include_optimizer: bool = False,
+    trainable_only: bool = False,
+    quantization: str | None = None,
+) -> SaveResult:
+    """See :meth:`weblayers.Model.save`."""
+    written = formats.format_of(target)
+    if written is not None:
+        return await formats.save(model, target, written, include_optimizer)
+    handler = registry.save_handler(target)
+    artifacts = await artifacts_of(model, include_optimizer, trainable_only, quantization)
+    return await settled(handler.save(artifacts))
+
+
+def model_from_artifacts(artifacts: Artifacts, strict: bool = True) -> Any:
+    """The model that artifacts describe, with its weights, compiled if they say how.
+
+    Raises:
+        ModelFileError: they are not of a model; nothing was made.
+    """
+    source = artifacts.source
+    expect(artifacts.model_topology is not None, source, "there is no model topology, weights only: use load_weights")
+    specs, data = artifacts.weight_specs, artifacts.weight_data
+    if specs is None or data is None:
+        model = model_from_topology(artifacts.model_topology, source)
+    else:
+        arrays = decode(data, specs, source)
+        groups = {s["name"]: s.get("group") for s in specs}
+        named = {n: v for n, v in arrays.items() if groups[n] != OPTIMIZER_GROUP}
+        elements = sum(v.size for v in named.values()) if strict else None
+        model = model_from_topology(artifacts.model_topology, source, elements, fresh=not strict)
+        with reading(source):
+            assign_weights(model, named, source, strict)
+    if artifacts.user_defined_metadata:
+        model.set_user_defined_metadata(artifacts.user_defined_metadata)
+    if artifacts.training_config and compile_as(model, artifacts.training_config, source) and specs and data:
+        with reading(source):
+            restore_optimizer(model, [v for n, v in arrays.items() if groups[n] == OPTIMIZER_GROUP], source)
+    return model
+
+
+async def load_layers_model(path_or_io_handler: Any, options: Mapping[str, Any] | None = None, **more: Any) -> Any:
+    """Load a model, with its weights and, if they were saved, its loss, metrics and optimizer.
+
+    Args:
+        path_or_io_handler: where ``model.save`` has saved it, or a converter of Keras or TensorFlow models: a path of a
+            ``model.json`` or its folder, an ``http(s)://`` or, in a page, relative URL, ``localstorage://name``,
+            ``indexeddb://name``, or a handler such as ``wl.io.browser_files([...])`` or an object with ``load()``.
+            Files of Keras, ``.keras`` and ``.h5``, are read too, from paths and URLs.
+        options: in one object or as keywords, in either spelling:
+            strict (True): whether file and model must have the same weights.
+            on_progress: called with the fraction of the weights that is here.
+            request_init, fetch_func, weight_path_prefix, weight_url_converter: see :func:`weblayers.io.http`.
+
+    Raises:
+        ModelFileError: a ValueError that names the file and what is wrong with it.
+
+    >>> import asyncio, tempfile, weblayers as wl
+    >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[2])])
+    >>> async def main(folder):
+    ...     await model.save(folder)
+    ...     return await wl.load_layers_model(folder)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     asyncio.run(main(folder)).input_shape
+    (None, 2)
+    """
+    given = _load_options(**naming.arguments(_load_options, "load_layers_model", {**(options or {}), **more}))
+    strict = given.pop("strict")
+    given = {k: v for k, v in given.items() if v is not None}
+    written = formats.format_of(path_or_io_handler)
+    if written is not None:
+        return await formats.load(path_or_io_handler, written, given)
+    handler = registry.load_handler(path_or_io_handler, given)
+    artifacts = Artifacts.of(await settled(handler.load()))
+    return model_from_artifacts(artifacts, strict is None or strict)
+
+
+def _load_options(
+    strict: bool | None = True,
+    on_progress: Callable[[float], Any] | None = None,
+    request_init: Mapping[str, Any] | None = None,
+    fetch_func: Callable[..., Any] | None = None,
+    weight_path_prefix: str | None = None,
+    weight_url_converter: Callable[[str], Any] | None = None,
+) -> dict[str, Any]:
+    return locals()
+
+
+# -- weights alone ----------------------------------------------------------------------------------------------------
+
+
+async def save_weights(model: Any, target: Any) -> SaveResult:
+    """See :meth:`weblayers.Model.save_weights`."""
+    named = {name: await host_values(w) for name, w in named_weights(model).items()}
+    written = formats.format_of(target, weights=True)
+    if written is not None:
+        return await formats.save_weights(model, named, target, written)
+    data, specs = encode(named.items())
+    handler = registry.save_handler(target)
+    return await settled(handler.save(Artifacts(None, specs, data)))
+
+
+async def load_weights(model: Any, source: Any, strict: bool = True, options: Mapping[str, Any] | None = None) -> None:
+    """See :meth:`weblayers.Model.load_weights`."""
+    if isinstance(source, Mapping):
+        arrays = {name: np.asarray(value) for name, value in source.items()}
+        assign_weights(model, arrays, "the given weights", strict)
+        return
+    written = formats.format_of(source, weights=True)
+    if written is not None:
+        await formats.load_weights(model, source, written, strict, options or {})
+        return
+    artifacts = Artifacts.of(await settled(registry.load_handler(source, dict(options or {})).load()))
+    expect(artifacts.weight_specs is not None, artifacts.source, "there are no weights")
+    arrays = decode(artifacts.weight_data or b"", artifacts.weight_specs or [], artifacts.source)
+    states = {s["name"] for s in artifacts.weight_specs or [] if s.get("group") == OPTIMIZER_GROUP}
+    assign_weights(model, {n: v for n, v in arrays.items() if n not in states}, artifacts.source, strict)

@@ -1,0 +1,116 @@
+"""A model's layers as TensorFlow.js' JSON, and models from what TensorFlow.js and Keras have written since 2017."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .. import naming
+from ..layers import context, serialization
+from .artifacts import dumped
+from .checks import MAX_ELEMENTS, check_depth, entry, expect, parsed_json, reading
+
+KERAS_VERSION = "tfjs-layers 4.22.0"
+BACKEND = "tensor_flow.js"
+_MODELS = ("Sequential", "Model", "Functional")
+
+
+def topology_of(model: Any) -> dict[str, Any]:
+    """What ``modelTopology`` says in a model's file.
+
+    Raises:
+        ValueError: the model is code, not layers.
+    """
+    if not model.calls:
+        raise ValueError(
+            f"{model.class_name} {model.name!r} is a model of your own, whose graph is its code: no file can hold that."
+            " Save its weights with save_weights, and load them into a model that the same code has made."
+        )
+    described = _tfjs_names({"class_name": model.class_name, "config": model.get_config()})
+    return {**described, "keras_version": KERAS_VERSION, "backend": BACKEND}
+
+
+def _tfjs_names(value: Any) -> Any:
+    """The same with functional models called what TensorFlow.js calls them."""
+    if isinstance(value, Mapping):
+        named = {k: _tfjs_names(v) for k, v in value.items()}
+        return {**named, "class_name": "Model"} if named.get("class_name") == "Functional" else named
+    return [_tfjs_names(v) for v in value] if isinstance(value, list) else value
+
+
+def model_from_topology(topology: Any, source: str, elements: int | None = None, fresh: bool = True) -> Any:
+    """A model from its topology.
+
+    Args:
+        topology: of TensorFlow.js or Keras, a JSON text or its value, also wrapped in ``model_config``.
+        source: where it comes from, for messages.
+        elements: how many numbers its weights may have, as many as there are in a file of weights.
+        fresh: whether weights begin as their initializers say; those that will be replaced need not.
+
+    Raises:
+        ModelFileError: it is no model, or one that cannot be made.
+    """
+    limit = MAX_ELEMENTS if elements is None else elements
+    # the names of layers in files say nothing of how many layers were made here
+    with reading(source), context.making_weights(limit, fresh):
+        model = serialization.deserialize(_unwrapped(topology, source))
+        model.check_usable()
+    return model
+
+
+def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
+    """The object with a class name of a model in what files hold."""
+    while True:
+        if isinstance(topology, str | bytes):
+            topology = parsed_json(topology, source)
+        expect(isinstance(topology, Mapping), source, "the model's topology is no object")
+        inner = next((topology[k] for k in ("modelTopology", "model_config", "modelConfig") if k in topology), None)
+        if inner is None:
+            break
+        topology = inner
+    check_depth(topology, source)
+    plain = {naming.snake(k): v for k, v in topology.items()}
+    expect("class_name" in plain, source, "the model's topology has no class_name")
+    expect(plain["class_name"] in _MODELS, source, f"{plain['class_name']!r} is not a model, or one that is code")
+    _refuse_code(plain, source)
+    config: Any = plain.get("config")
+    if plain["class_name"] == "Sequential" and isinstance(config, list):
+        # Keras before 2.2.3
+        config = {"layers": config}
+    layers = entry(config, "layers", list, source)
+    expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
+    return {"class_name": plain["class_name"], "config": config}
+
+
+def _refuse_code(value: Any, source: str) -> None:
+    if isinstance(value, Mapping):
+        name = value.get("class_name", value.get("className"))
+        expect(name != "Lambda", source, "a Lambda layer holds code, which is never run from a file: use a layer class")
+        for part in value.values():
+            _refuse_code(part, source)
+    elif isinstance(value, list):
+        for part in value:
+            _refuse_code(part, source)
+
+
+def to_json(model: Any, return_string: bool = True) -> Any:
+    """A model's topology as a JSON text, or as its value."""
+    topology = topology_of(model)
+    return dumped(topology) if return_string else topology
+
+
+async def model_from_json(model_and_weights_config: Any) -> Any:
+    """A model with new weights from a topology: what ``to_json`` of weblayers, Keras or TensorFlow.js gave.
+
+    Args:
+        model_and_weights_config: a JSON text or its value; a whole ``model.json`` does too.
+
+    Raises:
+        ModelFileError: it is no model.
+
+    >>> import asyncio, weblayers as wl
+    >>> model = wl.sequential([wl.layers.dense(units=2, input_shape=[3])])
+    >>> asyncio.run(wl.model_from_json(model.to_json())).output_shape
+    (None, 2)
+    """
+    return model_from_topology(model_and_weights_config, "the model's JSON")
