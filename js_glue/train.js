@@ -56,6 +56,11 @@ export class TrainJob {
     this.promise = this._run();
   }
 
+  /** How many steps are on their way to the GPU or done; one that is in part does not count. */
+  get issued() {
+    return this._issued;
+  }
+
   /** Stop at the end of a step. */
   cancel() {
     this._cancelled = true;

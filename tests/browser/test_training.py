@@ -1,5 +1,6 @@
 """Training on WebGL: the recorded fits, data that stream, a page that lives."""
 
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,9 @@ from tests.native.test_golden import numbered
 from tests.native.test_keras import cases
 
 TESTS = Path(__file__).parents[1]
-MODULES = {f"tests.{name}": (TESTS / f"{name}.py").read_text() for name in ("keras_cases", "fit_cases")}
+MODULES = {f"tests.{name}": (TESTS / f"{name}.py").read_text() for name in ("keras_cases", "fit_cases", "live_cases")}
 
-RECORDED_FITS = """
+IMPORT = """
 import sys, types
 import weblayers as wl
 from weblayers.runtime import device
@@ -19,6 +20,9 @@ sys.modules.setdefault("tests", types.ModuleType("tests"))
 for name, source in modules.items():
     sys.modules[name] = types.ModuleType(name)
     exec(source, sys.modules[name].__dict__)
+"""
+
+RECORDED_FITS = """
 from tests import fit_cases
 assert device.current().name == "webgl", device.fallback_reason()
 failures = []
@@ -48,7 +52,7 @@ def test_recorded_fits_on_webgl(browser, kind):
     names, failures = list(wanted), []
     for i in range(0, len(names), 8):
         part = {n: wanted[n] for n in names[i : i + 8]}
-        failures += browser.run_python(RECORDED_FITS, modules=MODULES, cases=part, kind=kind, timeout=280)
+        failures += browser.run_python(IMPORT + RECORDED_FITS, modules=MODULES, cases=part, kind=kind, timeout=280)
     assert not failures, "\n\n".join(failures[:10])
 
 
@@ -149,6 +153,15 @@ def test_pause_cancel_and_stop_on_webgl(browser):
         timeout=200,
     )
     assert counts == [True, True, True, True, "end"]
+
+
+def test_callbacks_see_and_change_the_model(browser):
+    code = """
+    from tests import live_cases
+    device.current().name, [await case() for case in live_cases.CASES]
+    """
+    name, _ = browser.run_python(IMPORT + textwrap.dedent(code), modules=MODULES, timeout=200)
+    assert name == "webgl"
 
 
 def test_own_training_loops_on_webgl(browser):

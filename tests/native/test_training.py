@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests import live_cases
 from weblayers.models import feeds
 
 RNG = np.random.default_rng(0)
@@ -489,3 +490,8 @@ def test_the_same_seed_gives_the_same_run():
         history = fit(made, batch_size=4, epochs=3, shuffle=True)
         runs.append((history.history["loss"], made.get_weights()[0].numpy().tolist()))
     assert runs[0] == runs[1]
+
+
+@pytest.mark.parametrize("case", live_cases.CASES, ids=lambda c: c.__name__)
+def test_callbacks_see_and_change_the_model(case):
+    asyncio.run(case())

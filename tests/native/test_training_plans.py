@@ -60,7 +60,7 @@ def test_steps_on_the_soft_gpu_are_those_of_numpy(model):
     order = sample_order(RNG.permutation(12), 12)
     arrays = [t.numpy() for t in (x, y, order, *compiled.captured)]
     ours, theirs = list(arrays), list(arrays)
-    built.steps.start.increment = 6
+    built.steps.train_start.increment = 6
     values, increments = scalars_of(compiled)
     for step in range(2):
         scalars = [v + step * i for v, i in zip(values, increments, strict=True)]

@@ -179,7 +179,7 @@ class Evaluator(Structure):
         feed = ArrayFeed(self.steps.test, samples, batch_size)
         total: Tensor | None = None
         for run in feed.runs():
-            self.steps.start.value, self.steps.start.increment = run.start, run.batch
+            run.begin(self.steps.test_start)
             weighting = compilation.row_weights(run.batch)
             for _ in range(run.steps):
                 (logs,) = run.compiled(run.tensors)

@@ -6,14 +6,14 @@ import asyncio
 import time
 import warnings
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import random_seed
 from ..runtime.tensor import Tensor, to_tensor
-from ..runtime.tracing import Compiled
+from ..runtime.tracing import Compiled, HostScalar
 from .data_sets import Samples, order_capacity, sample_order
 
 # Of rows and a batch size, the compiled step.
@@ -35,6 +35,14 @@ class Run:
     steps: int
     batch: int
     start: int = 0
+
+    def begin(self, start: HostScalar) -> None:
+        """Set what says where a step's batch begins to the first of these steps."""
+        start.value, start.increment = self.start, self.batch
+
+    def after(self, steps: int) -> Run:
+        """What is left after so many steps."""
+        return replace(self, steps=self.steps - steps, start=self.start + steps * self.batch)
 
     @property
     def sizes(self) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol
 
@@ -13,6 +13,7 @@ import numpy as np
 from ..callbacks import CallbackList
 from ..runtime import debug
 from ..runtime.base import TrainJob, TrainResult, TrainSpec
+from ..runtime.tensor import Variable
 from ..runtime.tracing import Compiled
 from .feeds import Run
 
@@ -30,7 +31,11 @@ class Watcher(Protocol):
 
 
 class Segment:
-    """Steps on the device. Batch callbacks run beside them, in order, from a queue that the device fills."""
+    """Steps on the device. Batch callbacks run beside them, in order, from a queue that the device fills.
+
+    Who reads a weight meanwhile gets its value of now, as far as steps are on their way to the device. Who assigns to
+    one ends the segment: the remaining steps have to begin with that value.
+    """
 
     def __init__(self, fit: Watcher, run: Run, first: int) -> None:
         self._fit, self._run, self._first = fit, run, first
@@ -38,12 +43,14 @@ class Segment:
         self._job: TrainJob | None = None
         self.rows: list[np.ndarray] = []
         self._began: tuple[list[Any], list[float]] = [], []
-        self._finished = 0
+        # the steps whose state the variables and host scalars have
+        self._known = 0
+        self.interrupted = False
 
     async def run(self, start: Any) -> np.ndarray:
         """The steps' rows of logs; ``start`` is the host scalar that says where the first batch begins."""
         run, callbacks, compiled = self._run, self._fit.callbacks, self._run.compiled
-        start.value, start.increment = run.start, run.batch
+        run.begin(start)
         executable = compiled.executable()
         await prepare(executable)
         inputs = [t.storage() for t in (*run.tensors, *compiled.captured)]
@@ -56,7 +63,9 @@ class Segment:
         if self._fit.paused:
             job.pause()
         for i, key in enumerate(compiled.host_scalars):
-            key.follow(partial(job.set_scalar, i))
+            key.follow(partial(job.set_scalar, i), self.refresh)
+        for variable in compiled.assigned:
+            variable.lend(self)
         consumer = asyncio.ensure_future(self._consume(job)) if callbacks.watches_steps else None
         try:
             result = await job.result()
@@ -65,19 +74,18 @@ class Segment:
             job.cancel()
             self._settle(await job.result())
             raise
+        else:
+            self._settle(result)
         finally:
-            for key in compiled.host_scalars:
-                key.follow(None)
             self._queue.put_nowait(None)
+            self._detach()
         if consumer is not None:
             await consumer
-        self._settle(result)
         return result.logs
 
     async def culprit(self, step: int) -> str:
         """What made the loss of a step no number. The run's state must not have been taken over."""
-        for key in self._run.compiled.host_scalars:
-            key.advance(-self._finished)
+        self._advance(-self._known)
         return await debug.culprit(self._run.compiled, *self._began, step)
 
     def pause(self) -> None:
@@ -88,16 +96,47 @@ class Segment:
         if self._job is not None:
             self._job.resume()
 
+    def refresh(self) -> None:
+        job = self._job
+        if job is not None and job.steps > self._known:
+            self._advance(job.steps - self._known)
+            self._take(job.state())
+
+    def replaced(self, variable: Variable) -> None:
+        assert self._job is not None
+        variable.lend(None)
+        self.interrupted = True
+        self._job.cancel()
+
     def _settle(self, result: TrainResult) -> None:
-        """Take over the state, unless the steps have made it useless."""
+        """Take over the state, unless the steps have made it useless: then go back to where they began."""
         compiled, finished = self._run.compiled, len(result.logs)
-        self._finished = finished
-        for key in compiled.host_scalars:
-            key.advance(finished)
-        if finished and np.isfinite(result.logs[:, 0]).all():
-            offset = len(compiled.graph.inputs) - len(compiled.captured)
-            for number, storage in result.state.items():
-                compiled.captured[number - offset].assign_storage(storage)
+        good = finished > 0 and np.isfinite(result.logs[:, 0]).all()
+        if good:
+            self._take(result.state)
+        elif self._known:
+            self._take({i: self._began[0][i] for i in compiled.graph.swaps})
+        self._advance(finished - self._known)
+
+    def _take(self, state: Mapping[int, Any]) -> None:
+        """Give the variables these values; those that have others by now keep them."""
+        compiled = self._run.compiled
+        offset = len(compiled.graph.inputs) - len(compiled.captured)
+        for number, storage in state.items():
+            variable = compiled.captured[number - offset]
+            if variable.is_lent:
+                variable.assign_storage(storage)
+
+    def _advance(self, steps: int) -> None:
+        for key in self._run.compiled.host_scalars:
+            key.advance(steps)
+        self._known += steps
+
+    def _detach(self) -> None:
+        for key in self._run.compiled.host_scalars:
+            key.follow()
+        for variable in self._run.compiled.assigned:
+            variable.lend(None)
 
     # -- watching -----------------------------------------------------------------------------------------------------
 

@@ -24,8 +24,8 @@ class Steps:
 
     def __init__(self, model: Any, compilation: Compilation) -> None:
         self._model, self._compilation = model, compilation
-        # the first sample of the running step's batch, counted in samples
-        self.start = HostScalar(0, 0)
+        # the first sample of the running step's batch, counted in samples; a model may be tested while it trains
+        self.train_start, self.test_start = HostScalar(0, 0), HostScalar(0, 0)
         self.traces = 0
         self._kept: dict[tuple, Compiled] = {}
         # the shapes of the samples before they became rows
@@ -53,7 +53,8 @@ class Steps:
         nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
         order = b.input_node((order_capacity(rows.count),), "int32")
         with tracing.tracing(Trace()) as trace:
-            chosen = b.dynamic_slice(order, trace.scalar(self.start), batch)
+            start = self.train_start if training else self.test_start
+            chosen = b.dynamic_slice(order, trace.scalar(start), batch)
             parts = []
             for node, tensor in zip(nodes, tensors, strict=True):
                 part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)

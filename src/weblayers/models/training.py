@@ -14,7 +14,7 @@ from ..callbacks import CallbackList, History, ProgressLine
 from ..runtime import debug
 from ..runtime.base import TrainSpec
 from .compilation import Compilation
-from .feeds import ArrayFeed, DatasetFeed
+from .feeds import ArrayFeed, DatasetFeed, Run
 from .segment import Segment, prepare, scalars_of
 from .steps import Steps
 
@@ -118,17 +118,24 @@ class Fit:
         self._rows, self._sizes = [], []
         async with aclosing(self._plan.feed.epochs(count)) as runs:
             async for run in runs:
-                self._segment = Segment(self, run, len(self._rows))
-                rows = await self._segment.run(self._steps.start)
-                if self.callbacks.stops_at_nan and not np.isfinite(rows[:, 0]).all():
-                    self._model.stop_training = True
-                else:
-                    await self._check_finite(rows, epoch)
-                self._rows += list(rows)
-                self._sizes += run.sizes[: len(rows)]
+                await self._go_through(run, epoch)
                 if self.stopped:
                     break
         self._segment = None
+
+    async def _go_through(self, run: Run, epoch: int) -> None:
+        while True:
+            self._segment = Segment(self, run, len(self._rows))
+            rows = await self._segment.run(self._steps.train_start)
+            if self.callbacks.stops_at_nan and not np.isfinite(rows[:, 0]).all():
+                self._model.stop_training = True
+            else:
+                await self._check_finite(rows, epoch)
+            self._rows += list(rows)
+            self._sizes += run.sizes[: len(rows)]
+            run = run.after(len(rows))
+            if self.stopped or not self._segment.interrupted or not run.steps:
+                return
 
     async def _report(self, epoch: int, count: int) -> None:
         """Tell the callbacks of finished epochs."""
@@ -182,9 +189,9 @@ async def evaluated(steps: Steps, compilation: Compilation, feed: Feed) -> dict[
     sizes: list[int] = []
     async with aclosing(feed.epochs()) as runs:
         async for run in runs:
-            steps.start.value, steps.start.increment = run.start, run.batch
             executable = run.compiled.executable()
             await prepare(executable)
+            run.begin(steps.test_start)
             inputs = [t.storage() for t in (*run.tensors, *run.compiled.captured)]
             result = await executable.train(TrainSpec(run.steps, inputs, *scalars_of(run.compiled))).result()
             rows += list(result.logs)

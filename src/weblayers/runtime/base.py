@@ -48,6 +48,17 @@ class TrainResult:
 
 
 class TrainJob(Protocol):
+    """Steps under way."""
+
+    @property
+    def steps(self) -> int:
+        """How many are made, or on their way to the device."""
+        ...
+
+    def state(self) -> dict[int, Any]:
+        """The storage of each swapped input after :attr:`steps` steps; later steps leave it alone."""
+        ...
+
     def cancel(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...

@@ -58,6 +58,7 @@ class _NumpyJob:
     def __init__(self, executable: NumpyExecutable, spec: TrainSpec) -> None:
         self._executable, self._spec = executable, spec
         self._scalars = list(spec.scalars)
+        self._inputs, self.steps = list(spec.inputs), 0
         self._cancelled = False
         self._going = asyncio.Event()
         self._going.set()
@@ -73,6 +74,9 @@ class _NumpyJob:
     def resume(self) -> None:
         self._going.set()
 
+    def state(self) -> dict[int, np.ndarray]:
+        return {i: self._inputs[i] for i in self._executable.swaps}
+
     def set_scalar(self, index: int, value: float) -> None:
         self._scalars[index] = value
 
@@ -83,8 +87,8 @@ class _NumpyJob:
         return await asyncio.shield(self._task)
 
     async def _run(self) -> TrainResult:
-        spec, swaps = self._spec, self._executable.swaps
-        inputs, rows = list(spec.inputs), []
+        spec, swaps, inputs = self._spec, self._executable.swaps, self._inputs
+        rows: list[np.ndarray] = []
         told, turn = 0, time.monotonic()
         for step in range(spec.steps):
             await self._going.wait()
@@ -94,8 +98,10 @@ class _NumpyJob:
             outputs = self._executable.run(inputs, scalars)
             for i, o in swaps.items():
                 inputs[i] = outputs[o]
+            self.steps += 1
             rows.append(outputs[0])
-            late = time.monotonic() - turn > YIELD_SECONDS
+            # who follows every step sees the state of each
+            late = spec.every == "step" or time.monotonic() - turn > YIELD_SECONDS
             if spec.on_logs and (spec.every == "step" or (spec.every == "frame" and late)):
                 spec.on_logs(told, np.stack(rows[told:]))
                 told = len(rows)
@@ -105,4 +111,4 @@ class _NumpyJob:
         if spec.on_logs and spec.every == "frame" and told < len(rows):
             spec.on_logs(told, np.stack(rows[told:]))
         logs = np.stack(rows) if rows else np.zeros((0, *self._executable._graph.outputs[0].shape), np.float32)
-        return TrainResult(logs, {i: inputs[i] for i in swaps}, self._cancelled)
+        return TrainResult(logs, self.state(), self._cancelled)

@@ -7,7 +7,7 @@ import linecache
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -226,6 +226,18 @@ def _number(value: Any) -> str:
     return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
 
 
+class Borrower(Protocol):
+    """Steps under way, which replace variables' values."""
+
+    def refresh(self) -> None:
+        """Give the variables the values that they have now."""
+        ...
+
+    def replaced(self, variable: Variable) -> None:
+        """Somebody else has assigned to a variable."""
+        ...
+
+
 class Variable(Tensor):
     """A tensor whose values can be replaced: a weight, or the state of an optimizer."""
 
@@ -237,6 +249,25 @@ class Variable(Tensor):
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
+        self._borrower: Borrower | None = None
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether steps under way replace the values."""
+        return self._borrower is not None
+
+    def lend(self, borrower: Borrower | None) -> None:
+        """Have steps replace the values from now on; None ends it."""
+        self._borrower = borrower
+
+    def _check(self) -> None:
+        super()._check()
+        if self._borrower is not None:
+            self._borrower.refresh()
+
+    async def _fetch(self) -> np.ndarray:
+        # other values may be assigned while these are on their way
+        return await self.read()._fetch()
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
         """Replace the values by others of the same shape and dtype; in a traced function, at each of its runs."""
@@ -255,6 +286,8 @@ class Variable(Tensor):
             )
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
+        if self._borrower is not None:
+            self._borrower.replaced(self)
 
     def read(self) -> Tensor:
         """The values as they are now: a tensor that later assignments leave alone."""

@@ -139,9 +139,12 @@ class HostScalar:
     def __init__(self, value: float, increment: float = 0.0) -> None:
         self._value, self.increment = value, increment
         self._follower: Callable[[float], None] | None = None
+        self._refresh: Callable[[], None] | None = None
 
     @property
     def value(self) -> float:
+        if self._refresh is not None:
+            self._refresh()
         return self._value
 
     @value.setter
@@ -150,9 +153,11 @@ class HostScalar:
         if self._follower is not None:
             self._follower(value)
 
-    def follow(self, follower: Callable[[float], None] | None) -> None:
-        """Tell a running job of every new value, until None is given."""
-        self._follower = follower
+    def follow(
+        self, follower: Callable[[float], None] | None = None, refresh: Callable[[], None] | None = None
+    ) -> None:
+        """Tell a running job of every new value, and have it :meth:`advance` this one when somebody looks."""
+        self._follower, self._refresh = follower, refresh
 
     def advance(self, runs: int) -> None:
         self._value += runs * self.increment

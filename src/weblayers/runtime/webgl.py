@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
@@ -174,6 +174,7 @@ class WebGLExecutable:
 class _WebGLJob:
     def __init__(self, runtime: WebGLRuntime, graph: Graph, loaded: _Loaded, copies: _Copies, spec: TrainSpec) -> None:
         self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
+        self._copies = copies
         plan = loaded.plan
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
@@ -226,22 +227,35 @@ class _WebGLJob:
     def set_scalar(self, index: int, value: float) -> None:
         self._job.setScalar(index, value)
 
+    @property
+    def steps(self) -> int:
+        return int(self._job.issued)
+
+    def _state_textures(self) -> dict[int, Texture]:
+        """The texture of each input slot that the next step would read its state from."""
+        swapped = self.steps % 2 == 1
+        pairs = ((i, self._outputs[o] if swapped else self._inputs[i]) for i, o in self._swaps)
+        return {i: texture for i, texture in pairs if texture is not None}
+
+    def _stored(self, textures: Mapping[int, Texture]) -> dict[int, GpuStorage]:
+        slots = self._loaded.plan.inputs
+        return {
+            i: GpuStorage(textures[slots[i].texture], slots[i].placement, self._graph.inputs[i].aval)
+            for i in self._graph.swaps
+        }
+
+    def state(self) -> dict[int, GpuStorage]:
+        copies = {i: self._copies.whole(i, texture) for i, texture in self._state_textures().items()}
+        # before the next step is issued
+        self._runtime.flush()
+        return self._stored(copies)
+
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
         done = await self._job.promise
         while self._proxies:
             self._proxies.pop().destroy()
-        plan, textures = self._loaded.plan, list(self._inputs)
-        if done.swapped:
-            for i, o in self._swaps:
-                output = self._outputs[o]
-                assert output is not None
-                textures[i] = output
-        state = {
-            i: GpuStorage(textures[plan.inputs[i].texture], plan.inputs[i].placement, self._graph.inputs[i].aval)
-            for i in self._graph.swaps
-        }
-        return TrainResult(self._log_rows(done.logs).copy(), state, bool(done.cancelled))
+        return TrainResult(self._log_rows(done.logs).copy(), self._stored(self._state_textures()), bool(done.cancelled))
 
 
 class _Copies:
@@ -263,19 +277,23 @@ class _Copies:
         textures: list[Texture] = []
         for texture, members in sorted(groups.items()):
             first = storages[members[0]].texture
-            spec = self._plan.input_specs[texture]
             sources = [storages[i].placement for i in members]
             targets = [slots[i].placement for i in members]
             if any(storages[i].texture is not first for i in members) or sources != targets:
                 copied = [nodes[i] for i in members]
                 textures.append(self._copied(texture, copied, sources, targets, [storages[i].texture for i in members]))
             elif texture in state:
-                node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-                place = [Placement(spec.layers)]
-                textures.append(self._copied(texture, [node], place, place, [first]))
+                textures.append(self.whole(texture, first))
             else:
                 textures.append(first)
         return textures
+
+    def whole(self, slot: int, texture: Texture) -> Texture:
+        """A copy of a texture that lies as the plan wants it."""
+        spec = self._plan.input_specs[slot]
+        node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+        place = [Placement(spec.layers)]
+        return self._copied(slot, [node], place, place, [texture])
 
     def _copied(
         self,

@@ -53,7 +53,7 @@ def _layer(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _node(rows: list[Any]) -> dict[str, Any]:
-    """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments], ...]``."""
+    """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments]]``."""
     tensors = [_tensor(row[:3]) for row in rows]
     arguments = rows[0][3] if rows else {}
     return {
