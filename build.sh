@@ -80,7 +80,7 @@ setup_python() {
   echo "$key" >"$VENV/.stamp"
 }
 
-# setup_node [all]: what building and testing need; "all" adds the peers that bench measures.
+# setup_node [all]: what building needs; "all" adds the peers that tests and bench compare with.
 setup_node() {
   command -v node >/dev/null && command -v npm >/dev/null || install_packages "Node.js is missing" nodejs npm
   local key peers=--omit=dev
@@ -195,7 +195,7 @@ run_glue_tests() {
 
 tests() {
   need_packages "The browsers for the tests are missing" "${TEST_PACKAGES[@]}"
-  locked build_site build_oldest_pyodide
+  locked "setup_node all" build_site build_oldest_pyodide
   if (($# == 0)); then
     run_lint
     run_glue_tests
