@@ -51,8 +51,9 @@ async def testing_does_not_disturb():
     losses = []
 
     async def test(batch, logs):
-        loss, _ = watched.evaluate(X, Y)
-        losses.append((await loss.data())[0])
+        if batch % 20 == 0:
+            loss, _ = watched.evaluate(X[:64], Y[:64])
+            losses.append((await loss.data())[0])
 
     expected = await fit(quiet, epochs=2)
     history = await fit(watched, test, epochs=2)
@@ -61,7 +62,7 @@ async def testing_does_not_disturb():
 
 
 async def assigned_weights_count():
-    """Weights clipped after every batch, as for a Wasserstein critic, are never far off for long."""
+    """Weights clipped after every batch, as for a Wasserstein critic, end as they were clipped."""
     made = model()
     clipped = []
 
@@ -71,11 +72,11 @@ async def assigned_weights_count():
         kernel.assign(values)
         clipped.append(values)
 
-    history = await fit(made, clip, epochs=2)
-    assert len(history.epoch) == 2 and len(clipped) == 2 * STEPS
-    # what was assigned last, and what at most one slice of steps made of it
+    await fit(made, clip)
+    assert len(clipped) == STEPS
+    # the last batch's callback was the last to assign
     assert np.abs(await made.weights[0].data()).max() <= 0.01
-    assert made.optimizer.iterations == 2 * STEPS
+    assert made.optimizer.iterations == STEPS
 
 
 async def a_bad_step_takes_all_of_its_run_back():
@@ -83,7 +84,7 @@ async def a_bad_step_takes_all_of_its_run_back():
     made = model()
     await fit(made)
     before, steps = [await w.data() for w in made.weights], made.optimizer.iterations
-    bad = X.copy()
+    bad = Y.copy()
     bad[-1] = np.nan
     looks = []
 
@@ -92,7 +93,7 @@ async def a_bad_step_takes_all_of_its_run_back():
         await made.weights[0].data()
 
     try:
-        await fit(made, look, x=bad)
+        await fit(made, look, y=bad)
     except FloatingPointError as error:
         assert f"step {STEPS} of {STEPS}" in str(error), error
     else:
