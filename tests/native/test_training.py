@@ -139,6 +139,26 @@ def test_data_sets_validate_and_evaluate():
     assert first == pytest.approx([float(v) for v in made.evaluate(X[:5], Y[:5])], rel=1e-5)
 
 
+@pytest.mark.parametrize("kind", [lambda b: b, lambda b: (b["xs"], b["ys"]), lambda b: b["xs"]])
+def test_predict_takes_data_sets(kind):
+    made = model()
+
+    async def elements():
+        for batch in batches(6):
+            yield kind(batch)
+
+    async def main():
+        whole, part = await made.predict(elements()), await made.predict(elements(), steps=2)
+        with pytest.raises(ValueError, match="no batches"):
+            await made.predict(x for x in ())
+        return whole.numpy(), part.numpy()
+
+    whole, part = asyncio.run(main())
+    expected = made.predict(X).numpy()
+    np.testing.assert_allclose(whole, expected, atol=1e-6)
+    np.testing.assert_allclose(part, expected[:12], atol=1e-6)
+
+
 def test_sample_weights_come_with_batches():
     weights = RNG.random(20).astype(np.float32)
     first, second = model(), model()

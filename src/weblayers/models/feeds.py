@@ -139,7 +139,7 @@ class DatasetFeed:
     async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
         """The runs of an epoch."""
         if self._source is None or self._given is None:
-            self._source, self._held = _iterated(self._dataset), None
+            self._source, self._held = iterated(self._dataset), None
         left = self._given
         pending = asyncio.ensure_future(self._chunk(left))
         taken = 0
@@ -239,6 +239,13 @@ def parts_of(element: Any) -> tuple[Any, ...]:
     )
 
 
+def inputs_of(element: Any, count: int) -> Any:
+    """The inputs, so many, of a data set's element, which may have targets too."""
+    if isinstance(element, tuple) or (isinstance(element, list) and len(element) in (2, 3) and count == 1):
+        return element[0]
+    return element["xs"] if isinstance(element, Mapping) and "xs" in element else element
+
+
 def is_batch(element: Any) -> bool:
     """Whether something can only be a data set's element, and not data by themselves."""
     return isinstance(element, tuple) or (isinstance(element, Mapping) and {"xs", "ys"} <= element.keys())
@@ -249,7 +256,8 @@ def is_dataset(x: Any) -> bool:
     return hasattr(x, "__aiter__") or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
 
 
-async def _iterated(dataset: Any) -> AsyncIterator[Any]:
+async def iterated(dataset: Any) -> AsyncGenerator[Any, None]:
+    """The elements of a data set that is asynchronous or not."""
     if hasattr(dataset, "__aiter__"):
         async for element in dataset:
             yield element

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,8 @@ from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, symbolic
 from .data_sets import compute_dtype, take
+from .feeds import inputs_of, is_dataset, iterated
+from .promise import Promise
 
 # Prediction in batches keeps what the layers compute below so many numbers at once.
 PREDICT_BUDGET = 4_000_000
@@ -52,7 +56,13 @@ class Predictor(Layer):
         """The model's output for inputs. Returns at once; reading the values waits.
 
         ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
+
+        For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
+        set are ignored; ``steps`` limits how many batches are looked at.
         """
+        if is_dataset(x):
+            given = naming.arguments(_predict_dataset_options, "predict", {**(config or {}), **kwargs})
+            return Promise(self._predict_dataset(x, **given))
         options = naming.arguments(_predict_options, "predict", {**(config or {}), **kwargs})
         inputs = self.model_inputs(x)
         samples = inputs[0].shape[0]
@@ -70,8 +80,21 @@ class Predictor(Layer):
         batch = min(positive("predict", "batch_size", batch), samples)
         starts = range(0, samples, batch)
         parts = [self._predicted([take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts]
-        joined = [_joined(list(pieces)) for pieces in zip(*map(tree.leaves, parts), strict=True)]
-        return tree.packed(parts[0], joined)
+        return _together(parts)
+
+    async def _predict_dataset(self, dataset: Any, steps: int | None = None, verbose: int = 0) -> Any:
+        limit = None if steps is None else positive("predict", "steps", steps)
+        parts: list[Any] = []
+        count = len(self.input_shapes or [0])
+        async with aclosing(iterated(dataset)) as elements:
+            async for element in elements:
+                parts.append(self._predicted(self.model_inputs(inputs_of(element, count))))
+                if len(parts) == limit:
+                    break
+                await asyncio.sleep(0)
+        if not parts:
+            raise ValueError("the data set has no batches")
+        return _together(parts)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
@@ -112,10 +135,20 @@ class Predictor(Layer):
         return max(1, PREDICT_BUDGET // max(1, widest))
 
 
+def _together(parts: list[Any]) -> Any:
+    """Outputs of batches as one."""
+    joined = [_joined(list(pieces)) for pieces in zip(*map(tree.leaves, parts), strict=True)]
+    return tree.packed(parts[0], joined)
+
+
 def _joined(pieces: list[Tensor]) -> Tensor:
     while len(pieces) > 1:
         pieces = [movement.concat(pieces[i : i + JOIN], 0) for i in range(0, len(pieces), JOIN)]
     return pieces[0]
+
+
+def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict[str, Any]:
+    return locals()
 
 
 def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
