@@ -131,8 +131,9 @@ class Layer(Used, metaclass=naming.Configurable):
         """
         self.check_usable()
         kwargs = self._bound(args, kwargs)
-        if is_symbolic([inputs, kwargs]):
-            return self._record(inputs, {**kwargs, **({} if training is None else {"training": training})})
+        if is_symbolic([inputs, kwargs, mask]):
+            modes = {"training": training, "mask": mask}
+            return self._record(inputs, {**kwargs, **{k: v for k, v in modes.items() if v is not None}})
         inputs = tree.mapped(to_tensor, inputs)
         if mask is None and not isinstance(inputs, dict):
             mask = _masks(inputs)
