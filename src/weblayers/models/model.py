@@ -14,16 +14,20 @@ class _ModelType(naming.Configurable):
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         given = {**args[0], **kwargs} if args and isinstance(args[0], Mapping) else kwargs
-        if cls is Model and (len(args) > 1 or "inputs" in given or "outputs" in given):
+        # a class with arguments of its own gets them
+        plain = next(c for c in cls.__mro__ if "__init__" in vars(c)) is Model
+        if plain and (len(args) > 1 or "inputs" in given or "outputs" in given):
             from .functional import Functional  # it is a Model
 
-            return Functional(*args, **kwargs)
+            made = Functional if cls is Model else type(cls)(cls.__name__, (cls, Functional), {})
+            return made(*args, **kwargs)
         return super().__call__(*args, **kwargs)
 
 
 class Model(Portable, metaclass=_ModelType):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
-    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model.
+    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model, also of a subclass
+    that only adds methods.
 
     >>> import weblayers as wl
     >>> class Twice(wl.Model):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import html
+import itertools
 import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .. import tree
 from ..layers.base import BatchShape
+from ..layers.symbolic import SymbolicTensor
 
 HEADERS = ("Layer (type)", "Input Shape", "Output shape", "Param #")
 # Line length and where the columns end: for stacks, and for graphs, which also show where inputs come from.
@@ -30,12 +32,33 @@ def rows(model: Any) -> list[Row]:
     """One for each layer of the model, in order."""
     found = []
     for layer in model.layers:
-        uses = [c for c in model.calls if c.layer is layer] or layer.inbound_calls[:1]
-        before = ",".join(_shape(w.shape) for c in uses[:1] for w in c.sources)
-        after = ",".join(_shape(w.shape) for c in uses[:1] for w in tree.leaves(c.outputs))
-        sources = [f"{w.source_layer.name}[0][{w.index}]" for c in uses for w in c.sources if w.source_layer]
-        found.append(Row(layer, f"[{before}]", after or "multiple", layer.count_params(), sources))
+        before, after = _uses(layer)
+        sources = [_place(w) for c in model.calls if c.layer is layer for w in c.sources]
+        outputs = after[0] if after and after.count(after[0]) == len(after) else "multiple"
+        found.append(Row(layer, ",".join(before), outputs, layer.count_params(), sources))
     return found
+
+
+def _is_model(layer: Any) -> bool:
+    """Whether a layer is a model; wrappers have layers too, but none that a reader knows."""
+    return hasattr(type(layer), "calls")
+
+
+def _uses(layer: Any) -> tuple[list[str], list[str]]:
+    """The shapes of inputs and outputs of all uses; a graph's first use is the one that it was made from."""
+    pairs = [(c.sources or tree.leaves(c.outputs), tree.leaves(c.outputs)) for c in layer.inbound_calls]
+    if _is_model(layer) and layer.calls:
+        pairs.insert(0, (layer.inputs, layer.outputs))
+    before = [_shapes(i) for i, _ in pairs]
+    return before, [_shape(o[0].shape) if len(o) == 1 else _shapes(o) for _, o in pairs]
+
+
+def _place(wire: SymbolicTensor) -> str:
+    """A wire as the output of a use of a layer."""
+    layer = wire.source_layer
+    assert layer is not None and wire.node_index is not None
+    own = 1 if _is_model(layer) and layer.calls else 0
+    return f"{layer.name}[{wire.node_index + own}][{wire.index}]"
 
 
 def totals(model: Any) -> dict[str, int]:
@@ -46,9 +69,10 @@ def totals(model: Any) -> dict[str, int]:
 
 
 def is_graph(model: Any) -> bool:
-    """Whether the layers are more than a stack: one has several inputs or several uses."""
+    """Whether the layers are more than a stack, in which each is used once, on what the one before gives."""
     calls = model.calls
-    return any(len(c.sources) > 1 for c in calls) or len({id(c.layer) for c in calls}) < len(calls)
+    chained = all([w.call for w in c.sources] == [before] for before, c in itertools.pairwise(calls))
+    return not chained or len({id(c.layer) for c in calls}) < len(calls)
 
 
 def table(model: Any, line_length: int | None, positions: Sequence[float] | None) -> str:
@@ -69,10 +93,15 @@ def table(model: Any, line_length: int | None, positions: Sequence[float] | None
 
 def _line(cells: Sequence[str], ends: Sequence[int]) -> str:
     line = ""
-    for cell, end in zip(cells, ends, strict=True):
+    for cell, end in itertools.zip_longest(cells, ends[: len(cells)]):
         line = (line[:-1] + " " if line else "") + cell
-        line = line[:end].ljust(end)
+        # what has no end of its own goes on
+        line = line if end is None else line[:end].ljust(end)
     return line
+
+
+def _shapes(wires: Sequence[SymbolicTensor]) -> str:
+    return f"[{','.join(_shape(w.shape) for w in wires)}]"
 
 
 def _shape(shape: BatchShape) -> str:
@@ -115,6 +144,5 @@ def _html_rows(model: Any, graph: bool, depth: int) -> Iterator[str]:
             *([(sources, _SHAPE)] if graph else []),
         ]
         yield "<tr>" + "".join(f'<td style="{style}">{text}</td>' for text, style in cells) + "</tr>"
-        # models, not wrappers: only they have layers of their own that a reader knows
-        if hasattr(type(row.layer), "calls"):
+        if _is_model(row.layer):
             yield from _html_rows(row.layer, graph, depth + 1)

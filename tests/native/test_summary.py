@@ -1,0 +1,45 @@
+"""What summary prints, character by character as TensorFlow.js 4.22 printed it for the same models."""
+
+from pathlib import Path
+
+import numpy as np
+
+import weblayers as wl
+
+L = wl.layers
+RECORDED = Path(__file__).parents[1] / "golden" / "summaries.txt"
+
+
+def test_summaries_are_those_of_tensorflow_js(capsys):
+    a, b = wl.input(shape=[3], name="input1"), wl.input(shape=[2], name="bb")
+    c = L.add(name="c").apply([L.dense(3, name="d").apply(a), L.dense(3, name="e").apply(b)])
+    graph = wl.model(inputs=[a, b], outputs=[c, L.dense(1, name="f").apply(c)])
+    graph.summary()
+    inner = wl.sequential([L.dense(2, input_shape=[3], name="i1"), L.dropout(0.5, name="i2")], name="inner")
+    x = wl.input(shape=[3], name="x")
+    wl.model(inputs=x, outputs=inner.apply(x)).summary()
+    inner.summary()
+    shared, y = L.dense(3, name="shared"), wl.input(shape=[3], name="x1")
+    wl.model(inputs=y, outputs=shared.apply(shared.apply(y))).summary()
+    graph.summary(60)
+    graph.summary(None, [0.2, 0.5, 0.8, 1])
+    assert capsys.readouterr().out == RECORDED.read_text()
+
+
+def test_branches_make_a_graph():
+    x = wl.input(shape=[3])
+    lines = []
+    wl.model(inputs=x, outputs=[L.dense(2).apply(x), L.dense(1).apply(x)]).summary(print_fn=lines.append)
+    assert "Receives inputs" in "".join(lines)
+
+
+def test_a_subclass_with_methods_only_is_a_functional_model():
+    class Named(wl.Model):
+        def greeting(self):
+            return f"{self.name}: {self.count_params()}"
+
+    x = wl.input(shape=[3])
+    model = Named(inputs=x, outputs=L.dense(2).apply(x), name="m")
+    assert model.greeting() == "m: 8"
+    assert model.predict(np.ones((1, 3), np.float32)).shape == (1, 2)
+    assert isinstance(model, wl.Model) and len(model.layers) == 2
