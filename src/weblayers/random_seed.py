@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 
@@ -23,6 +24,23 @@ def set_random_seed(seed: int) -> None:
 def generator() -> np.random.Generator:
     """The generator behind everything that has no seed of its own."""
     return _global
+
+
+def state() -> str:
+    """Where the global generator is, for :func:`restore`. A text, as its numbers are larger than JavaScript's."""
+    return json.dumps(_global.bit_generator.state)
+
+
+def restore(state: str) -> None:
+    """Have the global generator go on from where it was.
+
+    Raises:
+        ValueError: it is no state of this generator.
+    """
+    try:
+        _global.bit_generator.state = json.loads(state)
+    except (TypeError, LookupError, AttributeError) as error:
+        raise ValueError(f"not a state of the random generator: {error}") from error
 
 
 def new_seed() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import naming
 from .base import Callback, CallbackList, CustomCallback
+from .checkpoints import BackupAndRestore, ModelCheckpoint
 from .monitors import EarlyStopping, Monitor, ReduceLROnPlateau, TerminateOnNaN
 from .reports import CSVLogger, History, ProgressBar, ProgressLine
 from .schedules import LearningRateScheduler
@@ -12,6 +13,7 @@ early_stopping = EarlyStopping
 LambdaCallback = CustomCallback
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",
@@ -20,6 +22,7 @@ __all__ = [
     "History",
     "LambdaCallback",
     "LearningRateScheduler",
+    "ModelCheckpoint",
     "Monitor",
     "ProgressBar",
     "ProgressLine",

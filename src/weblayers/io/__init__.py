@@ -5,7 +5,7 @@ Handlers have ``save(artifacts)``, ``load()`` or both, asynchronous or not; any 
 
 from .. import naming
 from .artifacts import Artifacts, ModelArtifactsInfo, SaveResult
-from .checks import ModelFileError
+from .checks import ModelFileError, ModelNotFoundError
 from .handlers.http import browser_http_request, http, is_http_scheme
 from .handlers.memory import from_memory, from_memory_sync, with_save_handler, with_save_handler_sync
 from .handlers.picked import browser_files
@@ -31,6 +31,7 @@ __all__ = [
     "ModelArtifacts",
     "ModelArtifactsInfo",
     "ModelFileError",
+    "ModelNotFoundError",
     "SaveResult",
     "browser_files",
     "browser_http_request",

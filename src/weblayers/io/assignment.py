@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,13 +49,22 @@ def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, str
         if match is None:
             expect(not strict, source, f"Provided weight data has no target variable: {name}")
             continue
-        weight = left.pop(match)
-        shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
-        expect(values.shape == weight.shape, source, f"the shape of weight {name!r} {shapes}")
-        chosen.append((weight, values))
+        chosen.append((left.pop(match), values))
     missing = f"{len(left)} of {len(targets)} weights are not set: {','.join(left)}"
     expect(not (strict and left), source, missing)
-    for weight, values in chosen:
+    assign_pairs(chosen, source)
+
+
+def assign_pairs(pairs: Sequence[tuple[Variable, np.ndarray]], source: str) -> None:
+    """Give weights the values beside them, all or none.
+
+    Raises:
+        ModelFileError: some have another shape.
+    """
+    for weight, values in pairs:
+        shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
+        expect(values.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
+    for weight, values in pairs:
         weight.assign(values.astype(weight.dtype))
 
 

@@ -19,6 +19,10 @@ class ModelFileError(ValueError):
     """A file is no model, or not all of one. The message names the file and what is wrong with it."""
 
 
+class ModelNotFoundError(ModelFileError):
+    """There is nothing where a model was to be loaded from."""
+
+
 def expect(condition: Any, source: str, message: str) -> None:
     """Refuse a file unless the condition holds."""
     if not condition:

@@ -11,7 +11,7 @@ import numpy as np
 from . import safetensors
 from .artifacts import ModelArtifactsInfo, SaveResult
 from .assignment import assign_weights
-from .checks import ModelFileError, reading
+from .checks import ModelFileError, ModelNotFoundError, reading
 from .handlers.files import replace_files
 from .handlers.http import is_http_scheme, is_relative_url, request
 from .keras import archive, hdf5
@@ -40,6 +40,8 @@ async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, st
         return response.body, source
     try:
         return Path(source.removeprefix("file://")).read_bytes(), source
+    except FileNotFoundError:
+        raise ModelNotFoundError(f"{source}: there is no such file") from None
     except OSError as error:
         raise ModelFileError(f"{source}: there is no file that can be read ({error.strerror})") from error
 

@@ -127,13 +127,18 @@ async def list_models() -> dict[str, ModelArtifactsInfo]:
 
 
 async def remove_model(url: str) -> ModelArtifactsInfo:
-    """Remove a stored model, and say what it was.
+    """Remove a stored model, or a model's files, and say what it was.
 
     Raises:
         ValueError: there is none.
     """
-    manager, path = _managed(url)
-    return await manager.remove_model(path)
+    if url.partition("://")[0] in _managers:
+        manager, path = _managed(url)
+        return await manager.remove_model(path)
+    handler = load_handler(url)
+    if not hasattr(handler, "remove"):
+        raise ValueError(f"Cannot remove '{url}': models are removed from {', '.join(_managers)} and from paths")
+    return await handler.remove()
 
 
 async def copy_model(source_url: str, dest_url: str) -> ModelArtifactsInfo:
@@ -151,7 +156,6 @@ async def copy_model(source_url: str, dest_url: str) -> ModelArtifactsInfo:
 
 async def move_model(source_url: str, dest_url: str) -> ModelArtifactsInfo:
     """Copy a model, then remove it from where it was. If the copy fails, the model stays where it is."""
-    manager, path = _managed(source_url)
     info = await copy_model(source_url, dest_url)
-    await manager.remove_model(path)
+    await remove_model(source_url)
     return info

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
+from ..runtime.tensor import Tensor
 from . import formats, registry
 from .artifacts import Artifacts, SaveResult
 from .assignment import assign_weights, named_weights
@@ -23,26 +24,33 @@ async def artifacts_of(
 ) -> Artifacts:
     """What handlers save of a model."""
     topology = topology_of(model)
-    named = [(name, await host_values(w)) for name, w in named_weights(model, trainable_only).items()]
-    data, specs = encode(named, quantization=quantization)
-    training = None
-    if include_optimizer:
-        training = training_config(model)
-        state, state_specs = encode(_unique(optimizer_weights(model), {s["name"] for s in specs}), OPTIMIZER_GROUP)
-        data, specs = data + state, specs + state_specs
+    training = training_config(model) if include_optimizer else None
+    data, specs = await encoded_state(model, include_optimizer, trainable_only, quantization)
     notes = model.get_user_defined_metadata() or None
     return Artifacts(topology, specs, data, training_config=training, user_defined_metadata=notes)
 
 
-def _unique(weights: list[tuple[str, np.ndarray]], taken: set[str]) -> list[tuple[str, np.ndarray]]:
-    out = []
+async def encoded_state(
+    model: Any, include_optimizer: bool, trainable_only: bool = False, quantization: str | None = None
+) -> tuple[bytes, list[dict[str, Any]]]:
+    """Bytes and specs of a model's weights, and of the optimizer's behind them: all of one moment."""
+    # steps go on while values are on their way from the device
+    weights = {name: w.read() for name, w in named_weights(model, trainable_only).items()}
+    state = _renamed(optimizer_weights(model), set(weights)) if include_optimizer else {}
+    data, specs = encode([(n, await host_values(w)) for n, w in weights.items()], quantization=quantization)
+    more, more_specs = encode([(n, await host_values(w)) for n, w in state.items()], OPTIMIZER_GROUP)
+    return data + more, specs + more_specs
+
+
+def _renamed(weights: list[tuple[str, Tensor]], taken: set[str]) -> dict[str, Tensor]:
+    """Weights by names that nothing has yet."""
+    out: dict[str, Tensor] = {}
     for name, values in weights:
         new, count = name, 0
-        while new in taken:
+        while new in taken or new in out:
             count += 1
             new = f"{name}_{count}"
-        taken.add(new)
-        out.append((new, values))
+        out[new] = values
     return out
 
 
@@ -74,9 +82,7 @@ def model_from_artifacts(artifacts: Artifacts, strict: bool = True) -> Any:
     if specs is None or data is None:
         model = model_from_topology(artifacts.model_topology, source)
     else:
-        arrays = decode(data, specs, source)
-        groups = {s["name"]: s.get("group") for s in specs}
-        named = {n: v for n, v in arrays.items() if groups[n] != OPTIMIZER_GROUP}
+        named, state = decoded_state(artifacts)
         elements = sum(v.size for v in named.values()) if strict else None
         model = model_from_topology(artifacts.model_topology, source, elements, fresh=not strict)
         with reading(source):
@@ -85,8 +91,16 @@ def model_from_artifacts(artifacts: Artifacts, strict: bool = True) -> Any:
         model.set_user_defined_metadata(artifacts.user_defined_metadata)
     if artifacts.training_config and compile_as(model, artifacts.training_config, source) and specs and data:
         with reading(source):
-            restore_optimizer(model, [v for n, v in arrays.items() if groups[n] == OPTIMIZER_GROUP], source)
+            restore_optimizer(model, list(state.values()), source)
     return model
+
+
+def decoded_state(artifacts: Artifacts) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """A model's weights and its optimizer's, by name."""
+    specs = artifacts.weight_specs or []
+    arrays = decode(artifacts.weight_data or b"", specs, artifacts.source)
+    states = {s["name"] for s in specs if s.get("group") == OPTIMIZER_GROUP}
+    return {n: v for n, v in arrays.items() if n not in states}, {n: v for n, v in arrays.items() if n in states}
 
 
 async def load_layers_model(path_or_io_handler: Any, options: Mapping[str, Any] | None = None, **more: Any) -> Any:
@@ -141,7 +155,8 @@ def _load_options(
 
 async def save_weights(model: Any, target: Any) -> SaveResult:
     """See :meth:`weblayers.Model.save_weights`."""
-    named = {name: await host_values(w) for name, w in named_weights(model).items()}
+    kept = {name: w.read() for name, w in named_weights(model).items()}
+    named = {name: await host_values(w) for name, w in kept.items()}
     written = formats.format_of(target, weights=True)
     if written is not None:
         return await formats.save_weights(model, named, target, written)
@@ -162,6 +177,4 @@ async def load_weights(model: Any, source: Any, strict: bool = True, options: Ma
         return
     artifacts = Artifacts.of(await settled(registry.load_handler(source, dict(options or {})).load()))
     expect(artifacts.weight_specs is not None, artifacts.source, "there are no weights")
-    arrays = decode(artifacts.weight_data or b"", artifacts.weight_specs or [], artifacts.source)
-    states = {s["name"] for s in artifacts.weight_specs or [] if s.get("group") == OPTIMIZER_GROUP}
-    assign_weights(model, {n: v for n, v in arrays.items() if n not in states}, artifacts.source, strict)
+    assign_weights(model, decoded_state(artifacts)[0], artifacts.source, strict)

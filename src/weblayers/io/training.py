@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses, metrics, naming, optimizers
+from ..runtime.tensor import Tensor, to_tensor
 from .checks import expect
 
 OPTIMIZER_GROUP = "optimizer"
@@ -83,10 +84,11 @@ def _optimizer(described: Any) -> optimizers.Optimizer:
     return optimizers.get({**described, "config": {k: v for k, v in config.items() if k not in off}})
 
 
-def optimizer_weights(model: Any) -> list[tuple[str, np.ndarray]]:
-    """The optimizer's state: the step count, then slot after slot."""
+def optimizer_weights(model: Any) -> list[tuple[str, Tensor]]:
+    """The optimizer's state of now: the step count, then slot after slot."""
     optimizer = model.compiled().optimizer
-    return [("iter", np.array(optimizer.steps, np.int32)), *((v.name, v.numpy()) for v in optimizer.variables())]
+    slots = [(v.name, v.read()) for v in optimizer.variables()]
+    return [("iter", to_tensor(np.array(optimizer.steps, np.int32))), *slots]
 
 
 def restore_optimizer(model: Any, state: Sequence[np.ndarray], source: str) -> None:

@@ -30,11 +30,11 @@ class Noise:
     def __init__(self, seed: int | None) -> None:
         self._seed = random_seed.new_seed() if seed is None else seed % 2**24
         # each step has its own; exact in float32 for 16 million steps
-        self._steps = HostScalar(0, 1)
+        self.steps = HostScalar(0, 1)
 
     def uniform(self, x: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
         """Numbers in [0, 1); ``stream`` tells several from each other."""
-        return _uniform(x, tuple(shape), (self._seed + 7919 * stream) % 2**24, self._steps)
+        return _uniform(x, tuple(shape), (self._seed + 7919 * stream) % 2**24, self.steps)
 
     def normal(self, x: Tensor, shape: Sequence[int]) -> Tensor:
         """Standard normal numbers. Box and Muller (1958)."""

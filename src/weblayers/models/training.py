@@ -90,7 +90,8 @@ class Fit:
         plan, callbacks = self._plan, self.callbacks
         self._model.stop_training = False
         await callbacks.call("on_train_begin", {})
-        epoch, count = plan.initial_epoch, 1
+        # a callback may have restored an earlier training
+        epoch, count = self.history.params["initial_epoch"], 1
         while epoch < plan.epochs and not self.stopped:
             count = min(count, plan.epochs - epoch)
             if count == 1:

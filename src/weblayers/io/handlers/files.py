@@ -10,8 +10,8 @@ from typing import Any
 
 from ... import naming
 from .. import registry
-from ..artifacts import Artifacts, SaveResult, dumped, manifest_of
-from ..checks import ModelFileError, checked_path, expect, parsed_json
+from ..artifacts import Artifacts, ModelArtifactsInfo, SaveResult, dumped, manifest_of
+from ..checks import ModelFileError, ModelNotFoundError, checked_path, expect, parsed_json
 from ..weights import byte_length
 
 _SCHEME = "file://"
@@ -70,12 +70,23 @@ class FilesHandler(naming.Named):
         source = str(self._json)
         try:
             described = parsed_json(self._json.read_bytes(), source)
+        except FileNotFoundError:
+            raise ModelNotFoundError(f"{source}: there is no model here") from None
         except OSError as error:
             raise ModelFileError(f"{source}: there is no model that can be read ({error.strerror})") from error
         artifacts = Artifacts.from_json(described, source)
         if artifacts.weight_specs is not None:
             artifacts.weight_data = self._weights(described, byte_length(artifacts.weight_specs, source), source)
         return artifacts
+
+    async def remove(self) -> ModelArtifactsInfo:
+        """Delete the model's files."""
+        artifacts = await self.load()
+        described = parsed_json(self._json.read_bytes(), str(self._json))
+        for path in (p for group in manifest_of(described, str(self._json)) for p in group["paths"]):
+            (self._json.parent / checked_path(path, str(self._json))).unlink()
+        self._json.unlink()
+        return artifacts.info
 
     def _weights(self, described: Any, size: int, source: str) -> bytes:
         paths = [checked_path(p, source) for group in manifest_of(described, source) for p in group["paths"]]

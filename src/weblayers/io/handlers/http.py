@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ... import naming
 from .. import browser, registry
 from ..artifacts import Artifacts, SaveResult, dumped, manifest_of
-from ..checks import ModelFileError, checked_path, expect, parsed_json
+from ..checks import ModelFileError, ModelNotFoundError, checked_path, expect, parsed_json
 from ..registry import settled
 from ..weights import byte_length
 
@@ -125,7 +125,8 @@ class HttpHandler(naming.Named):
         except OSError as error:
             raise ModelFileError(f"Request to {url} failed: {error}") from error
         if not response.ok:
-            raise ModelFileError(
+            error_class = ModelNotFoundError if response.status == 404 else ModelFileError
+            raise error_class(
                 f"Request to {url} failed with status code {response.status}."
                 " Please verify this URL points to the model JSON of the model to load."
             )

@@ -9,7 +9,7 @@ from typing import Any
 from ... import naming
 from .. import browser, registry
 from ..artifacts import Artifacts, ModelArtifactsInfo, SaveResult, dumped
-from ..checks import ModelFileError, expect, parsed_json
+from ..checks import ModelFileError, ModelNotFoundError, expect, parsed_json
 
 _ROOT = "tensorflowjs_models"
 _ITEMS = ("info", "model_topology", "weight_specs", "weight_data", "model_metadata")
@@ -62,7 +62,7 @@ class LocalStorage(naming.Named):
         storage, source = browser.local_storage(), f"localstorage://{self.path}"
         found = {item: storage.getItem(key) for item, key in _keys(self.path).items()}
         if found["info"] is None:
-            raise ModelFileError(f"In local storage, there is no model with name '{self.path}'")
+            raise ModelNotFoundError(f"In local storage, there is no model with name '{self.path}'")
         for item, what in (
             ("model_topology", "topology"),
             ("weight_specs", "weight specs"),
@@ -131,7 +131,7 @@ class IndexedDB(naming.Named):
         async with browser.Database() as database:
             found = await database.get(self.path)
         if found is None:
-            raise ModelFileError(f"Cannot find model with path '{self.path}' in IndexedDB.")
+            raise ModelNotFoundError(f"Cannot find model with path '{self.path}' in IndexedDB.")
         artifacts = Artifacts.of(found[0], f"indexeddb://{self.path}")
         artifacts.weight_data = found[1]
         return artifacts
