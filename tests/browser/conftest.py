@@ -75,7 +75,14 @@ class Browser:
         self.name = name
         self.driver = driver
         self.url = url
+        self._distribution = distribution
         self._lost: str | None = None
+        self.reload()
+        self.pyodide_version: str = self.run_js("return pyodide.version;")
+
+    def reload(self) -> None:
+        """Load the page anew: what Python had is gone, what the browser has stored stays."""
+        name, driver, url, distribution = self.name, self.driver, self.url, self._distribution
 
         class Runner(RUNNERS[name]):
             script_timeout = SCRIPT_TIMEOUT
@@ -92,7 +99,6 @@ class Browser:
             """)
         self._runner.load_package("weblayers")
         self.run_js(f"self.runPython = pyodide.runPython({json.dumps(RUN_PYTHON)});")
-        self.pyodide_version: str = self.run_js("return pyodide.version;")
 
     def run_js(self, source: str, timeout: float = SCRIPT_TIMEOUT) -> Any:
         """Run the body of an async JS function in the page and give what it returns, as JSON has it."""

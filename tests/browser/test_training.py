@@ -164,6 +164,46 @@ def test_callbacks_see_and_change_the_model(browser):
     assert name == "webgl"
 
 
+INTERRUPTED = """
+import numpy as np
+import weblayers as wl
+
+wl.set_random_seed(1)
+rng = np.random.default_rng(0)
+x = rng.random((64, 4), np.float32)
+y = x.sum(1, keepdims=True)
+model = wl.sequential([
+    wl.layers.dense(8, activation="tanh", input_shape=[4]), wl.layers.dropout(0.2), wl.layers.dense(1)
+])
+model.compile(wl.train.adam(0.02), "mse")
+
+def cut(epoch, logs):
+    if epoch == cut_at:
+        raise InterruptedError("the page is closed")
+
+backup = [wl.callbacks.BackupAndRestore("indexeddb://backup")] if cut_at else []
+best = [wl.callbacks.ModelCheckpoint("indexeddb://best", "loss", save_best_only=True)]
+try:
+    history = await model.fit(x, y, epochs=6, verbose=0, callbacks=[*backup, *best, {"on_epoch_begin": cut}])
+    result = history.epoch, history.history["loss"], await model.weights[0].array()
+except InterruptedError:
+    result = None
+result, sorted(await wl.io.list_models())
+"""
+
+
+def test_training_survives_a_reload(browser):
+    """After it, training goes on from the last epoch, to the numbers of a training without it."""
+    (_, losses, weights), _ = browser.run_python(INTERRUPTED, cut_at=None)
+    nothing, stored = browser.run_python(INTERRUPTED, cut_at=4)
+    assert nothing is None and stored == ["indexeddb://backup", "indexeddb://best"]
+    browser.reload()
+    (epochs, rest, again), stored = browser.run_python(INTERRUPTED, cut_at=-1)
+    assert epochs == [4, 5]
+    assert rest == losses[4:] and again == weights
+    assert stored == ["indexeddb://best"]
+
+
 def test_own_training_loops_on_webgl(browser):
     """As many plan runs as steps, and the numbers of fit."""
     result = browser.run_python(
