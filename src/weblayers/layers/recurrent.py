@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,14 @@ class RNN(Layer):
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self._states: list[Variable] = []
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A layer from what ``get_config`` gave; TensorFlow.js writes a cell's settings among the layer's own too."""
+        cell = config.get("cell")
+        inner = cell.get("config", {}) if isinstance(cell, Mapping) else {}
+        mine = naming.parameters(cls)
+        return cls(**{k: v for k, v in config.items() if k in mine or k not in inner})
 
     def build(self, input_shape: Any) -> None:
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape

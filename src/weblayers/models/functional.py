@@ -306,11 +306,11 @@ def _ordered_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicT
 
 
 def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:
-    """Which of its layer's uses in this model each call is."""
+    """Which of its layer's uses in this model each call is. A model's own graph counts as its use 0."""
     seen: dict[int, int] = {}
     numbers = {}
     for call in calls:
-        numbers[id(call)] = seen.get(id(call.layer), 0)
+        numbers[id(call)] = seen.get(id(call.layer), int(isinstance(call.layer, Functional)))
         seen[id(call.layer)] = numbers[id(call)] + 1
     return numbers
 

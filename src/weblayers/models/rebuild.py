@@ -10,7 +10,7 @@ from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
-from .functional import input
+from .functional import Functional, input
 
 _KERAS_TENSOR = "__keras_tensor__"
 
@@ -44,7 +44,10 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     layers: dict[str, Layer] = {}
     outputs: dict[tuple[str, int], list[SymbolicTensor]] = {}
     waiting: list[tuple[str, int, _Use]] = []
-    for entry in map(_snake_keys, config["layers"]):
+    entries = list(map(_snake_keys, config["layers"]))
+    # Keras 3 writes uses as objects, and counts a model's own graph among its uses only where it names the outputs
+    keras_3 = any(isinstance(node, Mapping) for entry in entries for node in entry.get("inbound_nodes") or [])
+    for entry in entries:
         described = entry.get("config", {})
         name = entry.get("name", described.get("name"))
         layer = serialization.deserialize({"class_name": entry["class_name"], "config": {**described, "name": name}})
@@ -53,7 +56,8 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
             wire = input(batch_shape=layer.batch_input_shape, dtype=layer.input_dtype or layer.dtype, name=name)
             outputs[name, 0] = [wire]
         uses = [_use(node) for node in entry.get("inbound_nodes") or []]
-        waiting += [(name, i, use) for i, use in enumerate(u for u in uses if u.places())]
+        first = int(isinstance(layer, Functional) and not keras_3)
+        waiting += [(name, i, use) for i, use in enumerate((u for u in uses if u.places()), first)]
     while waiting:
         left = []
         for name, number, use in waiting:
@@ -67,8 +71,10 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
             missing = sorted({p.layer for _, _, use in left for p in use.places() if (p.layer, p.use) not in outputs})
             raise ValueError(f"the model's graph is broken: nothing provides the outputs of {missing}")
         waiting = left
-    ends = (_filled(_described_places(config[k]), outputs) for k in ("input_layers", "output_layers"))
-    inputs, results = ends
+    if keras_3:
+        graphs = {name for name, layer in layers.items() if layer.class_name == "Functional"}
+        outputs |= {(name, use + 1): wires for (name, use), wires in outputs.items() if name in graphs}
+    inputs, results = (_filled(_described_places(config[k]), outputs) for k in ("input_layers", "output_layers"))
     return inputs, results
 
 
