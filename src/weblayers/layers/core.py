@@ -142,7 +142,7 @@ class Embedding(Layer):
         return movement.gather(self.embeddings, a.cast(inputs, "int32"))
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
-        return a.not_equal(a.cast(inputs, "int32"), 0) if self.mask_zero else None
+        return a.not_equal(inputs, 0) if self.mask_zero else None
 
 
 class Activation(Layer):

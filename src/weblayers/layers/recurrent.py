@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 
@@ -65,6 +65,14 @@ class RNN(Layer):
         self.go_backwards, self.stateful, self.unroll = bool(go_backwards), bool(stateful), bool(unroll)
         self.zero_output_for_mask = bool(zero_output_for_mask)
         self._states: list[Variable] = []
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A layer from what :meth:`get_config` gave; TensorFlow.js repeats the cell's configuration beside the cell."""
+        cell = config.get("cell")
+        repeated = cell.get("config", {}) if isinstance(cell, Mapping) else {}
+        mine = {"name", "trainable", "dtype", "cell"}
+        return cls(**{k: v for k, v in config.items() if k in mine or k not in repeated})
 
     def build(self, input_shape: Any) -> None:
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape

@@ -310,7 +310,8 @@ def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:
     seen: dict[int, int] = {}
     numbers = {}
     for call in calls:
-        numbers[id(call)] = seen.get(id(call.layer), 0)
+        # in files, the first use of a model is its own graph
+        numbers[id(call)] = seen.get(id(call.layer), int(isinstance(call.layer, Functional)))
         seen[id(call.layer)] = numbers[id(call)] + 1
     return numbers
 
