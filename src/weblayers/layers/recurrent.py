@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -67,12 +67,12 @@ class RNN(Layer):
         self._states: list[Variable] = []
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
-        """A layer from what ``get_config`` gave; TensorFlow.js writes a cell's settings among the layer's own too."""
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A layer from what :meth:`get_config` gave; TensorFlow.js repeats the cell's configuration beside the cell."""
         cell = config.get("cell")
-        inner = cell.get("config", {}) if isinstance(cell, Mapping) else {}
-        mine = naming.parameters(cls)
-        return cls(**{k: v for k, v in config.items() if k in mine or k not in inner})
+        repeated = cell.get("config", {}) if isinstance(cell, Mapping) else {}
+        mine = {"name", "trainable", "dtype", "cell"}
+        return cls(**{k: v for k, v in config.items() if k in mine or k not in repeated})
 
     def build(self, input_shape: Any) -> None:
         shape = input_shape[0] if isinstance(input_shape, list) else input_shape

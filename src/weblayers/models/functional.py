@@ -306,10 +306,11 @@ def _ordered_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicT
 
 
 def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:
-    """Which of its layer's uses in this model each call is. A model's own graph counts as its use 0."""
+    """Which of its layer's uses in this model each call is."""
     seen: dict[int, int] = {}
     numbers = {}
     for call in calls:
+        # in files, the first use of a model is its own graph
         numbers[id(call)] = seen.get(id(call.layer), int(isinstance(call.layer, Functional)))
         seen[id(call.layer)] = numbers[id(call)] + 1
     return numbers

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
 from .. import naming, tree
@@ -10,7 +11,7 @@ from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.core import InputLayer
 from ..layers.symbolic import SymbolicTensor
-from .functional import Functional, input
+from .functional import input
 
 _KERAS_TENSOR = "__keras_tensor__"
 
@@ -43,39 +44,45 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     config = _snake_keys(config)
     layers: dict[str, Layer] = {}
     outputs: dict[tuple[str, int], list[SymbolicTensor]] = {}
-    waiting: list[tuple[str, int, _Use]] = []
-    entries = list(map(_snake_keys, config["layers"]))
-    # Keras 3 writes uses as objects, and counts a model's own graph among its uses only where it names the outputs
-    keras_3 = any(isinstance(node, Mapping) for entry in entries for node in entry.get("inbound_nodes") or [])
-    for entry in entries:
+    used: dict[str, list[_Use]] = {}
+    for entry in map(_snake_keys, config["layers"]):
         described = entry.get("config", {})
         name = entry.get("name", described.get("name"))
+        if name in layers:
+            raise ValueError(f"the model has two layers named {name!r}")
         layer = serialization.deserialize({"class_name": entry["class_name"], "config": {**described, "name": name}})
         layers[name] = layer
         if isinstance(layer, InputLayer):
             wire = input(batch_shape=layer.batch_input_shape, dtype=layer.input_dtype or layer.dtype, name=name)
             outputs[name, 0] = [wire]
-        uses = [_use(node) for node in entry.get("inbound_nodes") or []]
-        first = int(isinstance(layer, Functional) and not keras_3)
-        waiting += [(name, i, use) for i, use in enumerate((u for u in uses if u.places()), first)]
-    while waiting:
-        left = []
-        for name, number, use in waiting:
-            if all((p.layer, p.use) in outputs for p in use.places()):
-                given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
-                made = layers[name].apply(*given, **_filled(use.arguments, outputs))
-                outputs[name, number] = tree.leaves(made)
-            else:
-                left.append((name, number, use))
-        if len(left) == len(waiting):
-            missing = sorted({p.layer for _, _, use in left for p in use.places() if (p.layer, p.use) not in outputs})
-            raise ValueError(f"the model's graph is broken: nothing provides the outputs of {missing}")
-        waiting = left
-    if keras_3:
-        graphs = {name for name, layer in layers.items() if layer.class_name == "Functional"}
-        outputs |= {(name, use + 1): wires for (name, use), wires in outputs.items() if name in graphs}
-    inputs, results = (_filled(_described_places(config[k]), outputs) for k in ("input_layers", "output_layers"))
+        used[name] = [use for use in map(_use, entry.get("inbound_nodes") or []) if use.places()]
+    described_ends = [_described_places(config[k]) for k in ("input_layers", "output_layers")]
+    for name, number, use in _in_order(used, _places_in(described_ends)):
+        given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
+        outputs[name, number] = tree.leaves(layers[name].apply(*given, **_filled(use.arguments, outputs)))
+    inputs, results = (_filled(end, outputs) for end in described_ends)
     return inputs, results
+
+
+def _in_order(used: Mapping[str, list[_Use]], ends: list[_Place]) -> Iterator[tuple[str, int, _Use]]:
+    """The uses of layers with their numbers, each after those whose outputs it reads."""
+    read: dict[str, int] = {}
+    for place in [*ends, *(p for uses in used.values() for use in uses for p in use.places())]:
+        read[place.layer] = min(place.use, read.get(place.layer, place.use))
+    # models in models are numbered from 1: their own graph was their first use
+    numbered = {(name, read.get(name, 0) + i): use for name, uses in used.items() for i, use in enumerate(uses)}
+    needs = {key: [(p.layer, p.use) for p in use.places()] for key, use in numbered.items()}
+    for (name, number), before in needs.items():
+        if (name, number - 1) in numbered:
+            before.append((name, number - 1))
+    try:
+        order = list(TopologicalSorter(needs).static_order())
+    except CycleError as error:
+        around = " -> ".join(dict.fromkeys(name for name, _ in error.args[1]))
+        raise ValueError(f"the model's graph is broken: it goes in a circle, {around}") from None
+    for key in order:
+        if key in numbered:
+            yield (*key, numbered[key])
 
 
 def _snake_keys(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from ... import constraints, initializers, regularizers
@@ -22,8 +22,8 @@ def configuration(model: Any) -> dict[str, Any]:
 
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = {entry.get("name"): entry["class_name"] for entry in config["layers"]}
-    layers = [_layer(entry, kinds) for entry in config["layers"]]
+    stacks = {entry.get("name") for entry in config["layers"] if entry["class_name"] == "Sequential"}
+    layers = [_layer(entry, stacks) for entry in config["layers"]]
     if class_name == "Sequential" and config["layers"]:
         first = config["layers"][0]["config"]
         shape = first.get("batch_input_shape")
@@ -32,18 +32,22 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, _object("keras.layers", "InputLayer", inputs))
     ends = {
-        key: [[name, use - (kinds.get(name) == "Sequential"), output] for name, use, output in config[key]]
-        for key in ("input_layers", "output_layers")
-        if key in config
+        key: [_place(end, stacks) for end in config[key]] for key in ("input_layers", "output_layers") if key in config
     }
     return _object("keras", _MODELS[class_name], {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
 
-def _layer(entry: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+def _place(place: list[Any], stacks: Container[Any]) -> list[Any]:
+    """A place in Keras' numbers: the first use of a Sequential inside is 0, where TensorFlow.js says 1."""
+    name, use, output = place
+    return [name, use - 1 if name in stacks else use, output]
+
+
+def _layer(entry: Mapping[str, Any], stacks: Container[Any] = ()) -> dict[str, Any]:
     class_name = entry["class_name"]
     more = {"name": entry["name"]} if "name" in entry else {}
     if "inbound_nodes" in entry:
-        more["inbound_nodes"] = [_node(rows, kinds) for rows in entry["inbound_nodes"]]
+        more["inbound_nodes"] = [_node(rows, stacks) for rows in entry["inbound_nodes"]]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
     config = {k: _value(v) for k, v in entry["config"].items() if k not in _NOT_KERAS}
@@ -57,28 +61,27 @@ def _layer(entry: Mapping[str, Any], kinds: Mapping[str, str]) -> dict[str, Any]
     return {**_object("keras.layers", class_name, config), **more}
 
 
-def _node(rows: list[Any], kinds: Mapping[str, str]) -> dict[str, Any]:
+def _node(rows: list[Any], stacks: Container[Any]) -> dict[str, Any]:
     """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments]]``."""
-    tensors = [_tensor(row[:3], kinds) for row in rows]
+
+    def argument(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        if [type(v) for v in value] == [str, int, int]:
+            return tensor(value)
+        return [argument(v) for v in value]
+
+    def tensor(place: list[Any]) -> dict[str, Any]:
+        # Keras goes by the history alone
+        config = {"shape": [], "dtype": "float32", "keras_history": _place(place, stacks)}
+        return {"class_name": "__keras_tensor__", "config": config}
+
+    tensors = [tensor(row[:3]) for row in rows]
     arguments = rows[0][3] if rows else {}
     return {
         "args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [],
-        "kwargs": {k: _argument(v, kinds) for k, v in arguments.items()},
+        "kwargs": {k: argument(v) for k, v in arguments.items()},
     }
-
-
-def _argument(value: Any, kinds: Mapping[str, str]) -> Any:
-    if not isinstance(value, list):
-        return value
-    if [type(v) for v in value] == [str, int, int]:
-        return _tensor(value, kinds)
-    return [_argument(v, kinds) for v in value]
-
-
-def _tensor(place: list[Any], kinds: Mapping[str, str]) -> dict[str, Any]:
-    # Keras goes by the history alone; there, a model's own graph is no use of it
-    place = [place[0], place[1] - (kinds.get(place[0]) in _MODELS), place[2]]
-    return {"class_name": "__keras_tensor__", "config": {"shape": [], "dtype": "float32", "keras_history": place}}
 
 
 def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:
@@ -92,7 +95,7 @@ def _value(value: Any) -> Any:
         return value
     name = value.get("class_name")
     if name in serialization.CLASSES:
-        return _layer(value, {})
+        return _layer(value)
     homes = (
         ("keras.initializers", initializers),
         ("keras.regularizers", regularizers),
