@@ -51,8 +51,13 @@ def sigmoid(x: Tensor) -> Tensor:
 
 
 def hard_sigmoid(x: Tensor) -> Tensor:
-    """``0.2 x + 0.5``, limited to [0, 1]; TensorFlow.js' slope."""
+    """``0.2 x + 0.5``, limited to [0, 1]; TensorFlow.js' slope. Keras 3 calls :func:`h_sigmoid` so."""
     return a.clip_by_value(a.add(a.mul(x, 0.2), 0.5), 0.0, 1.0)
+
+
+def h_sigmoid(x: Tensor) -> Tensor:
+    """``x / 6 + 0.5``, limited to [0, 1]. Howard et al., "Searching for MobileNetV3" (2019)."""
+    return a.div(relu6(a.add(x, 3.0)), 6.0)
 
 
 def log_sigmoid(x: Tensor) -> Tensor:
@@ -157,7 +162,7 @@ def swish(x: Tensor) -> Tensor:
 
 def hard_silu(x: Tensor) -> Tensor:
     """``x`` times x / 6 + 1 / 2, limited to [0, 1]."""
-    return a.mul(x, a.div(relu6(a.add(x, 3.0)), 6.0))
+    return a.mul(x, h_sigmoid(x))
 
 
 def mish(x: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from .. import naming
 from ..layers import context, serialization
 from .artifacts import dumped
 from .checks import MAX_ELEMENTS, check_depth, entry, expect, parsed_json, reading
+from .keras import words
 
 KERAS_VERSION = "tfjs-layers 4.22.0"
 BACKEND = "tensor_flow.js"
@@ -79,6 +80,8 @@ def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
         config = {"layers": config}
     layers = entry(config, "layers", list, source)
     expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
+    if words.is_keras_3(config):
+        config = words.read(config)
     return {"class_name": plain["class_name"], "config": config}
 
 

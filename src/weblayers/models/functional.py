@@ -12,6 +12,7 @@ from ..layers.core import InputLayer
 from ..layers.symbolic import BatchShape, LayerCall, SymbolicTensor
 from ..runtime.tensor import Tensor
 from .model import Model
+from .ordering import ordered_calls, ordered_layers
 
 
 def input(
@@ -86,11 +87,10 @@ class Functional(Model):
         self.outputs: list[SymbolicTensor] = tree.leaves(outputs)
         for call in self.calls:
             call.holders.discard(self)
-        self.calls = _ordered_calls(self.inputs, self.outputs)
+        self.calls = ordered_calls(self.inputs, self.outputs)
         for call in self.calls:
             call.holders.add(self)
-        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self.calls}
-        self._graph_layers = list(unique.values())
+        self._graph_layers = ordered_layers(self.inputs, self.outputs)
         names = [layer.name for layer in self._graph_layers]
         for name in names:
             if names.count(name) > 1:
@@ -149,7 +149,7 @@ class Functional(Model):
         if not names:
             raise ValueError("`outputs` is an empty list, which is not allowed.")
         wires = [self._wire_named(name) for name in names]
-        calls = _ordered_calls(self.inputs, wires)
+        calls = ordered_calls(self.inputs, wires)
 
         def between(x: Any) -> list[Tensor]:
             return self._values(x, calls, wires, False)
@@ -278,31 +278,6 @@ class Functional(Model):
 
 def _value(known: Mapping[int, Any], leaf: Any) -> Any:
     return known[leaf.id] if isinstance(leaf, SymbolicTensor) else leaf
-
-
-def _ordered_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -> list[LayerCall]:
-    """The calls between inputs and outputs, each after those whose outputs it reads."""
-    given = {w.id for w in inputs}
-    order: dict[int, LayerCall] = {id(w.call): w.call for w in inputs if w.call is not None}
-    done = set(order)
-    stack: list[tuple[SymbolicTensor, bool]] = [(w, False) for w in reversed(outputs)]
-    while stack:
-        wire, expanded = stack.pop()
-        call = wire.call
-        if wire.id in given or call is None or id(call) in done:
-            continue
-        if expanded:
-            done.add(id(call))
-            order[id(call)] = call
-            continue
-        if isinstance(call.layer, InputLayer):
-            raise ValueError(
-                f"Graph disconnected: cannot obtain value for tensor {wire.name!r}: it is not among the model's inputs"
-                f" ({', '.join(w.name for w in inputs)})."
-            )
-        stack.append((wire, True))
-        stack.extend((w, False) for w in reversed(call.sources))
-    return list(order.values())
 
 
 def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:

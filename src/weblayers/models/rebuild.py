@@ -57,6 +57,10 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
             outputs[name, 0] = [wire]
         used[name] = [use for use in map(_use, entry.get("inbound_nodes") or []) if use.places()]
     described_ends = [_described_places(config[k]) for k in ("input_layers", "output_layers")]
+    if _is_keras_3(config):
+        # Keras 3 counts a model's own graph among its uses here, and not where layers read its outputs
+        graphs = {name for name, layer in layers.items() if layer.class_name == "Functional"}
+        described_ends = [_counted_back(end, graphs) for end in described_ends]
     for name, number, use in _in_order(used, _places_in(described_ends)):
         given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
         outputs[name, number] = tree.leaves(layers[name].apply(*given, **_filled(use.arguments, outputs)))
@@ -135,6 +139,20 @@ def _places_in(value: Any) -> list[_Place]:
     if isinstance(value, Mapping):
         return [p for v in value.values() for p in _places_in(v)]
     return [p for v in value for p in _places_in(v)] if isinstance(value, list | tuple) else []
+
+
+def _is_keras_3(config: Mapping[str, Any]) -> bool:
+    nodes = (node for entry in config["layers"] for node in _snake_keys(entry).get("inbound_nodes") or [])
+    return any(isinstance(node, Mapping) for node in nodes)
+
+
+def _counted_back(value: Any, names: set[str]) -> Any:
+    """Places with the uses of some layers counted from one less."""
+    if isinstance(value, _Place):
+        return value._replace(use=max(0, value.use - 1)) if value.layer in names else value
+    if isinstance(value, Mapping):
+        return {k: _counted_back(v, names) for k, v in value.items()}
+    return [_counted_back(v, names) for v in value]
 
 
 def _filled(value: Any, outputs: Mapping[tuple[str, int], list[SymbolicTensor]]) -> Any:

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Container, Mapping
 from typing import Any
 
-from ... import constraints, initializers, regularizers
-from ...layers import serialization
+from ... import constraints, initializers, naming, regularizers
+from ...layers import RNN, Bidirectional, Layer, serialization
 from ..topology import topology_of
 from ..training import training_config
+from .activations import write_activation
+from .operations import write_operation
+
+# The classes of a model's layers by name.
+Kinds = Mapping[Any, str]
 
 _MODELS = {"Sequential": "Sequential", "Model": "Functional", "Functional": "Functional"}
-# What Keras has no word for.
-_NOT_KERAS = ("input_dtype",)
+_MODULES = {"Sequential": "keras", "Functional": "keras.src.models.functional"}
+# What Keras has no word for: arguments of all layers and of some, and layers.
+_NOT_KERAS = ("input_dtype", "implementation")
+_OURS = {
+    "Conv1DTranspose": ("groups",),
+    "Conv2DTranspose": ("groups",),
+    "Conv3DTranspose": ("groups",),
+    "Cropping1D": ("data_format",),
+    "LayerNormalization": ("rms_scaling",),
+    "LeakyReLU": ("alpha",),
+    "MultiHeadAttention": ("num_key_value_heads",),
+    "SpatialDropout1D": ("data_format", "noise_shape"),
+    "SpatialDropout2D": ("noise_shape",),
+    "SpatialDropout3D": ("noise_shape",),
+    "UpSampling1D": ("data_format", "interpolation"),
+    "UpSampling3D": ("interpolation",),
+}
+_OUR_LAYERS = (
+    "ConvLSTM1DCell",
+    "ConvLSTM2DCell",
+    "ConvLSTM3DCell",
+    "Operation",
+    "PositionEmbedding",
+    "RandomWidth",
+    "SinePositionEncoding",
+    "ThresholdedReLU",
+    "TokenAndPositionEmbedding",
+    "TransformerDecoder",
+    "TransformerEncoder",
+)
 
 
 def configuration(model: Any) -> dict[str, Any]:
@@ -22,8 +56,8 @@ def configuration(model: Any) -> dict[str, Any]:
 
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    stacks = {entry.get("name") for entry in config["layers"] if entry["class_name"] == "Sequential"}
-    layers = [_layer(entry, stacks) for entry in config["layers"]]
+    kinds = {entry.get("name"): entry["class_name"] for entry in config["layers"]}
+    layers = [_layer(entry, kinds) for entry in config["layers"]]
     if class_name == "Sequential" and config["layers"]:
         first = config["layers"][0]["config"]
         shape = first.get("batch_input_shape")
@@ -32,25 +66,40 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, _object("keras.layers", "InputLayer", inputs))
     ends = {
-        key: [_place(end, stacks) for end in config[key]] for key in ("input_layers", "output_layers") if key in config
+        key: [_place(end, kinds, ("Sequential",)) for end in config[key]]
+        for key in ("input_layers", "output_layers")
+        if key in config
     }
-    return _object("keras", _MODELS[class_name], {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    kind = _MODELS[class_name]
+    return _object(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
 
-def _place(place: list[Any], stacks: Container[Any]) -> list[Any]:
-    """A place in Keras' numbers: the first use of a Sequential inside is 0, where TensorFlow.js says 1."""
+def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[Any]:
+    """A place in Keras' numbers: of some kinds of models inside, the first use is 0, where TensorFlow.js says 1."""
     name, use, output = place
-    return [name, use - 1 if name in stacks else use, output]
+    return [name, use - 1 if kinds.get(name) in uncounted else use, output]
 
 
-def _layer(entry: Mapping[str, Any], stacks: Container[Any] = ()) -> dict[str, Any]:
-    class_name = entry["class_name"]
+def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, Any]:
+    class_name, kinds = entry["class_name"], kinds or {}
     more = {"name": entry["name"]} if "name" in entry else {}
+    if class_name == "Operation":
+        written = write_operation(entry, lambda place: _tensor(place, kinds))
+        if written is not None:
+            return written
+    kind = serialization.CLASSES.get(class_name, Layer)
     if "inbound_nodes" in entry:
-        more["inbound_nodes"] = [_node(rows, stacks) for rows in entry["inbound_nodes"]]
+        more["inbound_nodes"] = [
+            _node(rows, kinds, issubclass(kind, RNN | Bidirectional)) for rows in entry["inbound_nodes"]
+        ]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
-    config = {k: _value(v) for k, v in entry["config"].items() if k not in _NOT_KERAS}
+    config = {
+        k: write_activation(v) if k.endswith("activation") and isinstance(v, str) else _value(v)
+        for k, v in _for_keras(class_name, entry["config"]).items()
+    }
+    if class_name == "UpSampling1D":
+        (config["size"],) = config["size"]
     shape = config.pop("batch_input_shape", None)
     if class_name == "InputLayer":
         config = {
@@ -61,27 +110,45 @@ def _layer(entry: Mapping[str, Any], stacks: Container[Any] = ()) -> dict[str, A
     return {**_object("keras.layers", class_name, config), **more}
 
 
-def _node(rows: list[Any], stacks: Container[Any]) -> dict[str, Any]:
-    """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments]]``."""
+def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's configuration without what Keras does not know, as long as it says nothing."""
+    if class_name in _OUR_LAYERS:
+        warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
+    kept = {k: v for k, v in config.items() if k not in _NOT_KERAS}
+    for key in _OURS.get(class_name, ()):
+        default = naming.parameters(serialization.CLASSES[class_name])[key].default
+        if kept.get(key) in (None, default, "channels_last"):
+            kept.pop(key, None)
+        else:
+            message = f"Keras has no {key!r} for {class_name}, as layer {config.get('name')!r} has it"
+            warnings.warn(f"{message}: only weblayers will open the file", stacklevel=2)
+    return kept
+
+
+def _node(rows: list[Any], kinds: Kinds, has_states: bool) -> dict[str, Any]:
+    """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments]]``.
+
+    There, the states that a recurrent layer begins with are further inputs.
+    """
 
     def argument(value: Any) -> Any:
         if not isinstance(value, list):
             return value
         if [type(v) for v in value] == [str, int, int]:
-            return tensor(value)
+            return _tensor(value, kinds)
         return [argument(v) for v in value]
 
-    def tensor(place: list[Any]) -> dict[str, Any]:
-        # Keras goes by the history alone
-        config = {"shape": [], "dtype": "float32", "keras_history": _place(place, stacks)}
-        return {"class_name": "__keras_tensor__", "config": config}
+    tensors = [_tensor(row[:3], kinds) for row in rows]
+    arguments = {k: argument(v) for k, v in rows[0][3].items()} if rows else {}
+    if has_states and len(tensors) > 1:
+        tensors, arguments["initial_state"] = tensors[:1], tensors[1:]
+    return {"args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [], "kwargs": arguments}
 
-    tensors = [tensor(row[:3]) for row in rows]
-    arguments = rows[0][3] if rows else {}
-    return {
-        "args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [],
-        "kwargs": {k: argument(v) for k, v in arguments.items()},
-    }
+
+def _tensor(place: list[Any], kinds: Kinds) -> dict[str, Any]:
+    # Keras goes by the history alone
+    config = {"shape": [], "dtype": "float32", "keras_history": _place(place, kinds, _MODELS)}
+    return {"class_name": "__keras_tensor__", "config": config}
 
 
 def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:
