@@ -306,7 +306,9 @@ def get(identifier: Any) -> Initializer:
     if isinstance(identifier, dict):
         name = str(identifier.get("class_name", identifier.get("className")))
         make = naming.lookup("initializer", name, _TABLE)
-        config = {k: v for k, v in identifier.get("config", {}).items() if k not in KERAS_ONLY or v is not None}
+        given = {k: v for k, v in identifier.get("config", {}).items() if k not in KERAS_ONLY or v is not None}
+        # Keras 2 names the dtype of weights here, too
+        config = {k: v for k, v in given.items() if k != "dtype"}
         return make(**naming.arguments(make, name, config))
     if callable(identifier):
         return Function(identifier)

@@ -16,9 +16,10 @@ from typing import Any
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
 
-    >>> snake("meanSquaredError"), snake("maxPooling2d"), snake("conv2dTranspose"), snake("inputShape")
-    ('mean_squared_error', 'max_pooling2d', 'conv2d_transpose', 'input_shape')
+    >>> snake("meanSquaredError"), snake("maxPooling2d"), snake("conv2dTranspose"), snake("isHTTPScheme")
+    ('mean_squared_error', 'max_pooling2d', 'conv2d_transpose', 'is_http_scheme')
     """
+    name = re.sub(r"([A-Z]{2,})([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"(?<=[a-z0-9])([A-Z])(?=[a-z])", r"_\1", name)
     return re.sub(r"(?<=[a-z])([A-Z]+)", r"_\1", name).lower()
 

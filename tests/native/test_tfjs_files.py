@@ -1,7 +1,8 @@
-"""Files between TensorFlow.js and us, with TensorFlow.js itself on the other side, in Node."""
+"""TensorFlow.js 4.22 and weblayers read each other's files, and predict the same from them."""
 
 import asyncio
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,25 +13,45 @@ import pytest
 import weblayers as wl
 
 ROOT = Path(__file__).parents[2]
-PEER = Path(__file__).parents[1] / "peer" / "tfjs_models.mjs"
+PEER = ROOT / "tests" / "peer" / "tfjs_models.mjs"
+NODE = shutil.which("node")
+MODELS = re.findall(r"^  (\w+): \(\) =>", PEER.read_text(), re.MULTILINE)
+
+pytestmark = [
+    pytest.mark.skipif(NODE is None, reason="Node runs TensorFlow.js, and is not installed"),
+    pytest.mark.skipif(
+        not (ROOT / "node_modules" / "@tensorflow" / "tfjs").exists(), reason="npm's @tensorflow/tfjs is not installed"
+    ),
+]
 
 
-def peer(*arguments):
-    done = subprocess.run(["node", PEER, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert not done.returncode, done.stderr
+def peer(verb, folder):
+    done = subprocess.run([NODE, str(PEER), verb, str(folder)], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
 
 
-@pytest.fixture(scope="module")
-def saved(tmp_path_factory):
-    """Models that TensorFlow.js has saved, with inputs and what it predicts."""
-    folder = tmp_path_factory.mktemp("tfjs")
-    peer("save", str(folder))
-    return sorted(folder.iterdir())
+def array(described):
+    return np.array(described["data"], np.float32).reshape(described["shape"])
 
 
-def load(path, **options):
+def arrays(described):
+    made = [array(d) for d in described]
+    return made[0] if len(made) == 1 else made
+
+
+def predicted(model, case):
+    outputs = model.predict(arrays(case["inputs"]))
+    return [o.numpy() for o in (outputs if isinstance(outputs, list) else [outputs])]
+
+
+def assert_alike(found, case):
+    for one, described in zip(found, case["outputs"], strict=True):
+        np.testing.assert_allclose(one, array(described), rtol=1e-5, atol=1e-5)
+
+
+def load(path):
     async def main():
-        return await wl.load_layers_model(path, **options)
+        return await wl.load_layers_model(path)
 
     return asyncio.run(main())
 
@@ -42,72 +63,102 @@ def save(model, path, **options):
     return asyncio.run(main())
 
 
-def array(value):
-    return np.array(value["data"], np.float32).reshape(value["shape"])
+@pytest.fixture(scope="module")
+def theirs(tmp_path_factory):
+    """What TensorFlow.js has saved: a folder for each model."""
+    folder = tmp_path_factory.mktemp("theirs")
+    peer("save", folder)
+    return folder
 
 
-def predictions(model, xs):
-    out = model.predict([wl.tensor(x) for x in xs] if len(xs) > 1 else wl.tensor(xs[0]))
-    return [t.numpy() for t in (out if isinstance(out, list) else [out])]
+@pytest.fixture(scope="module")
+def read_back(theirs, tmp_path_factory):
+    """What TensorFlow.js makes of what weblayers saves of these models."""
+    folder = tmp_path_factory.mktemp("ours")
+    for name in MODELS:
+        model = load(theirs / name)
+        for kind, options in (("", {}), (".half", {"quantization": "float16"}), (".byte", {"quantization": "uint8"})):
+            compiled = name == "mlp" and not kind
+            save(model, folder / f"{name}{kind}", include_optimizer=compiled, **options)
+            shutil.copy(theirs / name / "case.json", folder / f"{name}{kind}" / "inputs.json")
+    peer("load", folder)
+    return folder
 
 
-def close(got, expected):
-    assert len(got) == len(expected)
-    for one, other in zip(got, expected, strict=True):
-        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+def case_of(theirs, name):
+    return json.loads((theirs / name / "case.json").read_text())
 
 
-def test_there_and_back(saved, tmp_path):
-    """Twenty models: we predict what TensorFlow.js predicted, save, and it predicts the same from our files."""
-    assert len(saved) >= 20
-    expected = {}
-    for folder in saved:
-        case = json.loads((folder / "case.json").read_text())
-        xs = [array(x) for x in case["inputs"]]
-        model = load(folder / "model.json")
-        expected[folder.name] = [array(y) for y in case["outputs"]]
-        close(predictions(model, xs), expected[folder.name])
-        save(model, tmp_path / folder.name, include_optimizer=folder.name == "mlp")
-        (tmp_path / folder.name / "inputs.json").write_text(json.dumps({"inputs": case["inputs"]}))
-        ours, theirs = (json.loads((f / "model.json").read_text()) for f in (tmp_path / folder.name, folder))
-        # the same weights in the same bytes, under the same names
-        assert [w["name"] for w in specs(ours)] == [w["name"] for w in specs(theirs)]
-        data = [(f / "model.weights.bin").read_bytes() for f in (tmp_path / folder.name, folder)]
-        count = len(data[1]) if folder.name != "mlp" else model.count_params() * 4
-        assert data[0][:count] == data[1][:count]
-        assert ours.keys() == theirs.keys()
-    peer("load", str(tmp_path))
-    for name, wanted in expected.items():
-        answer = json.loads((tmp_path / name / "predictions.json").read_text())
-        assert "error" not in answer, f"{name}: {answer['error']}"
-        close([array(y) for y in answer["outputs"]], wanted)
-        assert answer["compiled"] == (name == "mlp")
-        if name == "mlp":
-            assert answer["iterations"] == 2
+def test_there_are_many_models(theirs):
+    assert len(MODELS) >= 20
+    assert sorted(p.name for p in theirs.iterdir()) == sorted(MODELS)
 
 
-def specs(described):
-    return [w for group in described["weightsManifest"] for w in group["weights"]]
+@pytest.mark.parametrize("name", MODELS)
+def test_their_models_predict_here_as_there(theirs, name):
+    case = case_of(theirs, name)
+    assert_alike(predicted(load(theirs / name), case), case)
 
 
-def test_training_goes_on_where_tensorflow_js_left_it(saved):
-    (folder,) = [f for f in saved if f.name == "mlp"]
-    model = load(folder)
-    assert model.loss == "categorical_crossentropy" and model.metrics_names == ["loss", "acc"]
-    assert isinstance(model.optimizer, wl.optimizers.Adam)
-    assert model.optimizer.learning_rate == pytest.approx(0.01)
-    assert model.optimizer.iterations == 2
-    assert any(np.abs(v.numpy()).max() > 0 for v in model.optimizer.variables())
-    asyncio.run(awaited(model.fit(np.ones((4, 3), np.float32), np.eye(2, dtype=np.float32)[[1, 0, 1, 0]], verbose=0)))
-    assert model.optimizer.iterations == 3
+@pytest.mark.parametrize("name", MODELS)
+def test_our_files_predict_there_as_here(theirs, read_back, name):
+    answer = json.loads((read_back / name / "predictions.json").read_text())
+    assert "error" not in answer, answer
+    assert_alike([array(o) for o in answer["outputs"]], case_of(theirs, name))
 
 
-async def awaited(promise):
-    return await promise
+@pytest.mark.parametrize("name", MODELS)
+def test_quantized_files_predict_there_as_here(theirs, read_back, name):
+    for kind in (".half", ".byte"):
+        answer = json.loads((read_back / f"{name}{kind}" / "predictions.json").read_text())
+        assert "error" not in answer, answer
+        here = predicted(load(read_back / f"{name}{kind}"), case_of(theirs, name))
+        for one, described in zip(here, answer["outputs"], strict=True):
+            np.testing.assert_allclose(one, array(described), rtol=1e-5, atol=1e-5)
 
 
-def test_what_we_make_loads_there(tmp_path):
-    """Models of layers that both have, made here from scratch, with several shards."""
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_are_byte_for_byte_theirs(theirs, read_back, name):
+    ours, original = (json.loads((f / name / "model.json").read_text()) for f in (read_back, theirs))
+    specs = [(s["name"], s["shape"], s["dtype"]) for s in ours["weightsManifest"][0]["weights"]]
+    assert specs == [(s["name"], s["shape"], s["dtype"]) for s in original["weightsManifest"][0]["weights"]]
+    data = [(f / name / "model.weights.bin").read_bytes() for f in (read_back, theirs)]
+    assert data[0] == data[1]
+
+
+def names_in(topology):
+    """The layers with their classes and places, in order."""
+    config = topology["config"]
+    for layer in config["layers"]:
+        nodes = [[place[:3] for place in node] for node in layer.get("inbound_nodes", [])]
+        yield layer["class_name"], layer["config"].get("name"), nodes
+        if "layers" in layer["config"]:
+            yield from names_in(layer)
+    yield config.get("input_layers"), config.get("output_layers")
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_topologies_have_the_same_layers(theirs, read_back, name):
+    ours, original = (json.loads((f / name / "model.json").read_text())["modelTopology"] for f in (read_back, theirs))
+    assert list(names_in(ours)) == list(names_in(original))
+    assert ours["keras_version"] == original["keras_version"]
+
+
+def test_training_goes_on_there_and_here(theirs, read_back):
+    here = load(theirs / "mlp")
+    assert here.optimizer.iterations == 2
+    assert type(here.optimizer).__name__ == "Adam"
+    answer = json.loads((read_back / "mlp" / "predictions.json").read_text())
+    assert answer["compiled"]
+    assert answer["iterations"] == 2
+    ours, original = (json.loads((f / "mlp" / "model.json").read_text())["trainingConfig"] for f in (read_back, theirs))
+    assert ours["loss"] == original["loss"]
+    assert ours["metrics"] == original["metrics"]
+    assert ours["optimizer_config"]["class_name"] == original["optimizer_config"]["class_name"]
+
+
+def test_models_made_here_predict_there(tmp_path):
+    """Layers that both have, from scratch: branches, masks, wrappers, settings of every kind."""
     L = wl.layers
     wl.set_random_seed(0)
     x = wl.input(shape=[6, 6, 2])
@@ -128,14 +179,9 @@ def test_what_we_make_loads_there(tmp_path):
         save(model, tmp_path / name)
         given = [{"shape": list(values.shape), "data": values.ravel().tolist()}]
         (tmp_path / name / "inputs.json").write_text(json.dumps({"inputs": given}))
-    peer("load", str(tmp_path))
+    peer("load", tmp_path)
     for name, (model, values) in cases.items():
         answer = json.loads((tmp_path / name / "predictions.json").read_text())
-        assert "error" not in answer, f"{name}: {answer['error']}"
-        close([array(y) for y in answer["outputs"]], predictions(model, [values]))
-
-
-pytestmark = pytest.mark.skipif(
-    shutil.which("node") is None or not (ROOT / "node_modules" / "@tensorflow" / "tfjs").exists(),
-    reason="TensorFlow.js runs in Node.js: ./build.sh test installs both",
-)
+        assert "error" not in answer, answer
+        out = model.predict(values)
+        assert_alike([t.numpy() for t in (out if isinstance(out, list) else [out])], answer)

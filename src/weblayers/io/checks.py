@@ -13,6 +13,8 @@ MAX_DEPTH = 64
 MAX_JSON = 256 << 20
 # Numbers of one weight, 16 GB of them.
 MAX_ELEMENTS = 1 << 32
+# Numbers of all weights of a model that is made without a file of weights, 1 GB of them.
+MAX_FRESH = 1 << 28
 
 
 class ModelFileError(ValueError):

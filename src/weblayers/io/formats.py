@@ -10,11 +10,12 @@ import numpy as np
 
 from . import safetensors
 from .artifacts import ModelArtifactsInfo, SaveResult
-from .assignment import assign_weights
+from .assignment import assign_weights, named_weights
 from .checks import ModelFileError, ModelNotFoundError, reading
 from .handlers.files import replace_files
 from .handlers.http import is_http_scheme, is_relative_url, request
 from .keras import archive, hdf5
+from .weights import host_values
 
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".keras", ".safetensors")
@@ -36,7 +37,8 @@ async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, st
     if is_http_scheme(source) or is_relative_url(source):
         response = await request(source, options.get("request_init") or {}, options.get("fetch_func"))
         if not response.ok:
-            raise ModelFileError(f"Request to {source} failed with status code {response.status}.")
+            error_class = ModelNotFoundError if response.status == 404 else ModelFileError
+            raise error_class(f"Request to {source} failed with status code {response.status}.")
         return response.body, source
     try:
         return Path(source.removeprefix("file://")).read_bytes(), source
@@ -56,7 +58,7 @@ def _write(address: Any, data: bytes) -> SaveResult:
 async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -> SaveResult:
     """Save a model in one file."""
     write = archive.write_model if suffix == ".keras" else hdf5.write_model
-    return _write(address, write(model, include_optimizer))
+    return _write(address, write(model, await _values(model), include_optimizer))
 
 
 async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:
@@ -67,14 +69,22 @@ async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:
         return read(data, source)
 
 
-async def save_weights(model: Any, named: Mapping[str, np.ndarray], address: Any, suffix: str) -> SaveResult:
+async def save_weights(model: Any, address: Any, suffix: str) -> SaveResult:
     """Save a model's weights in one file."""
-    if suffix == ".safetensors":
-        return _write(address, safetensors.write(named))
     if suffix == ".keras":
         raise ValueError(f"{address}: a .keras file holds a whole model, use save; weights go into .weights.h5")
+    values = await _values(model)
+    if suffix == ".safetensors":
+        return _write(address, safetensors.write({n: values[id(w)] for n, w in named_weights(model).items()}))
     keras_3 = str(address).endswith(".weights.h5")
-    return _write(address, archive.write_weights(model) if keras_3 else hdf5.write_weights(model))
+    write = archive.write_weights if keras_3 else hdf5.write_weights
+    return _write(address, write(model, values))
+
+
+async def _values(model: Any) -> dict[int, np.ndarray]:
+    """The values of a model's weights by their ids, all of one moment."""
+    kept = {id(weight): weight.read() for weight in model.weights}
+    return {key: await host_values(values) for key, values in kept.items()}
 
 
 async def load_weights(model: Any, address: Any, suffix: str, strict: bool, options: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from ..runtime.tensor import Tensor
 from . import formats, registry
 from .artifacts import Artifacts, SaveResult
 from .assignment import assign_weights, named_weights
-from .checks import expect, reading
+from .checks import MAX_FRESH, expect, reading
 from .registry import settled
 from .topology import model_from_topology, topology_of
 from .training import OPTIMIZER_GROUP, compile_as, optimizer_weights, restore_optimizer, training_config
@@ -83,7 +83,8 @@ def model_from_artifacts(artifacts: Artifacts, strict: bool = True) -> Any:
         model = model_from_topology(artifacts.model_topology, source)
     else:
         named, state = decoded_state(artifacts)
-        elements = sum(v.size for v in named.values()) if strict else None
+        stored = sum(v.size for v in named.values())
+        elements = stored if strict else max(stored, MAX_FRESH)
         model = model_from_topology(artifacts.model_topology, source, elements, fresh=not strict)
         with reading(source):
             assign_weights(model, named, source, strict)
@@ -155,12 +156,10 @@ def _load_options(
 
 async def save_weights(model: Any, target: Any) -> SaveResult:
     """See :meth:`weblayers.Model.save_weights`."""
-    kept = {name: w.read() for name, w in named_weights(model).items()}
-    named = {name: await host_values(w) for name, w in kept.items()}
     written = formats.format_of(target, weights=True)
     if written is not None:
-        return await formats.save_weights(model, named, target, written)
-    data, specs = encode(named.items())
+        return await formats.save_weights(model, target, written)
+    data, specs = await encoded_state(model, include_optimizer=False)
     handler = registry.save_handler(target)
     return await settled(handler.save(Artifacts(None, specs, data)))
 

@@ -8,7 +8,7 @@ from typing import Any
 from .. import naming
 from ..layers import context, serialization
 from .artifacts import dumped
-from .checks import MAX_ELEMENTS, check_depth, entry, expect, parsed_json, reading
+from .checks import MAX_FRESH, check_depth, entry, expect, parsed_json, reading
 from .keras import words
 
 KERAS_VERSION = "tfjs-layers 4.22.0"
@@ -45,13 +45,14 @@ def model_from_topology(topology: Any, source: str, elements: int | None = None,
     Args:
         topology: of TensorFlow.js or Keras, a JSON text or its value, also wrapped in ``model_config``.
         source: where it comes from, for messages.
-        elements: how many numbers its weights may have, as many as there are in a file of weights.
+        elements: how many numbers there are in its file of weights; it may not be much larger.
         fresh: whether weights begin as their initializers say; those that will be replaced need not.
 
     Raises:
         ModelFileError: it is no model, or one that cannot be made.
     """
-    limit = MAX_ELEMENTS if elements is None else elements
+    # with some room, weights that the file lacks are told by their names
+    limit = MAX_FRESH if elements is None else 2 * elements + (1 << 20)
     # the names of layers in files say nothing of how many layers were made here
     with reading(source), context.making_weights(limit, fresh):
         model = serialization.deserialize(_unwrapped(topology, source))

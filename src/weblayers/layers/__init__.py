@@ -74,7 +74,6 @@ _OTHER_NAMES = {
     "lstmcell": "LSTMCell",
     "grucell": "GRUCell",
     "stacked_rnn_cells": "StackedRNNCells",
-    "stacked_rnncells": "StackedRNNCells",
     "einsum_dense": "EinsumDense",
     "grouped_query_attention": "GroupQueryAttention",
     "conv_lstm1d": "ConvLSTM1D",

@@ -65,9 +65,11 @@ def take_room(name: str, shape: Sequence[int]) -> bool:
         ValueError: it is larger than what is left.
     """
     if _context.room is not None:
-        _context.room -= math.prod(shape)
-        if _context.room < 0:
-            raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model larger than its file")
+        left = _context.room - math.prod(shape)
+        if left < 0:
+            room = f"its file leaves room for {_context.room} more numbers"
+            raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model too large: {room}")
+        _context.room = left
     return _context.fresh
 
 

@@ -43,11 +43,25 @@ def serialize(value: Any) -> Any:
 _KERAS_ONLY = frozenset(
     (
         *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
-        *("sliding_window", "renorm", "autocast", "ragged", "optional"),
+        *(
+            "sliding_window",
+            "renorm",
+            "autocast",
+            "ragged",
+            "optional",
+            "time_major",
+            "virtual_batch_size",
+            "adjustment",
+        ),
     )
 )
-# What belongs to an option that is off.
-_OF_NO_USE = frozenset(("renorm_clipping", "renorm_momentum", "decoder_sequence_shape", "encoder_sequence_shape"))
+# What belongs to an option that is off, how TensorFlow computes, and shapes that layers have seen.
+_OF_NO_USE = frozenset(
+    (
+        *("renorm_clipping", "renorm_momentum", "fused", "decoder_sequence_shape", "encoder_sequence_shape"),
+        *("query_shape", "key_shape", "value_shape"),
+    )
+)
 
 
 def register_class(cls: type) -> type:
@@ -70,6 +84,9 @@ def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) ->
     known = {**CLASSES, **(custom_objects or {})}
     cls = naming.lookup("layer class", str(name), known)
     given = value.get("config", {})
+    if not isinstance(given, Mapping):
+        # a Sequential of Keras before 2.2.3
+        return cls.from_config(given)
     config = {k: v for k, v in given.items() if (v or k not in _KERAS_ONLY) and naming.snake(k) not in _OF_NO_USE}
     return cls.from_config(config)
 

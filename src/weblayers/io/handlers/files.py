@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,30 +20,27 @@ _SCHEME = "file://"
 def replace_files(contents: Mapping[Path, bytes]) -> None:
     """Write files so that all of them are new, or all are as they were."""
     written: dict[Path, Path] = {}
-    kept: dict[Path, Path] = {}
-    replaced = []
-    try:
+    with ExitStack() as leftovers, ExitStack() as undo:
         for path, data in contents.items():
             path.parent.mkdir(parents=True, exist_ok=True)
             written[path] = path.with_name(f".{path.name}.new")
+            leftovers.callback(_discard, written[path])
             written[path].write_bytes(data)
         for path, new in written.items():
             if path.exists():
-                kept[path] = path.with_name(f".{path.name}.old")
-                os.replace(path, kept[path])
+                old = path.with_name(f".{path.name}.old")
+                os.replace(path, old)
+                leftovers.callback(_discard, old)
+                undo.callback(os.replace, old, path)
+            else:
+                undo.callback(_discard, path)
             os.replace(new, path)
-            replaced.append(path)
-    except BaseException:
-        for path in replaced:
-            path.unlink()
-        for path, old in kept.items():
-            os.replace(old, path)
-        for new in written.values():
-            new.unlink(missing_ok=True)
-        raise
-    for old in kept.values():
-        with suppress(OSError):
-            old.unlink()
+        undo.pop_all()
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()
 
 
 class FilesHandler(naming.Named):
@@ -67,6 +64,25 @@ class FilesHandler(naming.Named):
         return SaveResult(artifacts.info)
 
     async def load(self) -> Artifacts:
+        described, artifacts = self._described()
+        if artifacts.weight_specs is not None:
+            artifacts.weight_data = self._weights(described, byte_length(artifacts.weight_specs, artifacts.source))
+        return artifacts
+
+    async def remove(self) -> ModelArtifactsInfo:
+        """Delete the model's files, also of one whose weights are damaged."""
+        described, artifacts = self._described()
+        info, files = artifacts.info, self._weight_files(described)
+        # without this file there is no model, whatever is left of it
+        self._json.unlink()
+        for file in files:
+            if file.exists():
+                info.weight_data_bytes += file.stat().st_size
+                file.unlink()
+        return info
+
+    def _described(self) -> tuple[Any, Artifacts]:
+        """What the JSON file says, as it stands there and as artifacts without the bytes of the weights."""
         source = str(self._json)
         try:
             described = parsed_json(self._json.read_bytes(), source)
@@ -74,23 +90,15 @@ class FilesHandler(naming.Named):
             raise ModelNotFoundError(f"{source}: there is no model here") from None
         except OSError as error:
             raise ModelFileError(f"{source}: there is no model that can be read ({error.strerror})") from error
-        artifacts = Artifacts.from_json(described, source)
-        if artifacts.weight_specs is not None:
-            artifacts.weight_data = self._weights(described, byte_length(artifacts.weight_specs, source), source)
-        return artifacts
+        return described, Artifacts.from_json(described, source)
 
-    async def remove(self) -> ModelArtifactsInfo:
-        """Delete the model's files."""
-        artifacts = await self.load()
-        described = parsed_json(self._json.read_bytes(), str(self._json))
-        for path in (p for group in manifest_of(described, str(self._json)) for p in group["paths"]):
-            (self._json.parent / checked_path(path, str(self._json))).unlink()
-        self._json.unlink()
-        return artifacts.info
-
-    def _weights(self, described: Any, size: int, source: str) -> bytes:
+    def _weight_files(self, described: Any) -> list[Path]:
+        source = str(self._json)
         paths = [checked_path(p, source) for group in manifest_of(described, source) for p in group["paths"]]
-        files = [self._json.parent / path for path in paths]
+        return [self._json.parent / path for path in paths]
+
+    def _weights(self, described: Any, size: int) -> bytes:
+        source, files = str(self._json), self._weight_files(described)
         try:
             found = sum(f.stat().st_size for f in files)
             expect(found == size, source, f"the weights take {size} bytes, but their files have {found}")

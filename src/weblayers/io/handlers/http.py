@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from ... import naming
 from .. import browser, registry
 from ..artifacts import Artifacts, SaveResult, dumped, manifest_of
-from ..checks import ModelFileError, ModelNotFoundError, checked_path, expect, parsed_json
+from ..checks import MAX_JSON, ModelFileError, ModelNotFoundError, checked_path, expect, parsed_json
 from ..registry import settled
 from ..weights import byte_length
 
@@ -33,7 +33,9 @@ class Response(NamedTuple):
         return 200 <= self.status < 300
 
 
-async def request(url: str, init: Mapping[str, Any], fetch_func: Callable[..., Any] | None = None) -> Response:
+async def request(
+    url: str, init: Mapping[str, Any], fetch_func: Callable[..., Any] | None = None, limit: int | None = None
+) -> Response:
     """Ask a server.
 
     Args:
@@ -41,25 +43,26 @@ async def request(url: str, init: Mapping[str, Any], fetch_func: Callable[..., A
         init: ``method``, ``headers`` and ``body``, and what else the page's fetch knows.
         fetch_func: what to fetch with. Called with both, it gives (perhaps later) bytes, or a response with ``status``
             and ``bytes()``, as ``pyodide.http.pyfetch`` does.
+        limit: how many bytes to read; one more shows that there are more.
 
     Raises:
         OSError: there is no answer.
     """
     if fetch_func is None and sys.platform != "emscripten":
-        return await asyncio.to_thread(_requested, url, init)
+        return await asyncio.to_thread(_requested, url, init, limit)
     given = await settled((fetch_func or browser.fetch)(url, dict(init)))
     if isinstance(given, bytes | bytearray | memoryview):
         return Response(200, bytes(given))
     return Response(int(given.status), bytes(await settled(given.bytes())))
 
 
-def _requested(url: str, init: Mapping[str, Any]) -> Response:
+def _requested(url: str, init: Mapping[str, Any], limit: int | None) -> Response:
     asked = urllib.request.Request(
         url, data=init.get("body"), headers=dict(init.get("headers", {})), method=init.get("method")
     )
     try:
         with urllib.request.urlopen(asked) as answer:
-            return Response(answer.status, answer.read())
+            return Response(answer.status, answer.read() if limit is None else answer.read(limit + 1))
     except urllib.error.HTTPError as error:
         return Response(error.code, b"")
 
@@ -109,19 +112,19 @@ class HttpHandler(naming.Named):
         return SaveResult(artifacts.info, [response])
 
     async def load(self) -> Artifacts:
-        described = parsed_json(await self._fetched(self.path), self.path)
+        described = parsed_json(await self._fetched(self.path, MAX_JSON), self.path)
         artifacts = Artifacts.from_json(described, self.path)
         if artifacts.weight_specs is not None:
             size = byte_length(artifacts.weight_specs, self.path)
             urls = await self._weight_urls(described)
-            artifacts.weight_data = b"".join(await self._shards(urls))
+            artifacts.weight_data = b"".join(await self._shards(urls, size))
             found = len(artifacts.weight_data)
             expect(found == size, self.path, f"the weights take {size} bytes, but their files have {found}")
         return artifacts
 
-    async def _fetched(self, url: str) -> bytes:
+    async def _fetched(self, url: str, limit: int) -> bytes:
         try:
-            response = await request(url, self.request_init, self.fetch_func)
+            response = await request(url, self.request_init, self.fetch_func, limit)
         except OSError as error:
             raise ModelFileError(f"Request to {url} failed: {error}") from error
         if not response.ok:
@@ -141,14 +144,14 @@ class HttpHandler(naming.Named):
         prefix = self.weight_path_prefix if self.weight_path_prefix is not None else folder
         return [f"{prefix}{checked_path(p, self.path)}{mark}{query}" for p in paths]
 
-    async def _shards(self, urls: list[str]) -> list[bytes]:
+    async def _shards(self, urls: list[str], limit: int) -> list[bytes]:
         free = asyncio.Semaphore(_PARALLEL)
         done = 0
 
         async def shard(url: str) -> bytes:
             nonlocal done
             async with free:
-                data = await self._fetched(url)
+                data = await self._fetched(url, limit)
             done += 1
             if self.on_progress is not None:
                 self.on_progress(done / len(urls))

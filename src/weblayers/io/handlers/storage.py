@@ -99,7 +99,7 @@ class LocalStorageManager:
         storage, keys = browser.local_storage(), _keys(path)
         text = storage.getItem(keys["info"])
         if text is None:
-            raise ValueError(f"Cannot find model at path '{path}'")
+            raise ModelNotFoundError(f"Cannot find model at path '{path}'")
         for key in keys.values():
             storage.removeItem(key)
         return _info(text, path)
@@ -123,8 +123,13 @@ class IndexedDB(naming.Named):
             "weightSpecs": artifacts.weight_specs or [],
             **artifacts.metadata(),
         }
-        async with browser.Database() as database:
-            await database.put(self.path, whole, artifacts.weight_data or b"", artifacts.info.to_json())
+        try:
+            async with browser.Database() as database:
+                await database.put(self.path, whole, artifacts.weight_data or b"", artifacts.info.to_json())
+        except OSError as error:
+            raise OSError(
+                f"Failed to save model '{self.path}' to IndexedDB ({error}); an earlier model of this name is unchanged"
+            ) from error
         return SaveResult(artifacts.info)
 
     async def load(self) -> Artifacts:
@@ -150,7 +155,7 @@ class IndexedDBManager:
     async def remove_model(self, path: str) -> ModelArtifactsInfo:
         found = await self.list_models()
         if path not in found:
-            raise ValueError(f"Cannot find model with path '{path}' in IndexedDB.")
+            raise ModelNotFoundError(f"Cannot find model with path '{path}' in IndexedDB.")
         async with browser.Database() as database:
             await database.delete(path)
         return found[path]

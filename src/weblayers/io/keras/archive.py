@@ -6,7 +6,10 @@ import datetime
 import io
 import json
 import zipfile
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from ..checks import ModelFileError, entry, expect, parsed_json
 from ..topology import model_from_topology
@@ -69,19 +72,19 @@ def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> N
         assigned(model, file, source, strict)
 
 
-def write_weights(model: Any) -> bytes:
-    """A ``.weights.h5`` file of Keras 3."""
+def write_weights(model: Any, values: Mapping[int, np.ndarray]) -> bytes:
+    """A ``.weights.h5`` file of Keras 3 with these values, by the weights' ids."""
     buffer = io.BytesIO()
     with library.created(buffer) as file:
-        for path, name, values in groups_of(model):
+        for path, name, arrays in groups_of(model, values):
             group = file.create_group(f"{path}/vars" if path else "vars")
             group.attrs["name"] = name
-            for i, value in enumerate(values):
+            for i, value in enumerate(arrays):
                 group[str(i)] = value
     return buffer.getvalue()
 
 
-def write_model(model: Any, include_optimizer: bool = False) -> bytes:
+def write_model(model: Any, values: Mapping[int, np.ndarray], include_optimizer: bool = False) -> bytes:
     """A ``.keras`` file; with the optimizer's settings, but not its state."""
     described = configuration(model)
     described["compile_config"] = compile_configuration(model) if include_optimizer else {}
@@ -90,5 +93,5 @@ def write_model(model: Any, include_optimizer: bool = False) -> bytes:
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": VERSION, "date_saved": stamp}))
         archive.writestr("config.json", json.dumps(described))
-        archive.writestr("model.weights.h5", write_weights(model))
+        archive.writestr("model.weights.h5", write_weights(model, values))
     return buffer.getvalue()

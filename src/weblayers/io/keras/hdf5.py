@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -76,18 +76,18 @@ def _in_keras_order(layer: Layer) -> list[Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
 
-def _written(model: Any, group: Any) -> None:
+def _written(model: Any, values: Mapping[int, np.ndarray], group: Any) -> None:
     group.attrs["layer_names"] = np.array([layer.name.encode() for layer in model.layers])
     group.attrs["backend"], group.attrs["keras_version"] = b"jax", archive.VERSION.encode()
     for layer in model.layers:
         place = group.create_group(layer.name)
-        named = list(_named(layer))
+        named = [(name, values[id(weight)]) for name, weight in _named(layer)]
         place.attrs["weight_names"] = np.array([name.encode() for name, _ in named] or np.zeros(0, "S1"))
-        for name, values in named:
-            place[name] = values
+        for name, array in named:
+            place[name] = array
 
 
-def _named(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
+def _named(layer: Layer) -> Iterator[tuple[str, Variable]]:
     taken: set[str] = set()
     for weight in _in_keras_order(layer):
         name, count = weight.name, 0
@@ -95,18 +95,18 @@ def _named(layer: Layer) -> Iterator[tuple[str, np.ndarray]]:
             count += 1
             name = f"{weight.name}_{count}"
         taken.add(name)
-        yield name, weight.numpy()
+        yield name, weight
 
 
-def write_weights(model: Any) -> bytes:
-    """A ``.h5`` file of weights."""
+def write_weights(model: Any, values: Mapping[int, np.ndarray]) -> bytes:
+    """A ``.h5`` file of weights with these values, by the weights' ids."""
     buffer = io.BytesIO()
     with library.created(buffer) as file:
-        _written(model, file)
+        _written(model, values, file)
     return buffer.getvalue()
 
 
-def write_model(model: Any, include_optimizer: bool = False) -> bytes:
+def write_model(model: Any, values: Mapping[int, np.ndarray], include_optimizer: bool = False) -> bytes:
     """A ``.h5`` file of a model; with the optimizer's settings, but not its state."""
     buffer = io.BytesIO()
     with library.created(buffer) as file:
@@ -115,5 +115,5 @@ def write_model(model: Any, include_optimizer: bool = False) -> bytes:
         if include_optimizer:
             settings = compile_configuration(model)
             file.attrs["training_config"] = json.dumps({**settings, "optimizer_config": settings.pop("optimizer")})
-        _written(model, file.create_group("model_weights"))
+        _written(model, values, file.create_group("model_weights"))
     return buffer.getvalue()

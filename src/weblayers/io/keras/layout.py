@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ... import naming
 from ...layers import Layer
 from ...runtime.tensor import Variable
 from ..checks import expect
@@ -18,9 +18,15 @@ def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = naming.class_snake(layer.class_name)
+        key = _snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
+
+
+def _snake(name: str) -> str:
+    """A class name as Keras spells it in files: ``conv_lstm2d``, where TensorFlow.js has ``conv_lst_m2d``."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
@@ -40,20 +46,22 @@ def _own(layer: Any) -> list[Variable]:
     return sorted((w for w in layer._weights if id(w) not in inner), key=lambda w: not w.trainable)
 
 
-def groups_of(layer: Any, path: str = "", seen: set[int] | None = None) -> Iterator[tuple[str, str, list[np.ndarray]]]:
-    """The groups of a file: path, name and values."""
+def groups_of(
+    layer: Any, values: Mapping[int, np.ndarray], path: str = "", seen: set[int] | None = None
+) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """The groups of a file: path, name and values, which are given by the weights' ids."""
     seen = set() if seen is None else seen
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    yield path, layer.name, [w.numpy() for w in _own(layer)]
+    yield path, layer.name, [values[id(w)] for w in _own(layer)]
     if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
         # Keras' layers that draw random numbers keep where they are
         yield f"{path}/seed_generator", "seed_generator", [np.zeros(2, np.uint32)]
     for name, value in _children(layer):
         parts = _numbered(value) if isinstance(value, list) else [("", value)]
         for key, child in parts:
-            yield from groups_of(child, "/".join(filter(None, (path, name, key))), seen)
+            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), seen)
 
 
 def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
