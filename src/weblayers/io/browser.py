@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 
@@ -35,6 +36,20 @@ def has_local_storage() -> bool:
 
 def has_indexed_db() -> bool:
     return "js" in sys.modules and getattr(_js(), "indexedDB", None) is not None
+
+
+def has_packages() -> bool:
+    """Whether Pyodide's packages can be loaded."""
+    return "pyodide_js" in sys.modules
+
+
+async def load_package(name: str) -> None:
+    """Load a package of Pyodide's distribution; whether it was there shows when it is imported."""
+    import pyodide_js
+
+    # a page's own copy of Pyodide need not have all packages, which the loader would only report on the console
+    with suppress(Exception):
+        await pyodide_js.loadPackage(name)
 
 
 async def fetch(url: str, init: dict[str, Any]) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import safetensors
+from . import browser, safetensors
 from .artifacts import ModelArtifactsInfo, SaveResult
 from .assignment import assign_weights, named_weights
 from .checks import ModelFileError, ModelNotFoundError, reading
@@ -19,6 +20,11 @@ from .weights import host_values
 
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".keras", ".safetensors")
+# What reads and writes them; Pyodide's distribution has both. There is no reader of HDF5 in Python alone: pyfive, which
+# is the nearest to one, needs the compiled numcodecs.
+_PACKAGES = {".safetensors": "safetensors"}
+_HDF5 = "h5py"
+_DOWNLOADS = "downloads://"
 
 
 def format_of(address: Any, weights: bool = False) -> str | None:
@@ -26,10 +32,17 @@ def format_of(address: Any, weights: bool = False) -> str | None:
     if not isinstance(address, str) and not hasattr(address, "__fspath__"):
         return None
     text = str(address).partition("?")[0] if is_http_scheme(str(address)) else str(address)
-    if "://" in text and not text.startswith(("http://", "https://", "file://")):
+    if "://" in text and not text.startswith(("http://", "https://", "file://", _DOWNLOADS)):
         return None
     suffix = Path(text).suffix.lower()
     return suffix if suffix in (_WEIGHTS if weights else _MODELS) else None
+
+
+async def _prepared(suffix: str) -> None:
+    """Where packages can be had while a program runs, get the one for this kind of file."""
+    name = _PACKAGES.get(suffix, _HDF5)
+    if importlib.util.find_spec(name) is None and browser.has_packages():
+        await browser.load_package(name)
 
 
 async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, str]:
@@ -51,18 +64,23 @@ async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, st
 def _write(address: Any, data: bytes) -> SaveResult:
     if is_http_scheme(str(address)):
         raise ValueError(f"Cannot find any save handlers for URL '{address}': files of Keras are saved to paths")
-    replace_files({Path(str(address).removeprefix("file://")): data})
+    if str(address).startswith(_DOWNLOADS):
+        browser.download(str(address).removeprefix(_DOWNLOADS), data, "application/octet-stream")
+    else:
+        replace_files({Path(str(address).removeprefix("file://")): data})
     return SaveResult(ModelArtifactsInfo(weight_data_bytes=len(data)))
 
 
 async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -> SaveResult:
     """Save a model in one file."""
+    await _prepared(suffix)
     write = archive.write_model if suffix == ".keras" else hdf5.write_model
     return _write(address, write(model, await _values(model), include_optimizer))
 
 
 async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:
     """Load a model from one file."""
+    await _prepared(suffix)
     data, source = await _contents(address, options)
     read = archive.read_model if suffix == ".keras" else hdf5.read_model
     with reading(source):
@@ -73,6 +91,7 @@ async def save_weights(model: Any, address: Any, suffix: str) -> SaveResult:
     """Save a model's weights in one file."""
     if suffix == ".keras":
         raise ValueError(f"{address}: a .keras file holds a whole model, use save; weights go into .weights.h5")
+    await _prepared(suffix)
     values = await _values(model)
     if suffix == ".safetensors":
         return _write(address, safetensors.write({n: values[id(w)] for n, w in named_weights(model).items()}))
@@ -89,6 +108,7 @@ async def _values(model: Any) -> dict[int, np.ndarray]:
 
 async def load_weights(model: Any, address: Any, suffix: str, strict: bool, options: Mapping[str, Any]) -> None:
     """Load a model's weights from one file."""
+    await _prepared(suffix)
     data, source = await _contents(address, options)
     with reading(source):
         if suffix == ".safetensors":

@@ -17,6 +17,16 @@ OPTIMIZER_GROUP = "optimizer"
 _OFF = ("decay", "jit_compile", "is_legacy_optimizer")
 # Classes that TensorFlow.js spells otherwise.
 _TFJS_CLASSES = {"RMSprop": "RMSProp"}
+# Losses that it knows by one name only.
+_TFJS_LOSSES = {
+    "mse": "mean_squared_error",
+    "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error",
+    "msle": "mean_squared_logarithmic_error",
+    "kld": "kullback_leibler_divergence",
+    "kl_divergence": "kullback_leibler_divergence",
+    "log_cosh": "logcosh",
+}
 
 
 def training_config(model: Any) -> dict[str, Any]:
@@ -26,14 +36,14 @@ def training_config(model: Any) -> dict[str, Any]:
     name = type(optimizer).__name__
     config: dict[str, Any] = {
         "loss": _written(compilation.arguments["loss"], _loss),
-        "metrics": _written(compilation.arguments["metrics"], metrics.serialize) or [],
+        "metrics": _written(compilation.arguments["metrics"], _metric) or [],
         "optimizer_config": {
             "class_name": _TFJS_CLASSES.get(name, name),
             "config": {naming.camel(k): v for k, v in optimizer.get_config().items()},
         },
     }
     # TensorFlow.js refuses to load models with these
-    weighted = _written(compilation.arguments["weighted_metrics"], metrics.serialize)
+    weighted = _written(compilation.arguments["weighted_metrics"], _metric)
     if weighted:
         config["weighted_metrics"] = weighted
     if any(w != 1 for w in compilation.loss_weights):
@@ -46,17 +56,23 @@ def _written(value: Any, write: Any) -> Any:
         return {k: _written(v, write) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [_written(v, write) for v in value]
-    return None if value is None else naming.snake(value) if isinstance(value, str) else write(value)
+    return None if value is None else write(value)
 
 
 def _loss(value: Any) -> Any:
     """A loss by its name, unless it has options."""
+    if isinstance(value, str):
+        return _TFJS_LOSSES.get(naming.snake(value), naming.snake(value))
     described = losses.serialize(value)
     if isinstance(described, Mapping):
         name = naming.class_snake(described["class_name"])
         plain = losses.serialize(name)["config"] == described["config"]
-        return name if plain else described
+        return _TFJS_LOSSES.get(name, name) if plain else described
     return described
+
+
+def _metric(value: Any) -> Any:
+    return naming.snake(value) if isinstance(value, str) else metrics.serialize(value)
 
 
 def compile_as(model: Any, config: Mapping[str, Any], source: str) -> bool:

@@ -29,7 +29,7 @@ class Portable(Trainer):
         Args:
             handler_or_url: a path of a folder or of a ``.json`` file, ``localstorage://name``, ``indexeddb://name``,
                 ``downloads://name``, an ``http(s)://`` URL to POST to, or a handler. TensorFlow.js reads what is saved
-                there. A path that ends in ``.keras`` or ``.h5`` is saved for Keras.
+                there. A path, or a download's name, that ends in ``.keras`` or ``.h5`` is saved for Keras.
             config: options in one object, or as keywords, in either spelling:
                 include_optimizer (False): whether to save loss, metrics, and the optimizer with its state, so that
                 training goes on as if it had not stopped.
