@@ -11,10 +11,15 @@ from typing import Any
 MAX_DEPTH = 64
 # Bytes of JSON; weights are not in it.
 MAX_JSON = 256 << 20
+# How often the layers of a model may be called while it is made: the largest models need a tenth of that.
+MAX_CALLS = 100_000
 # Numbers of one weight, 16 GB of them.
 MAX_ELEMENTS = 1 << 32
 # Numbers of all weights of a model that is made without a file of weights, 1 GB of them.
 MAX_FRESH = 1 << 28
+# What a file may promise beyond its own size: bytes that every file may, and how many times larger it may get. Weights
+# are hardly ever compressed, and then by little; bombs by a thousand.
+_ROOM, _GROWTH = 64 << 20, 20
 
 
 class ModelFileError(ValueError):
@@ -85,6 +90,12 @@ def entry(table: Any, key: str, kind: type | tuple[type, ...], source: str, defa
     wanted = " or ".join(k.__name__ for k in kinds)
     expect(isinstance(value, kinds), source, f"{key!r} is {type(value).__name__}, expected {wanted}")
     return value
+
+
+def check_growth(size: int, stored: int, what: str, source: str) -> None:
+    """Refuse what takes much more memory than the bytes that it is made of."""
+    allowed = max(_ROOM, _GROWTH * stored)
+    expect(size <= allowed, source, f"{what} would take {size} bytes, far more than the {stored} that are there")
 
 
 def checked_shape(shape: Any, name: str, source: str) -> tuple[int, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from .. import naming
 from ..layers import context, serialization
 from .artifacts import dumped
-from .checks import MAX_FRESH, check_depth, entry, expect, parsed_json, reading
+from .checks import MAX_CALLS, MAX_FRESH, check_depth, entry, expect, parsed_json, reading
 from .keras import words
 
 KERAS_VERSION = "tfjs-layers 4.22.0"
@@ -54,7 +54,7 @@ def model_from_topology(topology: Any, source: str, elements: int | None = None,
     # with some room, weights that the file lacks are told by their names
     limit = MAX_FRESH if elements is None else 2 * elements + (1 << 20)
     # the names of layers in files say nothing of how many layers were made here
-    with reading(source), context.making_weights(limit, fresh):
+    with reading(source), context.within_limits(limit, MAX_CALLS, fresh):
         model = serialization.deserialize(_unwrapped(topology, source))
         model.check_usable()
     return model

@@ -17,6 +17,8 @@ class _Context:
     # how many numbers weights may still have, and whether initializers make them
     room: int | None = None
     fresh: bool = True
+    # how often layers may still be called: models that use models many times, in many storeys, never end
+    calls: int | None = None
 
 
 _context = _Context()
@@ -32,6 +34,10 @@ def training_mode(given: bool | None) -> bool:
 @contextmanager
 def calling(training: bool, scope: str | None) -> Iterator[None]:
     """Inside a layer's ``call`` or ``build``; ``scope`` is a part of the names of weights made there."""
+    if _context.calls is not None:
+        if not _context.calls:
+            raise ValueError("the model calls its layers too often: models in it use other models again and again")
+        _context.calls -= 1
     _context.training.append(training)
     if scope is not None:
         _context.scopes.append(scope)
@@ -48,14 +54,17 @@ def weight_scope() -> str:
 
 
 @contextmanager
-def making_weights(room: int, fresh: bool) -> Iterator[None]:
-    """Weights made inside have at most so many numbers together; they begin with zeros unless they are fresh."""
-    before = _context.room, _context.fresh
-    _context.room, _context.fresh = room, fresh
+def within_limits(room: int, calls: int, fresh: bool) -> Iterator[None]:
+    """Weights made inside have at most so many numbers together, and layers are called at most so often.
+
+    Weights begin with zeros unless they are fresh.
+    """
+    before = _context.room, _context.calls, _context.fresh
+    _context.room, _context.calls, _context.fresh = room, calls, fresh
     try:
         yield
     finally:
-        _context.room, _context.fresh = before
+        _context.room, _context.calls, _context.fresh = before
 
 
 def take_room(name: str, shape: Sequence[int]) -> bool:
