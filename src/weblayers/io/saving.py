@@ -64,6 +64,10 @@ async def save_model(
     """See :meth:`weblayers.Model.save`."""
     written = formats.format_of(target)
     if written is not None:
+        if quantization is not None or trainable_only:
+            raise ValueError(
+                f"{target}: quantization and trainable_only are for TensorFlow.js' format, not for {written}"
+            )
         return await formats.save(model, target, written, include_optimizer)
     handler = registry.save_handler(target)
     artifacts = await artifacts_of(model, include_optimizer, trainable_only, quantization)

@@ -76,6 +76,11 @@ class Evaluator(Structure):
         return shapes
 
     @property
+    def is_compiled(self) -> bool:
+        """Whether it is known how the model is trained."""
+        return self._compilation is not None
+
+    @property
     def optimizer(self) -> optimizers.Optimizer:
         return self.compiled().optimizer
 
