@@ -164,6 +164,68 @@ def test_callbacks_see_and_change_the_model(browser):
     assert name == "webgl"
 
 
+def test_one_seed_gives_one_training_on_both_backends(browser):
+    """Initial weights, shuffling and dropout are the same; losses differ by rounding only."""
+    webgl, numpy = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+
+        async def losses(backend):
+            wl.set_backend(backend)
+            assert wl.get_backend() == backend
+            wl.set_random_seed(7)
+            x = np.random.default_rng(0).random((96, 6), np.float32)
+            y = (x.sum(1, keepdims=True) > 3).astype(np.float32)
+            model = wl.sequential([
+                wl.layers.dense(16, activation="relu", input_shape=[6]), wl.layers.dropout(0.4),
+                wl.layers.gaussian_noise(0.1), wl.layers.dense(1, activation="sigmoid"),
+            ])
+            model.compile("adam", "binary_crossentropy")
+            fitted = await model.fit(x, y, batch_size=16, epochs=5, validation_split=0.25, verbose=0)
+            return fitted.history["loss"] + fitted.history["val_loss"]
+
+        result = await losses("webgl"), await losses("numpy")
+        wl.set_backend("webgl")
+        result
+        """
+    )
+    assert webgl == pytest.approx(numpy, rel=1e-4)
+
+
+PROGRAM = """
+import numpy as np, weblayers as wl
+model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+model.compile("sgd", "mse")
+x, y = np.ones((8, 2), np.float32), np.ones((8, 1), np.float32)
+history = await model.fit(x, y, epochs=2, verbose=0)
+print(len(history.epoch))
+running = model.fit(x, y, epochs=3, verbose=0)
+print(running.done())
+later = await running
+print(len(later.epoch), model.stop_training)
+"""
+
+
+def test_fit_in_an_interactive_console(browser):
+    """Line by line, as in a console, a notebook or a terminal of PyScript: awaited at once, or started first."""
+    printed = browser.run_python(
+        """
+        from pyodide.console import PyodideConsole
+
+        printed = []
+        console = PyodideConsole(stdout_callback=printed.append)
+        for line in lines:
+            future = console.push(line)
+            assert future.syntax_check == "complete", future.formatted_error
+            await future
+        "".join(printed).split()
+        """,
+        lines=PROGRAM.strip().splitlines(),
+    )
+    assert printed == ["2", "False", "3", "False"]
+
+
 INTERRUPTED = """
 import numpy as np
 import weblayers as wl
