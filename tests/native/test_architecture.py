@@ -21,7 +21,7 @@ ORDER = [
     {"callbacks"},
     {"models"},
     {"utils"},
-    {"__init__"},
+    {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
 BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py"}
