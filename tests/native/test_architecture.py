@@ -19,6 +19,7 @@ ORDER = [
     {"layers"},
     {"callbacks"},
     {"io"},
+    {"data"},
     {"models"},
     {"utils"},
     {"__init__"},
