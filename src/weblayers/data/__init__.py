@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from .. import naming
+from .csv_dataset import ColumnConfig, CSVDataset, csv
 from .dataset import Dataset
 from .factories import array, func, generator, zip
+from .sources import FileDataSource, TextDataSource, TextLineDataset, URLDataSource, text_lines
 from .stream import IteratorResult, LazyIterator
 
 from_tensor_slices = array
 
 __all__ = [
+    "CSVDataset",
+    "ColumnConfig",
     "Dataset",
+    "FileDataSource",
     "IteratorResult",
     "LazyIterator",
+    "TextDataSource",
+    "TextLineDataset",
+    "URLDataSource",
     "array",
+    "csv",
     "from_tensor_slices",
     "func",
     "generator",
+    "text_lines",
     "zip",
 ]
 
