@@ -25,7 +25,7 @@ ORDER = [
     {"__init__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
-BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py"}
+BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py", "data/devices.py"}
 
 
 def part_of(path):
