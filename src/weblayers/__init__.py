@@ -6,7 +6,7 @@
 >>> model.compile(optimizer="sgd", loss="mean_squared_error")
 >>> xs = wl.tensor2d([[1], [2], [3], [4]], [4, 1]); ys = wl.tensor2d([[1], [3], [5], [7]], [4, 1])
 >>> async def main():
-...     await model.fit(xs, ys, epochs=300, verbose=0)
+...     await model.fit(xs, ys, epochs=500, verbose=0)
 ...     return model.predict(wl.tensor2d([[5]], [1, 1])).array_sync()
 >>> f"{asyncio.run(main())[0][0]:.0f}"
 '9'
@@ -18,6 +18,7 @@ from . import (
     activations,
     callbacks,
     constraints,
+    data,
     initializers,
     io,
     layers,
@@ -70,6 +71,7 @@ __all__ = [
     "activations",
     "callbacks",
     "constraints",
+    "data",
     "enable_debug_mode",
     "get_backend",
     "initializers",

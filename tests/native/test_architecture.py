@@ -18,13 +18,13 @@ ORDER = [
     {"activations", "constraints", "initializers", "losses", "metrics", "optimizers", "regularizers"},
     {"layers"},
     {"io"},
-    {"callbacks"},
+    {"callbacks", "data"},
     {"models"},
     {"utils"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
-BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py"}
+BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py", "data/devices.py"}
 
 
 def part_of(path):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -59,6 +59,22 @@ async def fetch(url: str, init: dict[str, Any]) -> Any:
 
     options = {k: v if k == "headers" else to_js(v) for k, v in init.items()}
     return await pyfetch(url, **options)
+
+
+async def stream_chunks(stream: Any) -> AsyncIterator[bytes]:
+    """The bytes of a ``ReadableStream``, as they arrive."""
+    reader = stream.getReader()
+    ended = False
+    try:
+        while not ended:
+            part = await reader.read()
+            ended = part.done
+            if not ended:
+                yield part.value.to_bytes()
+    finally:
+        if not ended:
+            # nobody wants the rest
+            reader.cancel()
 
 
 async def file_bytes(file: Any) -> bytes:

@@ -237,7 +237,7 @@ def interpolation_name(name: str) -> str:
     return str(name).lower()
 
 
-def _resize_matrix(source: int, target: int, interpolation: str, antialias: bool, align_corners: bool) -> np.ndarray:
+def resize_matrix(source: int, target: int, interpolation: str, antialias: bool, align_corners: bool) -> np.ndarray:
     """``[target, source]``: each row has the weights of the source pixels; pixel centres lie at halves."""
     scale = source / target
     if align_corners:
@@ -271,12 +271,12 @@ def resize(
     high, wide = sizes
     out = b.cast(x, "float32")
     if high != height:
-        rows = b.constant(_resize_matrix(height, high, interpolation, antialias, align_corners))
+        rows = b.constant(resize_matrix(height, high, interpolation, antialias, align_corners))
         flat = b.reshape(out, (batch, height, width * channels))
         out = b.dot(b.broadcast(rows, (batch, high, height)), flat)
     out = b.reshape(out, (batch * high, width, channels))
     if wide != width:
-        columns = b.constant(_resize_matrix(width, wide, interpolation, antialias, align_corners))
+        columns = b.constant(resize_matrix(width, wide, interpolation, antialias, align_corners))
         out = b.dot(b.broadcast(columns, (batch * high, wide, width)), out)
     return b.reshape(out, (batch, high, wide, channels))
 
