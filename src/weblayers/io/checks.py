@@ -11,8 +11,8 @@ from typing import Any
 MAX_DEPTH = 64
 # Bytes of JSON; weights are not in it.
 MAX_JSON = 256 << 20
-# How often the layers of a model may be called while it is made: the largest models need a tenth of that.
-MAX_CALLS = 100_000
+# How often the layers of a model may be called while it is made: large models need a few thousand.
+MAX_CALLS = 10_000
 # Numbers of one weight, 16 GB of them.
 MAX_ELEMENTS = 1 << 32
 # Numbers of all weights of a model that is made without a file of weights, 1 GB of them.

@@ -143,9 +143,11 @@ def _decoded(data: bytes, place: _Place) -> np.ndarray:
     if place.quantization is None or place.stored == "float16":
         return stored.astype(place.dtype)
     # in single precision, as TensorFlow.js does it
-    low, scale = (np.float32(place.quantization[key]) for key in ("min", "scale"))
-    values = stored.astype(np.float32) * scale + low
-    return (np.round(values) if place.dtype == "int32" else values).astype(place.dtype)
+    # a file that asks for numbers beyond that range gets infinities
+    with np.errstate(over="ignore", invalid="ignore"):
+        low, scale = (np.float32(place.quantization[key]) for key in ("min", "scale"))
+        values = stored.astype(np.float32) * scale + low
+        return (np.round(values) if place.dtype == "int32" else values).astype(place.dtype)
 
 
 async def encode_weights(tensors: Any, group: str | None = None) -> dict[str, Any]:

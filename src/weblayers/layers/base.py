@@ -82,7 +82,7 @@ class Layer(Used, metaclass=naming.Configurable):
         self.batch_input_shape: BatchShape | None = None
         shape = batch_input_shape if batch_input_shape is not None else batch_shape
         if shape is not None:
-            self.batch_input_shape = tuple(shape)
+            self.batch_input_shape = (*shape[:1], *checked_shape(self.name, shape[1:]))
         elif input_shape is not None:
             self.batch_input_shape = (batch_size, *checked_shape(self.name, input_shape))
         self.built = False

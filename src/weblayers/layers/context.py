@@ -8,6 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+# Numbers of one sample of a layer's output in a model from a file, half a gigabyte of them.
+MAX_OUTPUT = 1 << 27
+
 
 @dataclass
 class _Context:
@@ -80,6 +83,16 @@ def take_room(name: str, shape: Sequence[int]) -> bool:
             raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model too large: {room}")
         _context.room = left
     return _context.fresh
+
+
+def check_output(name: str, shape: Sequence[int | None]) -> None:
+    """Refuse a layer's output that no device could hold, where there are limits.
+
+    Raises:
+        ValueError: one sample of it is too large.
+    """
+    if _context.room is not None and math.prod(d or 1 for d in shape) > MAX_OUTPUT:
+        raise ValueError(f"the output of {name!r} of shape {list(shape)} is too large")
 
 
 @contextmanager

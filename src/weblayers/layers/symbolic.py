@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import naming, tree
 from ..ops.dispatch import Deferred
+from . import context
 
 if TYPE_CHECKING:
     from .base import Layer
@@ -58,6 +59,7 @@ class SymbolicTensor(naming.Named, Deferred):
         self.dtype = dtype
         self.id = next(_ids)
         self.name = name or f"tensor{self.id}"
+        context.check_output(self.name, self.shape)
         self.call: LayerCall | None = None
         self.index = 0
 

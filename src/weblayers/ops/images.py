@@ -237,8 +237,14 @@ def interpolation_name(name: str) -> str:
     return str(name).lower()
 
 
+# Elements of the matrix that resizes an axis.
+_LARGEST_RESIZE = 1 << 26
+
+
 def resize_matrix(source: int, target: int, interpolation: str, antialias: bool, align_corners: bool) -> np.ndarray:
     """``[target, source]``: each row has the weights of the source pixels; pixel centres lie at halves."""
+    if source * max(source, target) > _LARGEST_RESIZE:
+        raise ValueError(f"cannot resize {source} pixels to {target}: at most 8192 can be resized to 8192")
     scale = source / target
     if align_corners:
         centers = np.arange(target) * ((source - 1) / max(1, target - 1))
