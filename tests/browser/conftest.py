@@ -32,6 +32,9 @@ OLDEST_PYODIDE = BUILD / "pyodide-0.27.7"
 # pytest-pyodide knows the browsers by these classes; WebKitGTK takes Safari's place.
 RUNNERS = {"chromium": SeleniumChromeRunner, "firefox": SeleniumFirefoxRunner, "webkit": SeleniumSafariRunner}
 
+# Chromium can pretend that there are a camera and a microphone, and that the user has allowed them.
+DEVICES = {"chromium": ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")}
+
 # Seconds that a script may take by default; a page that needs longer is taken for hung.
 SCRIPT_TIMEOUT = 120
 
@@ -176,7 +179,7 @@ def browser(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
     """A page with Pyodide and weblayers, in every supported browser."""
     name, distribution = request.param
     require_build(distribution)
-    with serving(distribution, PageHandler) as url, open_browser(name, display) as driver:
+    with serving(distribution, PageHandler) as url, open_browser(name, display, DEVICES.get(name, ())) as driver:
         yield Browser(name, driver, url, distribution)
 
 

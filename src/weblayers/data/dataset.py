@@ -124,7 +124,7 @@ class Indexed(Dataset):
     def shuffle(
         self, buffer_size: int | None = None, seed: int | None = None, reshuffle_each_iteration: bool = True
     ) -> Dataset:
-        if buffer_size is None or buffer_size < self._count:
+        if buffer_size is None or whole_number("shuffle", "buffer_size", buffer_size, 1) < self._count:
             return super().shuffle(buffer_size, seed, reshuffle_each_iteration)
         generator = orders(seed, reshuffle_each_iteration)
         return Indexed(self.pick, self._count, lambda: generator().permutation(self._numbers()))

@@ -19,11 +19,14 @@ from .stream import LazyIterator
 SILENCE = -200.0
 
 
-def _js(owner: str) -> Any:
+def _page(owner: str) -> Any:
+    """The page, if it may use devices."""
     if sys.platform != "emscripten":
         raise RuntimeError(f"{owner} is only supported in a browser, but this is Python on {sys.platform}")
     import js
 
+    if getattr(js.navigator, "mediaDevices", None) is None:
+        raise RuntimeError(f"{owner} needs a page from https:// or localhost, and there are no devices in a worker")
     return js
 
 
@@ -72,11 +75,8 @@ async def _opened(wanted: dict[str, Any], what: str) -> Any:
     import js
     from pyodide.ffi import JsException
 
-    devices = getattr(js.navigator, "mediaDevices", None)
-    if devices is None:
-        raise RuntimeError(f"this page has no {what}: it must come from https:// or localhost, and not be a worker")
     try:
-        return await devices.getUserMedia(_object(wanted))
+        return await js.navigator.mediaDevices.getUserMedia(_object(wanted))
     except JsException as error:
         raise RuntimeError(f"Error thrown while initializing {what} stream: {error}") from None
 
@@ -106,7 +106,7 @@ class WebcamIterator(LazyIterator):
 
     async def start(self) -> None:
         """Open the camera, and wait for its first frame."""
-        js = _js("wl.data.webcam")
+        js = _page("wl.data.webcam")
         if self.element is None:
             if self._size is None:
                 raise ValueError(
@@ -197,7 +197,7 @@ class MicrophoneIterator(LazyIterator):
 
     async def start(self) -> None:
         """Open the microphone."""
-        js = _js("wl.data.microphone")
+        js = _page("wl.data.microphone")
         wanted = True if self.audio_track_constraints is None else dict(self.audio_track_constraints)
         self._stream = await _opened({"audio": wanted, "video": False}, "audio")
         self._context = js.AudioContext.new()

@@ -173,8 +173,7 @@ def _classes(folder: Path, wanted: Sequence[str] | None) -> list[str]:
 def _labels(classes: np.ndarray, mode: str | None, count: int) -> np.ndarray | None:
     if mode is None:
         return None
-    kinds = {"int": classes, "categorical": classes, "binary": classes}
-    naming.lookup("label_mode", mode, kinds)
+    naming.lookup("label_mode", mode, dict.fromkeys(("int", "categorical", "binary"), True))
     if mode == "binary" and count != 2:
         raise ValueError(f"label_mode 'binary' is for two classes, but there are {count}")
     if mode == "categorical":

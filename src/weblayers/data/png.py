@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -71,8 +71,7 @@ def _unfiltered(rows: np.ndarray, step: int) -> np.ndarray:
     return out
 
 
-def _predicted(line: list[int], above: list[int], step: int, predict: object) -> list[int]:
-    assert callable(predict)
+def _predicted(line: list[int], above: list[int], step: int, predict: Callable[[int, int, int], int]) -> list[int]:
     # what lies left of the first pixel is zero
     out, above = [0] * step, [0] * step + above
     for i, value in enumerate(line):

@@ -37,8 +37,8 @@ class TextDataSource(DataSource):
     """A text, or its bytes.
 
     >>> import weblayers as wl
-    >>> list(wl.data.csv(wl.data.TextDataSource("x")))
-    []
+    >>> list(wl.data.text_lines(wl.data.TextDataSource("one")))
+    ['one']
     """
 
     def __init__(self, text: str | bytes) -> None:
