@@ -9,6 +9,7 @@ from .. import naming
 from ..layers import context, serialization
 from .artifacts import dumped
 from .checks import MAX_CALLS, MAX_FRESH, check_depth, entry, expect, parsed_json, reading
+from .keras.operations import with_operations
 
 KERAS_VERSION = "tfjs-layers 4.22.0"
 BACKEND = "tensor_flow.js"
@@ -80,7 +81,8 @@ def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
         config = {"layers": config}
     layers = entry(config, "layers", list, source)
     expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
-    return {"class_name": plain["class_name"], "config": config}
+    with reading(source):
+        return {"class_name": plain["class_name"], "config": with_operations(config)}
 
 
 def _refuse_code(value: Any, source: str) -> None:

@@ -89,8 +89,7 @@ class Functional(Model):
         self.calls = _ordered_calls(self.inputs, self.outputs)
         for call in self.calls:
             call.holders.add(self)
-        unique: dict[int, Layer] = {id(c.layer): c.layer for c in self.calls}
-        self._graph_layers = list(unique.values())
+        self._graph_layers = _layers_by_depth(self.inputs, self.calls, self.outputs)
         names = [layer.name for layer in self._graph_layers]
         for name in names:
             if names.count(name) > 1:
@@ -303,6 +302,36 @@ def _ordered_calls(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicT
         stack.append((wire, True))
         stack.extend((w, False) for w in reversed(call.sources))
     return list(order.values())
+
+
+def _layers_by_depth(
+    inputs: Sequence[SymbolicTensor], calls: Sequence[LayerCall], outputs: Sequence[SymbolicTensor]
+) -> list[Layer]:
+    """The layers in the order of Keras and TensorFlow.js, which is that of weights: those that are farthest from the
+    outputs first, and those that are as far in the order in which they are met on the way back."""
+    given = {w.id for w in inputs}
+    met: dict[int, int] = {}
+    seen: set[int] = set()
+    stack = list(reversed(outputs))
+    while stack:
+        wire = stack.pop()
+        if wire.call is None or id(wire.call) in seen:
+            continue
+        seen.add(id(wire.call))
+        met.setdefault(id(wire.call.layer), len(met))
+        if wire.id not in given:
+            stack.extend(reversed(wire.call.sources))
+    depths: dict[int, int] = {}
+    layer_depths: dict[int, int] = {}
+    for call in reversed(calls):
+        depth = max(depths.get(id(call), 0), layer_depths.get(id(call.layer), 0))
+        layer_depths[id(call.layer)] = depth
+        for wire in call.sources:
+            depths[id(wire.call)] = max(depths.get(id(wire.call), 0), depth + 1)
+    layers = {id(c.layer): c.layer for c in calls}
+    # inputs that nothing reads are not met
+    order = sorted(layers, key=lambda key: (-layer_depths[key], met.get(key, -1)))
+    return [layers[key] for key in order]
 
 
 def _call_numbers(calls: Sequence[LayerCall]) -> dict[int, int]:

@@ -9,10 +9,24 @@ from ... import constraints, initializers, regularizers
 from ...layers import serialization
 from ..topology import topology_of
 from ..training import training_config
+from . import operations
 
-_MODELS = {"Sequential": "Sequential", "Model": "Functional", "Functional": "Functional"}
-# What Keras has no word for.
-_NOT_KERAS = ("input_dtype",)
+_MODELS = ("Sequential", "Model", "Functional")
+# What Keras has no word for: everywhere, and by class with the only value that it knows.
+_NOT_KERAS = ("input_dtype", "implementation")
+_NOT_OF_CLASS: dict[str, dict[str, Any]] = {
+    **{f"Conv{rank}DTranspose": {"groups": 1} for rank in (1, 2, 3)},
+    "Cropping1D": {"data_format": "channels_last"},
+    "SpatialDropout1D": {"data_format": "channels_last"},
+    "UpSampling1D": {"data_format": "channels_last", "interpolation": "nearest"},
+    "UpSampling3D": {"interpolation": "nearest"},
+    "MultiHeadAttention": {"num_key_value_heads": None},
+    "LayerNormalization": {"rms_scaling": False},
+}
+# Arguments that Keras 3 calls otherwise.
+_RENAMED = {"LeakyReLU": {"alpha": "negative_slope"}}
+# Layers whose further inputs are states.
+_RECURRENT = ("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
 
 
 def configuration(model: Any) -> dict[str, Any]:
@@ -22,8 +36,8 @@ def configuration(model: Any) -> dict[str, Any]:
 
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    stacks = {entry.get("name") for entry in config["layers"] if entry["class_name"] == "Sequential"}
-    layers = [_layer(entry, stacks) for entry in config["layers"]]
+    models = {entry.get("name") for entry in config["layers"] if entry["class_name"] in _MODELS}
+    layers = [_layer(entry, models) for entry in config["layers"]]
     if class_name == "Sequential" and config["layers"]:
         first = config["layers"][0]["config"]
         shape = first.get("batch_input_shape")
@@ -32,25 +46,30 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, _object("keras.layers", "InputLayer", inputs))
     ends = {
-        key: [_place(end, stacks) for end in config[key]] for key in ("input_layers", "output_layers") if key in config
+        key: [_place(end, models) for end in config[key]] for key in ("input_layers", "output_layers") if key in config
     }
-    return _object("keras", _MODELS[class_name], {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    whole = {"name": config["name"], "trainable": True, "layers": layers, **ends}
+    if class_name == "Sequential":
+        return _object("keras", "Sequential", whole)
+    return {**_object("keras.src.models.functional", "Functional", whole), "registered_name": "Functional"}
 
 
-def _place(place: list[Any], stacks: Container[Any]) -> list[Any]:
-    """A place in Keras' numbers: the first use of a Sequential inside is 0, where TensorFlow.js says 1."""
+def _place(place: list[Any], models: Container[Any]) -> list[Any]:
+    """A place in Keras' numbers: the first use of a model inside is 0, where TensorFlow.js says 1."""
     name, use, output = place
-    return [name, use - 1 if name in stacks else use, output]
+    return [name, use - 1 if name in models else use, output]
 
 
-def _layer(entry: Mapping[str, Any], stacks: Container[Any] = ()) -> dict[str, Any]:
+def _layer(entry: Mapping[str, Any], models: Container[Any] = ()) -> dict[str, Any]:
     class_name = entry["class_name"]
+    if class_name == "Operation":
+        return operations.written(entry, lambda place: _tensor(place, models))
     more = {"name": entry["name"]} if "name" in entry else {}
     if "inbound_nodes" in entry:
-        more["inbound_nodes"] = [_node(rows, stacks) for rows in entry["inbound_nodes"]]
+        more["inbound_nodes"] = [_node(class_name, rows, models) for rows in entry["inbound_nodes"]]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
-    config = {k: _value(v) for k, v in entry["config"].items() if k not in _NOT_KERAS}
+    config = {k: _value(v) for k, v in _of_keras(class_name, entry["config"]).items()}
     shape = config.pop("batch_input_shape", None)
     if class_name == "InputLayer":
         config = {
@@ -61,27 +80,45 @@ def _layer(entry: Mapping[str, Any], stacks: Container[Any] = ()) -> dict[str, A
     return {**_object("keras.layers", class_name, config), **more}
 
 
-def _node(rows: list[Any], stacks: Container[Any]) -> dict[str, Any]:
+def _of_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """A layer's configuration in the words that Keras has.
+
+    Raises:
+        ValueError: it says something for which Keras has none.
+    """
+    names = _RENAMED.get(class_name, {})
+    kept = {names.get(k, k): v for k, v in config.items() if k not in _NOT_KERAS}
+    for key, known in _NOT_OF_CLASS.get(class_name, {}).items():
+        value = kept.pop(key, known)
+        if value != known:
+            here = f"layer {config['name']!r} has {key}={value!r}"
+            raise ValueError(f"{here}, for which Keras' {class_name} has no word; save to a folder instead")
+    if class_name == "UpSampling1D":
+        [kept["size"]] = config["size"]
+    return kept
+
+
+def _tensor(place: list[Any], models: Container[Any]) -> dict[str, Any]:
+    # Keras goes by the history alone
+    config = {"shape": [], "dtype": "float32", "keras_history": _place(place, models)}
+    return {"class_name": "__keras_tensor__", "config": config}
+
+
+def _node(class_name: str, rows: list[Any], models: Container[Any]) -> dict[str, Any]:
     """A use of a layer with its tensors and arguments, from TensorFlow.js' ``[[layer, use, output, arguments]]``."""
 
     def argument(value: Any) -> Any:
         if not isinstance(value, list):
             return value
         if [type(v) for v in value] == [str, int, int]:
-            return tensor(value)
+            return _tensor(value, models)
         return [argument(v) for v in value]
 
-    def tensor(place: list[Any]) -> dict[str, Any]:
-        # Keras goes by the history alone
-        config = {"shape": [], "dtype": "float32", "keras_history": _place(place, stacks)}
-        return {"class_name": "__keras_tensor__", "config": config}
-
-    tensors = [tensor(row[:3]) for row in rows]
-    arguments = rows[0][3] if rows else {}
-    return {
-        "args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [],
-        "kwargs": {k: argument(v) for k, v in arguments.items()},
-    }
+    tensors = [_tensor(row[:3], models) for row in rows]
+    arguments = {k: argument(v) for k, v in rows[0][3].items()} if rows else {}
+    if class_name in _RECURRENT and len(tensors) > 1:
+        tensors, arguments["initial_state"] = tensors[:1], tensors[1:]
+    return {"args": [tensors[0] if len(tensors) == 1 else tensors] if tensors else [], "kwargs": arguments}
 
 
 def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ... import naming
 from ...layers import Layer
 from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
 
 
+def _keras_snake(name: str) -> str:
+    """A class as Keras writes it: ConvLSTM2D is conv_lstm2d, where TensorFlow.js has conv_lst_m2d."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
 def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = naming.class_snake(layer.class_name)
+        key = _keras_snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
 
