@@ -55,6 +55,11 @@ def hard_sigmoid(x: Tensor) -> Tensor:
     return a.clip_by_value(a.add(a.mul(x, 0.2), 0.5), 0.0, 1.0)
 
 
+def hard_sigmoid6(x: Tensor) -> Tensor:
+    """``x / 6 + 0.5``, limited to [0, 1]: what Keras 3 calls ``hard_sigmoid``."""
+    return a.div(relu6(a.add(x, 3.0)), 6.0)
+
+
 def log_sigmoid(x: Tensor) -> Tensor:
     """``log(sigmoid(x))``, without overflow."""
     return a.neg(a.softplus(a.neg(x)))
@@ -157,7 +162,7 @@ def swish(x: Tensor) -> Tensor:
 
 def hard_silu(x: Tensor) -> Tensor:
     """``x`` times x / 6 + 1 / 2, limited to [0, 1]."""
-    return a.mul(x, a.div(relu6(a.add(x, 3.0)), 6.0))
+    return a.mul(x, hard_sigmoid6(x))
 
 
 def mish(x: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from ..checks import ModelFileError, check_growth, entry, expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as
 from . import library
-from .configuration import compilation_of, compile_configuration, configuration
+from .configuration import compilation_of, compile_configuration, configuration, of_keras_3
 from .layout import assigned, groups_of
 
 VERSION = "3.15.1"
@@ -52,7 +52,7 @@ def read_model(data: bytes, source: str) -> Any:
         ImportError: h5py is missing.
     """
     with _members(data, source) as archive:
-        described = parsed_json(_member(archive, "config.json", source), source)
+        described = of_keras_3(parsed_json(_member(archive, "config.json", source), source))
         weights = _member(archive, "model.weights.h5", source)
     with library.opened(weights, source) as file:
         model = model_from_topology(described, source, library.elements(file), fresh=False)

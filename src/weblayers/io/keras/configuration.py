@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Container, Mapping
 from typing import Any
 
@@ -25,6 +26,9 @@ _NOT_OF_CLASS: dict[str, dict[str, Any]] = {
 }
 # Arguments that Keras 3 calls otherwise.
 _RENAMED = {"LeakyReLU": {"alpha": "negative_slope"}}
+_ACTIVATIONS = ("activation", "recurrent_activation")
+# What stands beside a layer whose hard_sigmoid is not that of Keras 3, which overlooks it.
+_SLOPE = "hard_sigmoid_slope"
 # Layers whose further inputs are states.
 _RECURRENT = ("RNN", "SimpleRNN", "GRU", "LSTM", "ConvLSTM1D", "ConvLSTM2D", "ConvLSTM3D", "Bidirectional")
 
@@ -37,6 +41,7 @@ def configuration(model: Any) -> dict[str, Any]:
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     models = {entry.get("name") for entry in config["layers"] if entry["class_name"] in _MODELS}
+    stacks = {entry.get("name") for entry in config["layers"] if entry["class_name"] == "Sequential"}
     layers = [_layer(entry, models) for entry in config["layers"]]
     if class_name == "Sequential" and config["layers"]:
         first = config["layers"][0]["config"]
@@ -46,7 +51,10 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, _object("keras.layers", "InputLayer", inputs))
     ends = {
-        key: [_place(end, models) for end in config[key]] for key in ("input_layers", "output_layers") if key in config
+        # here, Keras counts uses of functional models from 1, too
+        key: [_place(end, stacks) for end in config[key]]
+        for key in ("input_layers", "output_layers")
+        if key in config
     }
     whole = {"name": config["name"], "trainable": True, "layers": layers, **ends}
     if class_name == "Sequential":
@@ -77,6 +85,8 @@ def _layer(entry: Mapping[str, Any], models: Container[Any] = ()) -> dict[str, A
             "dtype": entry["config"].get("input_dtype") or "float32",
             "name": config["name"],
         }
+    if any(entry["config"].get(key) == "hard_sigmoid" for key in _ACTIVATIONS):
+        more[_SLOPE] = 0.2
     return {**_object("keras.layers", class_name, config), **more}
 
 
@@ -93,6 +103,12 @@ def _of_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         if value != known:
             here = f"layer {config['name']!r} has {key}={value!r}"
             raise ValueError(f"{here}, for which Keras' {class_name} has no word; save to a folder instead")
+    for key in _ACTIVATIONS:
+        if kept.get(key) == "hard_sigmoid":
+            slopes = "has slope 0.2 here and in TensorFlow.js, but 1/6 in Keras 3, which will predict something else"
+            warnings.warn(f"{key} 'hard_sigmoid' of layer {config['name']!r} {slopes}", stacklevel=2)
+        elif kept.get(key) == "hard_sigmoid6":
+            kept[key] = "hard_sigmoid"
     if class_name == "UpSampling1D":
         [kept["size"]] = config["size"]
     return kept
@@ -142,6 +158,24 @@ def _value(value: Any) -> Any:
         if name is not None and hasattr(here, str(name)):
             return _object(module, str(name), _value(value["config"]))
     return {k: _value(v) for k, v in value.items()}
+
+
+def of_keras_3(value: Any, slope: float | None = None) -> Any:
+    """A configuration that Keras 3 has written, with its ``hard_sigmoid`` by its name here."""
+    if isinstance(value, list):
+        return [of_keras_3(v) for v in value]
+    if not isinstance(value, Mapping):
+        return value
+    inside = value.get(_SLOPE)
+    return {
+        k: "hard_sigmoid6" if slope is None and _is_hard_sigmoid(k, v) else of_keras_3(v, inside)
+        for k, v in value.items()
+    }
+
+
+def _is_hard_sigmoid(key: str, value: Any) -> bool:
+    name = value.get("config") if isinstance(value, Mapping) else value
+    return key in _ACTIVATIONS and name == "hard_sigmoid"
 
 
 def compile_configuration(model: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from ..checks import expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as
 from . import archive, library
-from .configuration import compilation_of, compile_configuration, configuration
+from .configuration import compilation_of, compile_configuration, configuration, of_keras_3
 
 
 def read_model(data: bytes, source: str) -> Any:
@@ -28,6 +28,8 @@ def read_model(data: bytes, source: str) -> Any:
     with library.opened(data, source) as file:
         expect("model_config" in file.attrs, source, "the file has weights only: make the model and use load_weights")
         described = parsed_json(library.text(file.attrs["model_config"]), source)
+        if library.text(file.attrs.get("keras_version", "")).startswith("3"):
+            described = of_keras_3(described)
         weights = file["model_weights"]
         model = model_from_topology(described, source, library.elements(weights), fresh=False)
         _assign(model, weights, source, True)

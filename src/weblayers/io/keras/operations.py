@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, NamedTuple
 
 _MODULES = ("keras.src.ops", "keras.ops")
@@ -96,7 +96,25 @@ def with_operations(config: Any) -> Any:
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
         return config
-    return {**config, "layers": [_converted(layer) for layer in config["layers"]]}
+    layers = [layer for layer in config["layers"] if isinstance(layer, Mapping)]
+    # Keras 3 counts uses of functional models from 0, but where it says what a model gives, from 1
+    by_keras_3 = any(isinstance(node, Mapping) for layer in layers for node in layer.get("inbound_nodes") or ())
+    models = {layer.get("name") for layer in layers if layer.get("class_name") in ("Functional", "Model")}
+    ends = (
+        {"output_layers": _from_0(config["output_layers"], models)} if by_keras_3 and "output_layers" in config else {}
+    )
+    return {**config, **ends, "layers": [_converted(layer) for layer in config["layers"]]}
+
+
+def _from_0(value: Any, models: Container[Any]) -> Any:
+    """The places of outputs, with uses of these models counted from 0."""
+    if isinstance(value, Mapping):
+        return {k: _from_0(v, models) for k, v in value.items()}
+    if not isinstance(value, list):
+        return value
+    if len(value) == 3 and isinstance(value[0], str) and type(value[1]) is int:
+        return [value[0], value[1] - 1, value[2]] if value[0] in models else value
+    return [_from_0(v, models) for v in value]
 
 
 def _converted(layer: Any) -> Any:
