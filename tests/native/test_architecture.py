@@ -22,6 +22,7 @@ ORDER = [
     {"models"},
     {"utils"},
     {"__init__"},
+    {"__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
 BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py"}

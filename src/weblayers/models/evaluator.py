@@ -97,6 +97,11 @@ class Evaluator(Structure):
     def metrics_names(self) -> list[str]:
         return self.compiled().names
 
+    @property
+    def is_compiled(self) -> bool:
+        """Whether ``compile`` was called."""
+        return self._compilation is not None
+
     def compiled(self) -> Compilation:
         """What ``compile`` was given.
 
