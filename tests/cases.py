@@ -380,7 +380,7 @@ def _coupled(w, v):
     def step(carries, slices):
         h, c = carries
         gate = b.unary("sigmoid", b.dot(h, w) + slices[0])
-        memory = gate * c + b.unary("sin", slices[0])
+        memory = gate * c + b.unary("tanh", slices[0])
         return [b.dot(memory * h, v), memory], gate * memory
 
     return step

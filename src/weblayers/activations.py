@@ -8,13 +8,10 @@ from typing import Any
 
 from . import naming
 from .ops import arithmetic as a
-from .ops import movement, normalization, reduction
+from .ops import mathematics, movement, normalization, reduction
 from .runtime.tensor import Tensor
 
 Activation = Callable[..., Any]
-
-# Klambauer et al. (2017)
-SELU_ALPHA, SELU_SCALE = 1.6732632423543772, 1.0507009873554805
 
 
 def linear(x: Tensor) -> Tensor:
@@ -37,12 +34,12 @@ def relu(x: Tensor, negative_slope: float = 0.0, max_value: float | None = None,
 
 def relu6(x: Tensor) -> Tensor:
     """``min(max(x, 0), 6)``; its gradient at 0 and at 6 is 0."""
-    return a.where(a.less(x, 6.0), a.relu(x), 6.0)
+    return mathematics.relu6(x)
 
 
 def leaky_relu(x: Tensor, negative_slope: float = 0.2) -> Tensor:
     """``x`` where positive, else ``negative_slope * x``."""
-    return a.where(a.greater_equal(x, 0.0), x, a.mul(x, negative_slope))
+    return mathematics.leaky_relu(x, negative_slope)
 
 
 def sigmoid(x: Tensor) -> Tensor:
@@ -62,7 +59,7 @@ def h_sigmoid(x: Tensor) -> Tensor:
 
 def log_sigmoid(x: Tensor) -> Tensor:
     """``log(sigmoid(x))``, without overflow."""
-    return a.neg(a.softplus(a.neg(x)))
+    return mathematics.log_sigmoid(x)
 
 
 def tanh(x: Tensor) -> Tensor:
@@ -122,13 +119,12 @@ def softsign(x: Tensor) -> Tensor:
 
 def elu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """``x`` where positive, else ``alpha * (exp(x) - 1)``."""
-    # the exponent of what is not negative would overflow, and spoil the gradient
-    return a.where(a.greater(x, 0.0), x, a.mul(a.expm1(a.where(a.greater(x, 0.0), 0.0, x)), alpha))
+    return mathematics.elu(x, alpha)
 
 
 def selu(x: Tensor) -> Tensor:
     """:func:`elu`, scaled so that layers keep mean and variance."""
-    return a.mul(elu(x, SELU_ALPHA), SELU_SCALE)
+    return mathematics.selu(x)
 
 
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:

@@ -19,6 +19,7 @@ def snake(name: str) -> str:
     >>> snake("meanSquaredError"), snake("maxPooling2d"), snake("conv2dTranspose"), snake("isHTTPScheme")
     ('mean_squared_error', 'max_pooling2d', 'conv2d_transpose', 'is_http_scheme')
     """
+    name = name.replace("NaN", "Nan")
     name = re.sub(r"([A-Z]{2,})([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"(?<=[a-z0-9])([A-Z])(?=[a-z])", r"_\1", name)
     return re.sub(r"(?<=[a-z])([A-Z]+)", r"_\1", name).lower()

@@ -22,6 +22,12 @@ def keras(kind):
     return json.loads(gzip.decompress((Path(__file__).parent / "keras.json.gz").read_bytes()))[kind]
 
 
+@cache
+def kernels():
+    """Recorded calls of TensorFlow.js' kernels, with attributes and outputs."""
+    return json.loads(gzip.decompress((Path(__file__).parent / "kernels.json.gz").read_bytes()))
+
+
 def array(value):
     """A recorded tensor; NaN and Infinity are strings."""
     return np.array(value["data"], np.float64).astype(value["dtype"]).reshape(value["shape"])

@@ -221,7 +221,7 @@ class CategoryEncoding(Layer):
                     f"layer {self.name!r}: input values must be between 0 and {self.num_tokens - 1}, got"
                     f" {low} to {high}"
                 )
-        hot = movement.one_hot(a.cast(inputs, "int32"), self.num_tokens)
+        hot = movement.one_hot(a.cast(inputs, "int32"), self.num_tokens, dtype="float32")
         if self.output_mode == "one_hot":
             return movement.squeeze(hot, [inputs.rank - 1]) if inputs.rank > 1 and inputs.shape[-1] == 1 else hot
         if count_weights is not None:

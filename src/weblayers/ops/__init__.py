@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 from ..runtime.tensor import Tensor
-from . import arithmetic, control, creation, images, matrices, movement, normalization, random, reduction
+from . import (
+    accumulation,
+    arithmetic,
+    control,
+    creation,
+    images,
+    mathematics,
+    matrices,
+    movement,
+    normalization,
+    random,
+    rearranging,
+    reduction,
+)
 from .control import scan
 from .differentiation import (
     custom_grad,
@@ -22,7 +35,17 @@ _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 __all__ = sorted({*OPS, *_TRANSFORMS})
 globals().update(OPS)
 
-for _name in ("arithmetic", "reduction", "movement", "matrices", "images", "normalization"):
+for _name in (
+    "arithmetic",
+    "mathematics",
+    "reduction",
+    "accumulation",
+    "movement",
+    "rearranging",
+    "matrices",
+    "images",
+    "normalization",
+):
     for _op, _function in vars(globals()[_name]).items():
         if OPS.get(_op) is _function and not hasattr(Tensor, _op):
             setattr(Tensor, _op, _function)
@@ -52,4 +75,4 @@ for _class in (Tensor, Deferred):
     for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
         setattr(_class, f"__{_name}__", _function)
 
-del control, creation, images, normalization, random, reduction
+del accumulation, control, creation, images, mathematics, normalization, random, rearranging, reduction

@@ -219,7 +219,7 @@ def clip_by_value(x: Any, clip_value_min: float, clip_value_max: float) -> Any:
     """
     inside = _b.bind("and", *_pair(_b.compare("le", clip_value_min, x), _b.compare("le", x, clip_value_max)))
     limit = _b.where(_b.compare("lt", x, clip_value_min), clip_value_min, clip_value_max)
-    return _b.where(inside, x, limit)
+    return _b.cast(_b.where(inside, x, limit), x.dtype)
 
 
 @op("x")

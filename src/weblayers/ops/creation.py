@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..graph.node import DTYPES
 from ..runtime.tensor import Tensor, Variable, to_tensor
-from .dispatch import OPS
+from .dispatch import public
 
 
-def _public(fn: Callable[..., Any]) -> Callable[..., Any]:
-    OPS[fn.__name__] = fn
-    return fn
-
-
-@_public
+@public
 def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
     """A tensor of any rank from nested lists, a number, a NumPy array or a JavaScript typed array.
 
@@ -53,7 +48,7 @@ def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | No
     return made
 
 
-@_public
+@public
 def scalar(value: float, dtype: str | None = None) -> Tensor:
     """A tensor of rank 0.
 
@@ -64,7 +59,7 @@ def scalar(value: float, dtype: str | None = None) -> Tensor:
     return _ranked(0, value, None, dtype)
 
 
-@_public
+@public
 def tensor1d(values: Any, dtype: str | None = None) -> Tensor:
     """A vector.
 
@@ -75,7 +70,7 @@ def tensor1d(values: Any, dtype: str | None = None) -> Tensor:
     return _ranked(1, values, None, dtype)
 
 
-@_public
+@public
 def tensor2d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
     """A matrix, from nested lists, or from flat values and a shape.
 
@@ -86,19 +81,66 @@ def tensor2d(values: Any, shape: Sequence[int] | None = None, dtype: str | None 
     return _ranked(2, values, shape, dtype)
 
 
-@_public
+@public
 def tensor3d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
     """A tensor of rank 3; see :func:`tensor2d`."""
     return _ranked(3, values, shape, dtype)
 
 
-@_public
+@public
 def tensor4d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
     """A tensor of rank 4; see :func:`tensor2d`."""
     return _ranked(4, values, shape, dtype)
 
 
-@_public
+@public
+def tensor5d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 5; see :func:`tensor2d`."""
+    return _ranked(5, values, shape, dtype)
+
+
+@public
+def tensor6d(values: Any, shape: Sequence[int] | None = None, dtype: str | None = None) -> Tensor:
+    """A tensor of rank 6; see :func:`tensor2d`."""
+    return _ranked(6, values, shape, dtype)
+
+
+@public
+def zeros_like(x: Any) -> Any:
+    """Zeros in the shape and dtype of x.
+
+    >>> import weblayers as wl
+    >>> wl.zeros_like(wl.tensor1d([1, 2])).array_sync()
+    [0.0, 0.0]
+    """
+    like = to_tensor(x)
+    return fill(like.shape, 0, like.dtype)
+
+
+@public
+def ones_like(x: Any) -> Any:
+    """Ones in the shape and dtype of x."""
+    like = to_tensor(x)
+    return fill(like.shape, 1, like.dtype)
+
+
+@public
+def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
+    """The coordinates of a grid: for each axis a tensor of the grid's shape.
+
+    >>> import weblayers as wl
+    >>> [t.array_sync() for t in wl.meshgrid([1, 2], [3])]
+    [[[1.0, 2.0]], [[3.0, 3.0]]]
+    """
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
+    tensors = [to_tensor(a) for a in axes]
+    return [
+        to_tensor(g) for g in np.meshgrid(*(t.numpy() for t in tensors), indexing="ij" if indexing == "ij" else "xy")
+    ]
+
+
+@public
 def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
     """A tensor with one value everywhere.
 
@@ -109,7 +151,7 @@ def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
     return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
 
 
-@_public
+@public
 def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of zeros.
 
@@ -120,7 +162,7 @@ def zeros(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     return fill(shape, 0, dtype)
 
 
-@_public
+@public
 def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     """A tensor of ones.
 
@@ -131,7 +173,7 @@ def ones(shape: Sequence[int], dtype: str = "float32") -> Tensor:
     return fill(shape, 1, dtype)
 
 
-@_public
+@public
 def linspace(start: float, stop: float, num: int) -> Tensor:
     """``num`` evenly spaced values from ``start`` to ``stop``, both included.
 
@@ -142,7 +184,7 @@ def linspace(start: float, stop: float, num: int) -> Tensor:
     return to_tensor(np.linspace(start, stop, num, dtype=np.float32))
 
 
-@_public
+@public
 def range(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:
     """Values from ``start`` up to, not including, ``stop``.
 
@@ -153,7 +195,7 @@ def range(start: float, stop: float, step: float = 1, dtype: str = "float32") ->
     return to_tensor(np.arange(start, stop, step).astype(DTYPES[dtype]), dtype)
 
 
-@_public
+@public
 def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
     """The identity matrix.
 
@@ -164,7 +206,7 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
     return to_tensor(np.eye(num_rows, num_columns, dtype=DTYPES[dtype]), dtype)
 
 
-@_public
+@public
 def variable(initial_value: Any, trainable: bool = True, name: str | None = None, dtype: str | None = None) -> Variable:
     """A tensor whose values can be replaced by ``assign``.
 

@@ -90,6 +90,12 @@ def op(*tensors: str) -> Callable[[F], F]:
     return decorate
 
 
+def public(fn: F) -> F:
+    """Make a public op of a function that is made of others, or of none."""
+    OPS[fn.__name__] = fn
+    return fn
+
+
 def _flat(value: Any) -> Sequence[Any]:
     if _is_list_of_tensors(value):
         return value

@@ -12,7 +12,7 @@ from .dispatch import op
 
 @op("a", "b")
 def mat_mul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False) -> Any:
-    """The matrix product of the last two axes; leading axes broadcast.
+    """The matrix product of the last two axes; leading axes broadcast. Of two int32 tensors it is int32.
 
     Raises:
         ValueError: if the inner sizes differ; the message has both shapes.
@@ -30,15 +30,45 @@ def mat_mul(a: Any, b: Any, transpose_a: bool = False, transpose_b: bool = False
             f"mat_mul: inner sizes differ ({inner} and {other}) for shapes {list(a.shape)} and {list(b.shape)} with"
             f" transpose_a={transpose_a}, transpose_b={transpose_b}"
         )
+    dtype = "int32" if a.dtype == b.dtype == "int32" else "float32"
     a, b = _b.cast(a, "float32"), _b.cast(b, "float32")
     if len(b.shape) == 2 and not transpose_a:
         # one matrix for all leading axes: they are rows like any others
         flat = _b.dot(_b.reshape(a, (math.prod(a.shape[:-1]), inner)), b, False, transpose_b)
-        return _b.reshape(flat, (*a.shape[:-2], rows, columns))
+        return _b.cast(_b.reshape(flat, (*a.shape[:-2], rows, columns)), dtype)
     batch = _b.broadcast_shapes(a.shape[:-2], b.shape[:-2])
     a = _b.broadcast(a, (*batch, *a.shape[-2:]))
     b = _b.broadcast(b, (*batch, *b.shape[-2:]))
-    return _b.dot(a, b, transpose_a, transpose_b)
+    return _b.cast(_b.dot(a, b, transpose_a, transpose_b), dtype)
+
+
+@op("t1", "t2")
+def dot(t1: Any, t2: Any) -> Any:
+    """The product of vectors or matrices, as NumPy's: of two vectors a number.
+
+    >>> import weblayers as wl
+    >>> wl.dot([1, 2], [3, 4]).array_sync()
+    11.0
+    """
+    ranks = len(t1.shape), len(t2.shape)
+    if not set(ranks) <= {1, 2} or t1.shape[-1] != t2.shape[0]:
+        raise ValueError(f"dot wants vectors or matrices that fit, got shapes {list(t1.shape)} and {list(t2.shape)}")
+    left = _b.reshape(t1, (1, t1.shape[0])) if ranks[0] == 1 else t1
+    right = _b.reshape(t2, (t2.shape[0], 1)) if ranks[1] == 1 else t2
+    return _b.reshape(mat_mul(left, right), (*t1.shape[:-1], *t2.shape[1:]))
+
+
+@op("v1", "v2")
+def outer_product(v1: Any, v2: Any) -> Any:
+    """The products of each pair of two vectors' elements.
+
+    >>> import weblayers as wl
+    >>> wl.outer_product([1, 2], [3, 4]).array_sync()
+    [[3.0, 4.0], [6.0, 8.0]]
+    """
+    if (len(v1.shape), len(v2.shape)) != (1, 1):
+        raise ValueError(f"outer_product wants vectors, got shapes {list(v1.shape)} and {list(v2.shape)}")
+    return _b.reshape(v1, (v1.shape[0], 1)) * _b.reshape(v2, (1, v2.shape[0]))
 
 
 @op("a", "b")

@@ -130,15 +130,16 @@ def gather(x: Any, indices: Any, axis: int = 0) -> Any:
 
 
 @op("indices")
-def one_hot(indices: Any, depth: int, on_value: float = 1, off_value: float = 0) -> Any:
+def one_hot(indices: Any, depth: int, on_value: float = 1, off_value: float = 0, dtype: str = "int32") -> Any:
     """Vectors that are ``on_value`` at the index and ``off_value`` elsewhere.
 
     >>> import weblayers as wl
     >>> wl.one_hot(wl.tensor1d([1], "int32"), 3).array_sync()
-    [[0.0, 1.0, 0.0]]
+    [[0, 1, 0]]
     """
     hot = b.one_hot(indices, depth)
-    return hot if (on_value, off_value) == (1, 0) else hot * float(on_value - off_value) + float(off_value)
+    hot = hot if (on_value, off_value) == (1, 0) else hot * float(on_value - off_value) + float(off_value)
+    return b.cast(hot, dtype)
 
 
 def get_item(x: Any, key: Any) -> Any:

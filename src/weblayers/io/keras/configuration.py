@@ -26,7 +26,6 @@ _OURS = {
     "Conv3DTranspose": ("groups",),
     "Cropping1D": ("data_format",),
     "LayerNormalization": ("rms_scaling",),
-    "LeakyReLU": ("alpha",),
     "MultiHeadAttention": ("num_key_value_heads",),
     "SpatialDropout1D": ("data_format", "noise_shape"),
     "SpatialDropout2D": ("noise_shape",),
@@ -115,6 +114,8 @@ def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if class_name in _OUR_LAYERS:
         warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
     kept = {k: v for k, v in config.items() if k not in _NOT_KERAS}
+    if class_name == "LeakyReLU":
+        kept["negative_slope"] = kept.pop("alpha")
     for key in _OURS.get(class_name, ()):
         default = naming.parameters(serialization.CLASSES[class_name])[key].default
         if kept.get(key) in (None, default, "channels_last"):
