@@ -271,7 +271,7 @@ def test_images_are_resized_as_tensors_are(folder):
     (folder / "cats" / "0.png").write_bytes(gray_png(image))
     options = {"batch_size": None, "label_mode": None, "shuffle": False, "color_mode": "grayscale"}
     resized = next(iter(wl.data.image_dataset(folder, image_size=(7, 3), **options)))
-    expected = wl.resize(wl.tensor(image[None, ..., None].astype(np.float32)), [7, 3]).numpy()[0]
+    expected = wl.image.resize(wl.tensor(image[None, ..., None].astype(np.float32)), [7, 3]).numpy()[0]
     np.testing.assert_allclose(resized, expected, rtol=1e-5)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
-from ..ops.images import resize
+from ..ops.image import resize
 from ..runtime.tensor import Tensor, to_tensor
 from .stream import LazyIterator
 

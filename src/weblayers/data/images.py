@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
-from ..ops.images import resize_matrix
+from ..ops.image.resizing import resize_matrix
 from ..runtime.tensor import Tensor
 from .dataset import Dataset, Indexed
 from .operators import synchronous

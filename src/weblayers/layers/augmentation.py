@@ -8,7 +8,7 @@ from typing import Any
 
 from .. import naming, random_seed
 from ..ops import arithmetic as a
-from ..ops import images, movement, reduction
+from ..ops import image, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank, positive
@@ -138,15 +138,15 @@ class _RandomGeometry(_RandomImages):
         self, fill_mode: str = "reflect", interpolation: str = "bilinear", fill_value: float = 0.0, **base: Any
     ) -> None:
         super().__init__(**base)
-        if fill_mode not in images.FILL_MODES:
-            raise ValueError(f"{self.name}: unknown fill_mode {fill_mode!r}; expected {', '.join(images.FILL_MODES)}")
+        if fill_mode not in image.FILL_MODES:
+            raise ValueError(f"{self.name}: unknown fill_mode {fill_mode!r}; expected {', '.join(image.FILL_MODES)}")
         self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
 
     def changed(self, x: Tensor) -> Tensor:
-        rows, columns = images.pixel_grid(x)
+        rows, columns = image.pixel_grid(x)
         rows, columns = self.sources(x, rows, columns)
         nearest = self.interpolation == "nearest"
-        return images.sample(x, rows, columns, self.fill_mode, self.fill_value, nearest)
+        return image.sample(x, rows, columns, self.fill_mode, self.fill_value, nearest)
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         """Where each pixel comes from, counted from the middle of the image."""
@@ -237,12 +237,12 @@ class RandomCrop(_RandomImages):
         if high < 0 or wide < 0:
             return self.unchanged(x)
         middle = CenterCrop(self.height, self.width).changed(x)
-        rows, columns = images.pixel_grid(middle)
+        rows, columns = image.pixel_grid(middle)
         # from the middle of the part to that of the image, whole pixels up or down
         down, right = (
             a.sub(a.floor(self.drawn(x, (0, room + 1), stream)), room / 2) for stream, room in enumerate((high, wide))
         )
-        return images.sample(x, a.add(rows, down), a.add(columns, right), "nearest", 0.0, True)
+        return image.sample(x, a.add(rows, down), a.add(columns, right), "nearest", 0.0, True)
 
     def unchanged(self, x: Tensor) -> Tensor:
         return CenterCrop(self.height, self.width).changed(x)
@@ -281,7 +281,7 @@ class RandomWidth(ImageLayer):
         if self._limits[0] < -1:
             raise ValueError(f"{self.name}: factor must have values larger than -1, got {factor!r}")
         self.factor, self.seed, self.auto_vectorize = factor, seed, auto_vectorize
-        self.interpolation = images.interpolation_name(interpolation)
+        self.interpolation = image.interpolation_name(interpolation)
         self._draws = 0
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
@@ -294,7 +294,7 @@ class RandomWidth(ImageLayer):
         self._draws += 1
         scale = random_seed.uniform((1,), 1 + low, 1 + high, seed)[0]
         width = max(1, math.floor(float(scale) * x.shape[2] + 0.5))
-        return images.resize(x, (x.shape[1], width), self.interpolation)
+        return image.resize(x, (x.shape[1], width), self.interpolation)
 
     def output_specs(self, inputs: SymbolicTensor, kwargs: dict[str, Any]) -> Spec:
         """The width is free."""

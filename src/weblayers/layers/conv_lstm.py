@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import naming
-from ..ops import images
+from ..ops import convolutions
 from ..runtime.tensor import Tensor
 from .base import BatchShape, positive, sized
 from .cells import LSTMCell, StateShapes
@@ -72,7 +72,7 @@ class _ConvLSTMCell(LSTMCell):
     def weighed(self, inputs: Tensor, kernel: Tensor) -> Tensor:
         """With channels last, whatever the inputs have: so the steps need not care."""
         x = channels_last(inputs, self.data_format)
-        return images.convolution(x, kernel, self.strides, self.padding, self.dilation_rate)
+        return convolutions.convolution(x, kernel, self.strides, self.padding, self.dilation_rate)
 
     def step(self, projected: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         _, new = super().step(projected, [channels_last(s, self.data_format) for s in states])
@@ -80,7 +80,7 @@ class _ConvLSTMCell(LSTMCell):
         return new[0], new
 
     def recurred(self, h: Tensor, kernel: Tensor) -> Tensor:
-        return images.convolution(h, kernel, 1, "same")
+        return convolutions.convolution(h, kernel, 1, "same")
 
     def state_noise(self, batch: int, x: Tensor) -> Tensor | None:
         if not 0 < self.recurrent_dropout < 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
-from ..ops import images
+from ..ops import convolutions
 from ..runtime.tensor import Tensor
 from .base import BatchShape, Layer, check_rank, positive, sized
 from .formats import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
@@ -150,7 +150,7 @@ class _Conv(Convolution):
         self.add_bias(self.filters)
 
     def convolved(self, x: Tensor) -> Tensor:
-        return images.convolution(x, self.kernel, self.strides, self.padding, self.dilation_rate, self.groups)
+        return convolutions.convolution(x, self.kernel, self.strides, self.padding, self.dilation_rate, self.groups)
 
 
 class Conv1D(_Conv):
@@ -206,7 +206,7 @@ class _ConvTranspose(_Conv):
         self.add_kernel((*self.kernel_size, self.filters, self.in_channels))
 
     def convolved(self, x: Tensor) -> Tensor:
-        return images.convolution_transpose(
+        return convolutions.convolution_transpose(
             x, self.kernel, self._output_sizes(x.shape[1:-1]), self.strides, self.padding, self.dilation_rate
         )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import naming
 from ..ops import arithmetic as a
-from ..ops import images, movement, reduction
+from ..ops import movement, pooling, reduction
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank
 from .formats import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
@@ -49,13 +49,13 @@ class _Pooling(Layer):
 class _MaxPooling(_Pooling):
     """The maximum of every window; of equal maxima the first gets the gradient."""
 
-    _function = staticmethod(images.max_pool)
+    _function = staticmethod(pooling.max_pool)
 
 
 class _AveragePooling(_Pooling):
     """The mean of every window, over the elements of it that lie in the input."""
 
-    _function = staticmethod(images.avg_pool)
+    _function = staticmethod(pooling.avg_pool)
 
 
 class MaxPooling1D(_MaxPooling):

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import naming
 from ..ops import arithmetic as a
-from ..ops import images, movement, reduction
+from ..ops import image, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from .base import BatchShape, Layer, positive, sized
@@ -149,7 +149,7 @@ class Resizing(ImageLayer):
     ) -> None:
         super().__init__(**base)
         self.height, self.width = positive(self.name, "height", height), positive(self.name, "width", width)
-        self.interpolation = images.interpolation_name(interpolation)
+        self.interpolation = image.interpolation_name(interpolation)
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
         self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, bool(antialias)
 
@@ -167,7 +167,7 @@ class Resizing(ImageLayer):
             top, left = (pad_high - high) // 2, (pad_wide - wide) // 2
             around = [(0, 0), (top, pad_high - high - top), (left, pad_wide - wide - left), (0, 0)]
             x = movement.pad(x, around, self.fill_value)
-        return images.resize(x, (self.height, self.width), self.interpolation, self.antialias)
+        return image.resize(x, (self.height, self.width), self.interpolation, self.antialias)
 
 
 class CenterCrop(ImageLayer):

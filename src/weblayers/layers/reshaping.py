@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import naming
-from ..ops import images, movement
+from ..ops import image, movement
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank, positive
 from .formats import DATA_FORMATS, channels_back, channels_last, pairs, sizes
@@ -183,12 +183,12 @@ class _UpSampling(_Spatial):
     ) -> None:
         super().__init__(data_format=data_format, **base)
         self.size = sizes(self.name, "size", size, self.rank)
-        self.interpolation = images.interpolation_name(interpolation)
+        self.interpolation = image.interpolation_name(interpolation)
 
     def changed(self, x: Tensor) -> Tensor:
         if self.interpolation == "nearest":
-            return images.repeat_spatial(x, self.size)
-        return images.resize(x, [d * s for d, s in zip(x.shape[1:-1], self.size, strict=True)], self.interpolation)
+            return image.repeat_spatial(x, self.size)
+        return image.resize(x, [d * s for d, s in zip(x.shape[1:-1], self.size, strict=True)], self.interpolation)
 
 
 class UpSampling1D(_UpSampling):

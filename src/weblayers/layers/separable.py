@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 from .. import constraints, initializers, naming, regularizers
-from ..ops import images
+from ..ops import convolutions
 from ..runtime.tensor import Tensor
 from .base import BatchShape, positive
 from .convolutional import Convolution
@@ -65,7 +65,9 @@ class _Depthwise(Convolution):
         )
 
     def convolved(self, x: Tensor) -> Tensor:
-        return images.depthwise_convolution(x, self.depthwise_kernel, self.strides, self.padding, self.dilation_rate)
+        return convolutions.depthwise_convolution(
+            x, self.depthwise_kernel, self.strides, self.padding, self.dilation_rate
+        )
 
 
 class DepthwiseConv1D(_Depthwise):
@@ -131,7 +133,7 @@ class _Separable(_Depthwise):
         self.add_bias(self.filters)
 
     def convolved(self, x: Tensor) -> Tensor:
-        return images.convolution(super().convolved(x), self.pointwise_kernel)
+        return convolutions.convolution(super().convolved(x), self.pointwise_kernel)
 
 
 class SeparableConv1D(_Separable):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from ..runtime.tensor import Tensor
-from . import (
+from . import (  # noqa: F401 - to have their ops registered
     accumulation,
     arithmetic,
     control,
+    convolutions,
     creation,
-    images,
+    image,
     mathematics,
     matrices,
     movement,
     normalization,
+    pooling,
     random,
     rearranging,
     reduction,
@@ -26,29 +28,19 @@ from .differentiation import (
     value_and_grads,
     variable_grads,
 )
-from .dispatch import OPS, Deferred
+from .dispatch import METHODS, OPS, Deferred
 from .functions import function
 
-# Every op is a function of the package and, if its first argument is a tensor, a method of tensors.
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
-__all__ = sorted({*OPS, *_TRANSFORMS})
-globals().update(OPS)
+_TOP = {name: fn for name, fn in OPS.items() if "." not in name}
+_SPACES = {"image"}
+globals().update(_TOP)
+__all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 
-for _name in (
-    "arithmetic",
-    "mathematics",
-    "reduction",
-    "accumulation",
-    "movement",
-    "rearranging",
-    "matrices",
-    "images",
-    "normalization",
-):
-    for _op, _function in vars(globals()[_name]).items():
-        if OPS.get(_op) is _function and not hasattr(Tensor, _op):
-            setattr(Tensor, _op, _function)
+for _name, _method in METHODS.items():
+    if not hasattr(Tensor, _name):
+        setattr(Tensor, _name, _method)
 
 # of tensors, and of what stands for them
 _OPERATORS = {
@@ -72,7 +64,5 @@ for _class in (Tensor, Deferred):
         setattr(_class, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))
     for _name, _function in _COMPARISONS.items():
         setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
-    for _name, _function in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
-        setattr(_class, f"__{_name}__", _function)
-
-del accumulation, control, creation, images, mathematics, normalization, random, rearranging, reduction
+    for _name, _unary in {"neg": arithmetic.neg, "abs": arithmetic.abs, "getitem": movement.get_item}.items():
+        setattr(_class, f"__{_name}__", _unary)

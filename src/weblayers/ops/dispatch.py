@@ -20,9 +20,14 @@ from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Trace
 
+# Modules of ops that are not functions of the package itself, but of ``wl.image`` and so on.
+NAMESPACES = ("browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string")
+# Every public op by its name; those of a namespace as ``"image.resize"``.
 OPS: dict[str, Callable[..., Any]] = {}
 # Every op by the name under which a model's configuration has it.
 REPEATABLE: dict[str, Callable[..., Any]] = {}
+# The ops that take tensors first, and so are methods of them.
+METHODS: dict[str, Callable[..., Any]] = {}
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -56,7 +61,7 @@ def op(*tensors: str) -> Callable[[F], F]:
     """Make a public op of a function over nodes; ``tensors`` names its tensor parameters (or lists of tensors)."""
 
     def decorate(fn: F) -> F:
-        signature, name = inspect.signature(fn), fn.__name__.lstrip("_")
+        signature, name = inspect.signature(fn), _qualified(fn).lstrip("_")
         cache: dict[tuple, _CompiledOp] = {}
 
         @functools.wraps(fn)
@@ -84,6 +89,8 @@ def op(*tensors: str) -> Callable[[F], F]:
 
         if not fn.__name__.startswith("_"):
             OPS[name] = wrapper
+            if next(iter(signature.parameters)) == tensors[0] and "." not in name:
+                METHODS[name] = wrapper
         REPEATABLE[name] = wrapper
         return wrapper  # type: ignore[return-value]
 
@@ -92,8 +99,14 @@ def op(*tensors: str) -> Callable[[F], F]:
 
 def public(fn: F) -> F:
     """Make a public op of a function that is made of others, or of none."""
-    OPS[fn.__name__] = fn
+    OPS[_qualified(fn)] = fn
     return fn
+
+
+def _qualified(fn: Callable[..., Any]) -> str:
+    """The name of an op, with the namespace that its module belongs to."""
+    module = fn.__module__.removeprefix(__package__ + ".").partition(".")[0]
+    return f"{module}.{fn.__name__}" if module in NAMESPACES else fn.__name__
 
 
 def _flat(value: Any) -> Sequence[Any]:
