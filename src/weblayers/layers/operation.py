@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import naming, tree
-from ..ops.dispatch import REPEATABLE, Deferred
+from ..ops.dispatch import REPEATABLE
 from ..runtime.tensor import Tensor, to_tensor
 from .base import Layer, unique_name
 from .inference import inferred_specs
+from .symbolic import SymbolicTensor
 
 
 class Operation(Layer):
@@ -52,7 +53,7 @@ def recorded(op: str, arguments: Mapping[str, Any]) -> Any:
 
 def _described(value: Any, inputs: list[Any]) -> Any:
     """An argument as plain values; symbolic tensors go to the inputs."""
-    if isinstance(value, Deferred):
+    if isinstance(value, SymbolicTensor):
         inputs.append(value)
         return {"input": len(inputs) - 1}
     if isinstance(value, list | tuple):

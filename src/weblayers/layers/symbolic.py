@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import naming, tree
-from ..ops.dispatch import Deferred
+from ..ops.dispatch import Overriding
 from . import context
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class LayerCall:
         return [v for v in values if isinstance(v, SymbolicTensor)]
 
 
-class SymbolicTensor(naming.Named, Deferred):
+class SymbolicTensor(naming.Named, Overriding):
     """What a layer gives for a symbolic input: a shape (None for free sizes), a dtype, and where it comes from.
 
     Operators and ops make layers of themselves.
@@ -71,7 +71,7 @@ class SymbolicTensor(naming.Named, Deferred):
     def source_layer(self) -> Layer | None:
         return self.call.layer if self.call else None
 
-    def deferred(self, op: str, arguments: dict[str, Any]) -> Any:
+    def overridden(self, op: str, arguments: dict[str, Any]) -> Any:
         from .operation import recorded  # layers are made of symbolic tensors
 
         return recorded(op, arguments)

@@ -28,7 +28,7 @@ from .differentiation import (
     value_and_grads,
     variable_grads,
 )
-from .dispatch import METHODS, OPS, Deferred
+from .dispatch import METHODS, OPS, Overriding
 from .functions import function
 
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
@@ -58,7 +58,7 @@ _COMPARISONS = {
     "gt": arithmetic.greater,
     "ge": arithmetic.greater_equal,
 }
-for _class in (Tensor, Deferred):
+for _class in (Tensor, Overriding):
     for _name, _function in _OPERATORS.items():
         setattr(_class, f"__{_name}__", lambda x, y, fn=_function: fn(x, y))
         setattr(_class, f"__r{_name}__", lambda x, y, fn=_function: fn(y, x))

@@ -32,13 +32,13 @@ METHODS: dict[str, Callable[..., Any]] = {}
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Deferred:
-    """What stands for a tensor that is not there yet: an op with one among its tensors asks it for the result."""
+class Overriding:
+    """A value with ops of its own, such as one that is not there yet: an op with one among its tensors asks it."""
 
     # NumPy arrays on the left of an operator leave the operation to the right
     __array_ufunc__ = None
 
-    def deferred(self, op: str, arguments: dict[str, Any]) -> Any:
+    def overridden(self, op: str, arguments: dict[str, Any]) -> Any:
         """The result of an op of that name, with arguments by name."""
         raise NotImplementedError
 
@@ -74,9 +74,9 @@ def op(*tensors: str) -> Callable[[F], F]:
             flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             if any(isinstance(v, Node) for v in flat):
                 return fn(*args, **kwargs)
-            standing = next((v for v in flat if isinstance(v, Deferred)), None)
-            if standing is not None:
-                return standing.deferred(name, given)
+            overriding = next((v for v in flat if isinstance(v, Overriding)), None)
+            if overriding is not None:
+                return overriding.overridden(name, given)
             trace = tracing.current()
             if trace is not None:
                 _replace(given, tensors, lambda v: _traced(v, trace))
@@ -116,7 +116,7 @@ def _flat(value: Any) -> Sequence[Any]:
 
 
 def _is_list_of_tensors(value: Any) -> bool:
-    return isinstance(value, list | tuple) and any(isinstance(v, Tensor | Node | Deferred) for v in value)
+    return isinstance(value, list | tuple) and any(isinstance(v, Tensor | Node | Overriding) for v in value)
 
 
 def _replace(arguments: dict[str, Any], names: Sequence[str], fn: Callable[[Any], Any]) -> None:
