@@ -339,6 +339,24 @@ case(
 case("gather rows", lambda x, i: b.gather(x, i, 0), normal(6, 5), integers(6, 4))
 case("gather columns", lambda x, i: b.gather(x, i, 1), normal(3, 6), integers(6, 2, 2))
 case("gather of a vector", lambda x, i: b.gather(x, i, 0), normal(7), integers(7, 5))
+case("scatter of rows", lambda i, u: b.scatter_add(i, u, 7), integers(6, 9), normal(9, 5))
+case("scatter of rows of fours", lambda i, u: b.scatter_add(i, u, 5), integers(5, 11), normal(11, 8))
+case("scatter of numbers", lambda i, u: b.scatter_add(i, u, 6), integers(6, 10), normal(10))
+case("scatter of images", lambda i, u: b.scatter_add(i, u, 3), integers(3, 4), normal(4, 2, 3, 1))
+case("scatter to one place", lambda i, u: b.scatter_add(i, u, 1), np.zeros(20, np.int32), normal(20, 3))
+case("scatter drops", lambda i, u: b.scatter_add(i, u, 3), np.array([-1, 1, 3, 1], np.int32), normal(4, 3))
+case(
+    "scatter of many",
+    lambda i, u: b.scatter_add(i * 1, u, 40),
+    integers(40, 1500),
+    normal(1500, 4),
+    rtol=1e-4,
+    atol=1e-5,
+)
+for _n in (1, 2, 5, 8, 19):
+    case(f"argsort of {_n}", lambda x: b.argsort(x), integers(4, 3, _n).astype(np.float32))
+    case(f"argsort of {_n}, descending", lambda x: b.argsort(x, True), normal(2, _n))
+case("argsort of a vector", lambda x: b.argsort(b.unary("exp", x), True), normal(33))
 case(
     "gather clamps", lambda x, i: b.gather(x, i, 0), normal(3, 4), np.array([-2, 1, 9], np.int32), differentiable=False
 )

@@ -8,6 +8,7 @@ from weblayers import naming
 # Kernels that are called otherwise, here with their recorded attributes; all else goes by the kernel's name.
 NAMES = {
     "BatchMatMul": "mat_mul",
+    "GatherV2": "gather",
     "IsNan": "is_nan",
     "Multiply": "mul",
     "Neg": "neg",
@@ -16,16 +17,17 @@ NAMES = {
     "RealDiv": "div",
     "Select": "where",
     "SplitV": "split",
+    "TopK": "topk",
     "Unpack": "unstack",
 }
 _KERNELS = """
 Abs Acos Acosh Add AddN All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh BatchMatMul BatchToSpaceND Ceil
 ClipByValue Concat Cos Cosh Cumprod Cumsum DepthToSpace Elu Equal Erf Exp ExpandDims Expm1 Floor FloorDiv
-Greater GreaterEqual IsFinite IsInf IsNan LeakyRelu Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr Max
-Maximum Mean Min Minimum MirrorPad Mod Multiply Neg NotEqual OneHot OnesLike Pack PadV2 Pow Prelu Prod RealDiv
-Reciprocal Relu Relu6 Reverse Round Rsqrt Select Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus
-SpaceToBatchND SplitV Sqrt Square SquaredDifference Step StridedSlice Sub Sum Tan Tanh Tile Transpose Unpack
-ZerosLike
+GatherNd GatherV2 Greater GreaterEqual IsFinite IsInf IsNan LeakyRelu Less LessEqual Log Log1p LogicalAnd
+LogicalNot LogicalOr Max Maximum Mean Min Minimum MirrorPad Mod Multiply Neg NotEqual OneHot OnesLike Pack PadV2
+Pow Prelu Prod RealDiv Reciprocal Relu Relu6 Reverse Round Rsqrt ScatterNd Select Selu Sigmoid Sign Sin Sinh
+Slice Softmax Softplus SpaceToBatchND SplitV Sqrt Square SquaredDifference Step StridedSlice Sub Sum Tan Tanh
+TensorScatterUpdate Tile TopK Transpose Unpack UnsortedSegmentSum ZerosLike
 """
 SAME = frozenset(_KERNELS.split())
 # What the kernels call otherwise than the ops.
@@ -72,4 +74,6 @@ def called(case):
         inputs = [inputs]
     op = getattr(wl, NAMES.get(kernel, naming.snake(kernel)))
     out = op(*inputs, **attributes)
+    if isinstance(out, dict):
+        return list(out.values())
     return out if isinstance(out, list | tuple) else [out]

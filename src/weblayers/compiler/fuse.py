@@ -35,6 +35,7 @@ _COSTS = {
     "random_bits": 12,
     "div": 2,
     "sqrt": 2,
+    "chain_sum": 40,
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import struct
 
-from .shader import Assign, Loop, Shader, Statement, Value, Variable
+from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
 
 _TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
 
@@ -177,6 +177,14 @@ def _function(name: str, vector: bool) -> list[str]:
     return [text, f"vec4 wl_{name}({parameters}) {{ return vec4({calls}); }}"]
 
 
+def _operands(statement: Statement) -> tuple:
+    if isinstance(statement, Value):
+        return statement.args
+    if isinstance(statement, Assign):
+        return (statement.value,)
+    return (statement.condition,) if isinstance(statement, Leave) else ()
+
+
 class _Printer:
     """Prints statements; what is used once is printed where it is used.
 
@@ -200,8 +208,7 @@ class _Printer:
         for statement in block:
             if isinstance(statement, Loop):
                 self._count(statement.body, level + 1)
-            operands = statement.args if isinstance(statement, Value) else ()
-            for v in (statement.value,) if isinstance(statement, Assign) else operands:
+            for v in _operands(statement):
                 if isinstance(v, Value):
                     # a use in an inner loop counts twice: printed there, it would be computed every time
                     self._uses[v] = self._uses.get(v, 0) + (1 if v.level == level else 2)
@@ -215,6 +222,8 @@ class _Printer:
                 self.lines.append(f"{indent}{_TYPES[statement.type]} a{statement.id} = {init};")
             elif isinstance(statement, Assign):
                 self._assign(statement, indent)
+            elif isinstance(statement, Leave):
+                self.lines.append(f"{indent}if ({self.text(statement.condition)}) break;")
             else:
                 self._flush(indent, None)
                 i = f"i{statement.index.id}"

@@ -58,7 +58,17 @@ class Loop:
     body: list = field(default_factory=list)
 
 
-Statement = Value | Variable | Assign | Loop
+@dataclass(eq=False)
+class Leave:
+    """``if (condition) break``: ends the loop around it."""
+
+    condition: Value
+
+
+Statement = Value | Variable | Assign | Loop | Leave
+
+# So many rounds a loop is thought to make that ends when a condition holds.
+ROUNDS = 4
 
 
 def level_of(value: Any) -> int:
@@ -126,6 +136,10 @@ class Shader:
         yield
         self.blocks += blocks
         self.memo += memo
+
+    def leave(self, condition: Value) -> None:
+        """End the innermost loop where an index predicate holds."""
+        self.blocks[-1].append(Leave(condition))
 
     def variable(self, type_: str, init: float) -> Variable:
         variable = Variable(type_, init, self._id())
@@ -314,4 +328,8 @@ class Shader:
 
 def work(block: Sequence[Statement]) -> int:
     """How many statements a fragment executes, loops counted out."""
-    return sum(s.count * work(s.body) if isinstance(s, Loop) else 1 for s in block)
+    return sum(_rounds(s) * work(s.body) if isinstance(s, Loop) else 1 for s in block)
+
+
+def _rounds(loop: Loop) -> int:
+    return min(loop.count, ROUNDS) if any(isinstance(s, Leave) for s in loop.body) else loop.count

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Node, make_node, topological
+from .expand import expanded
 
 Rule = Callable[[Node], Node]
 
@@ -22,6 +23,7 @@ BUSY_FRAGMENTS = 1024
 
 
 def simplify(outputs: Sequence[Node]) -> list[Node]:
+    outputs = rewrite(outputs, expanded)
     outputs = rewrite(outputs, algebra)
     outputs = rewrite(outputs, shape_contractions)
     outputs = rewrite(outputs, bias_as_row(outputs))

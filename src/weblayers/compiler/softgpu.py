@@ -13,7 +13,7 @@ import numpy as np
 from ..graph.primitives.sources import pcg4d
 from ..graph.registry import PRIMITIVES
 from .lower import Plan, TextureSpec
-from .shader import Assign, Loop, Shader, Statement, Value, Variable
+from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
 
 Array = np.ndarray
 
@@ -30,6 +30,8 @@ class Draw:
         self.x, self.y = columns.reshape(-1), rows.reshape(-1)
         self.size = (h, w)
         self.values: dict[Value | Variable, Array] = {}
+        # the fragments that have not left the loop that runs
+        self.active: Array = np.ones(len(self.x), bool)
 
     def run(self, shader: Shader) -> list[Array]:
         with np.errstate(all="ignore"):
@@ -48,14 +50,25 @@ class Draw:
                 shape = (len(self.x), 4) if statement.type == "v" else (len(self.x),)
                 self.values[statement] = np.full(shape, statement.init, np.float32)
             elif isinstance(statement, Assign):
-                self.values[statement.variable] = self._get(statement.value)
+                self._assign(statement.variable, self._get(statement.value))
+            elif isinstance(statement, Leave):
+                self.active = self.active & ~self._get(statement.condition).astype(bool)
             else:
                 self._loop(statement)
 
+    def _assign(self, variable: Variable, value: Array) -> None:
+        if not self.active.all():
+            value = _select(self.active, value, self.values[variable])
+        self.values[variable] = value
+
     def _loop(self, loop: Loop) -> None:
+        active = self.active
         for i in range(loop.count):
             self.values[loop.index] = np.asarray(i)
             self._block(loop.body)
+            if not self.active.any():
+                break
+        self.active = active
 
     def _evaluate(self, value: Value) -> Array:
         args = [self._get(a) for a in value.args]

@@ -363,6 +363,16 @@ def gather(x: Node, index: Node, axis: int = 0) -> Node:
     return bind("gather", x, index, axis=axis)
 
 
+def scatter_add(index: Node, updates: Node, size: int) -> Node:
+    """``[size, ...]``: the rows of ``updates`` summed where ``index`` says; those out of range are dropped."""
+    return bind("scatter_add", index, updates, size=size)
+
+
+def argsort(x: Node, descending: bool = False) -> Node:
+    """The positions of the values of the last axis, in their order; of equal values the first comes first."""
+    return bind("argsort", x, descending=descending)
+
+
 def dynamic_slice(x: Node, start: Operand, size: int) -> Node:
     """``size`` rows of ``x`` from a host-scalar ``start``."""
     return bind("dynamic_slice", x, as_node(start), size=size)

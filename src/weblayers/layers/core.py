@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import activations, constraints, initializers, regularizers
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, reduction
+from ..ops import indexing, matrices, reduction
 from ..runtime.tensor import Tensor
 from .base import BatchShape, Layer, check_axis, positive, sized
 
@@ -139,7 +139,7 @@ class Embedding(Layer):
             if low < 0 or high >= self.input_dim:
                 wrong = low if low < 0 else high
                 raise IndexError(f"layer {self.name!r}: index {wrong} is not in [0, {self.input_dim - 1}]")
-        return movement.gather(self.embeddings, a.cast(inputs, "int32"))
+        return indexing.gather(self.embeddings, a.cast(inputs, "int32"))
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
         return a.not_equal(inputs, 0) if self.mask_zero else None

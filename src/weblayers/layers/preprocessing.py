@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import naming
 from ..ops import arithmetic as a
-from ..ops import image, movement, reduction
+from ..ops import image, indexing, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from .base import BatchShape, Layer, positive, sized
@@ -221,7 +221,7 @@ class CategoryEncoding(Layer):
                     f"layer {self.name!r}: input values must be between 0 and {self.num_tokens - 1}, got"
                     f" {low} to {high}"
                 )
-        hot = movement.one_hot(a.cast(inputs, "int32"), self.num_tokens, dtype="float32")
+        hot = indexing.one_hot(a.cast(inputs, "int32"), self.num_tokens, dtype="float32")
         if self.output_mode == "one_hot":
             return movement.squeeze(hot, [inputs.rank - 1]) if inputs.rank > 1 and inputs.shape[-1] == 1 else hot
         if count_weights is not None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..graph import build, scan
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, normalization, reduction
+from ..ops import indexing, matrices, movement, normalization, reduction
 from ..ops.dispatch import op
 from ..runtime.tensor import Tensor
 
@@ -46,7 +46,7 @@ def _ctc(y_true: Any, y_pred: Any) -> Any:
     path = movement.pad(movement.reshape(pairs, (batch, size - 1)), [[0, 0], [0, 1]])
     # the blank between different labels may be left out
     skips = a.logical_and(a.not_equal(path, 0), a.not_equal(path, _later(path, 2, 0)))
-    hot = movement.one_hot(path, classes, dtype="float32")
+    hot = indexing.one_hot(path, classes, dtype="float32")
     emitted = matrices.mat_mul(normalization.log_softmax(y_pred), hot, transpose_b=True)
     position = build.iota(size)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, normalization, reduction
+from ..ops import indexing, matrices, movement, normalization, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 
@@ -143,7 +143,7 @@ def sparse_categorical_crossentropy(
     axis %= y_pred.rank
     shape = [d for i, d in enumerate(y_pred.shape) if i != axis]
     labels = movement.reshape(a.cast(a.floor(y_true), "int32"), shape)
-    hot = movement.one_hot(labels, y_pred.shape[axis], dtype="float32")
+    hot = indexing.one_hot(labels, y_pred.shape[axis], dtype="float32")
     if axis != y_pred.rank - 1:
         order = list(range(y_pred.rank - 1))
         hot = movement.transpose(hot, [*order[:axis], y_pred.rank - 1, *order[axis:]])
@@ -224,7 +224,7 @@ def categorical_generalized_cross_entropy(y_true: Tensor, y_pred: Tensor, q: flo
     Zhang and Sabuncu (2018).
     """
     labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
-    right = reduction.sum(a.mul(y_pred, movement.one_hot(labels, y_pred.shape[-1], dtype="float32")), -1)
+    right = reduction.sum(a.mul(y_pred, indexing.one_hot(labels, y_pred.shape[-1], dtype="float32")), -1)
     # the slope of a root at 0 is infinite
     return a.div(a.sub(1.0, a.pow(a.maximum(right, EPSILON), q)), q)
 
@@ -280,7 +280,7 @@ def circle(
     batch = y_pred.shape[0]
     labels = movement.reshape(a.cast(y_true, "int32"), (batch, 1))
     same = a.equal(labels, movement.transpose(labels))
-    itself = movement.one_hot(tracing.positions(batch), batch, dtype="float32")
+    itself = indexing.one_hot(tracing.positions(batch), batch, dtype="float32")
     pairs = a.logical_and(same, a.logical_not(itself)) if remove_diagonal else same
     distance = a.relu(a.sub(1.0, matrices.mat_mul(y_pred, y_pred, transpose_b=True)))
     pull = a.mul(a.mul(a.add(distance, margin), a.sub(distance, margin)), gamma)

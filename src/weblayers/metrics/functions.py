@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import losses
 from ..ops import arithmetic as a
-from ..ops import movement, reduction
+from ..ops import indexing, movement, reduction
 from ..runtime.tensor import Tensor
 
 
@@ -42,7 +42,7 @@ def _rank_of(right: Tensor, y_pred: Tensor) -> Tensor:
 
 def top_k_categorical_accuracy(y_true: Tensor, y_pred: Tensor, k: int = 5) -> Tensor:
     """Whether the one-hot target's class is among the k most probable."""
-    hot = movement.one_hot(reduction.arg_max(y_true, -1), y_pred.shape[-1], dtype="float32")
+    hot = indexing.one_hot(reduction.arg_max(y_true, -1), y_pred.shape[-1], dtype="float32")
     right = reduction.sum(a.mul(y_pred, hot), -1, True)
     return a.cast(a.less(_rank_of(right, y_pred), float(k)), "float32")
 
@@ -59,7 +59,7 @@ def sparse_top_k_categorical_accuracy(
     if from_sorted_ids:
         best = a.cast(movement.get_item(y_pred, (..., slice(k))), "int32")
         return a.cast(reduction.any(a.equal(best, movement.expand_dims(labels, -1)), -1), "float32")
-    return top_k_categorical_accuracy(movement.one_hot(labels, y_pred.shape[-1], dtype="float32"), y_pred, k)
+    return top_k_categorical_accuracy(indexing.one_hot(labels, y_pred.shape[-1], dtype="float32"), y_pred, k)
 
 
 def _positives(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, reduction
+from ..ops import indexing, matrices, movement, reduction
 from ..runtime.tensor import Tensor
 from .base import MeanMetric, Metric, ratio, weights_like
 
@@ -45,7 +45,7 @@ class IoU(Metric):
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         true, pred = self.classes(y_true, self.sparse_y_true), self.classes(y_pred, self.sparse_y_pred)
-        rows, columns = (movement.one_hot(c, self.num_classes, dtype="float32") for c in (true, pred))
+        rows, columns = (indexing.one_hot(c, self.num_classes, dtype="float32") for c in (true, pred))
         if sample_weight is not None:
             values = a.cast(y_true, "float32") if self.sparse_y_true else reduction.max(y_true, self.axis)
             weight = weights_like(sample_weight, values)

@@ -11,7 +11,7 @@ from ..graph.gradient import gradient
 from ..graph.node import Node
 from ..layers import context
 from ..ops import arithmetic as a
-from ..ops import movement, reduction
+from ..ops import indexing, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, HostScalar, Trace, symbolic
@@ -106,7 +106,7 @@ class Steps:
             classes = a.cast(movement.reshape(target, (math.prod(target.shape),)), "int32")
         else:
             classes = reduction.arg_max(target, -1)
-        counts = movement.gather(tracing.constant(list(table)), classes)
+        counts = indexing.gather(tracing.constant(list(table)), classes)
         return counts if weight is None else a.mul(counts, movement.reshape(weight, counts.shape))
 
     def _counted(self, output: Tensor, weight: Tensor | None) -> Tensor | None:

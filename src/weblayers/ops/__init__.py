@@ -10,6 +10,7 @@ from . import (  # noqa: F401 - to have their ops registered
     convolutions,
     creation,
     image,
+    indexing,
     mathematics,
     matrices,
     movement,

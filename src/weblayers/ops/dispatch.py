@@ -103,6 +103,12 @@ def public(fn: F) -> F:
     return fn
 
 
+def method(fn: F) -> F:
+    """Make a public op, and a method of tensors, of a function that is made of others."""
+    METHODS[fn.__name__] = fn
+    return public(fn)
+
+
 def _qualified(fn: Callable[..., Any]) -> str:
     """The name of an op, with the namespace that its module belongs to."""
     module = fn.__module__.removeprefix(__package__ + ".").partition(".")[0]

@@ -117,31 +117,6 @@ def reverse(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     return b.reverse(x, b.normalize_axes(axis, len(x.shape)))
 
 
-@op("x", "indices")
-def gather(x: Any, indices: Any, axis: int = 0) -> Any:
-    """x at integer positions along an axis.
-
-    >>> import weblayers as wl
-    >>> wl.gather([10, 20, 30], wl.tensor1d([2, 0], "int32")).array_sync()
-    [30.0, 10.0]
-    """
-    (axis,) = b.normalize_axes(axis, len(x.shape))
-    return b.gather(x, indices, axis)
-
-
-@op("indices")
-def one_hot(indices: Any, depth: int, on_value: float = 1, off_value: float = 0, dtype: str = "int32") -> Any:
-    """Vectors that are ``on_value`` at the index and ``off_value`` elsewhere.
-
-    >>> import weblayers as wl
-    >>> wl.one_hot(wl.tensor1d([1], "int32"), 3).array_sync()
-    [[0, 1, 0]]
-    """
-    hot = b.one_hot(indices, depth)
-    hot = hot if (on_value, off_value) == (1, 0) else hot * float(on_value - off_value) + float(off_value)
-    return b.cast(hot, dtype)
-
-
 def get_item(x: Any, key: Any) -> Any:
     """Python indexing: integers, slices with positive steps, ``...`` and None."""
     return _get_item(x, key=_frozen(key))

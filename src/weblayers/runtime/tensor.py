@@ -75,6 +75,11 @@ class Tensor(Named):
         return self._disposed
 
     @property
+    def is_on_host(self) -> bool:
+        """Whether the values can be had without waiting for a device."""
+        return self._host is not None
+
+    @property
     def sample_shape(self) -> Shape:
         """The shape of one sample, also after the samples became rows."""
         return self.shape[1:] if self._sample_shape is None else self._sample_shape

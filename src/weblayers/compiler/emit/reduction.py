@@ -156,3 +156,29 @@ def keep_better(
     tag = s.splat(tag) if value.type == "v" else tag
     where.set(lane, s.f("where", better, tag, where.get(lane)))
     best.set(lane, s.f("where", better, value, held))
+
+
+@handles("chain_sum")
+def chain_sum(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
+    """Follows the chain of a row, from update to update."""
+    first, following, updates = node.inputs
+    if any(c.vec for c in coords) and len(stripped(node.shape)) == 1:
+        return e.by_lanes(node, coords)
+    s, (count,) = e.shader, following.shape
+    out = []
+    for c in coords:
+        p = e.position(node.shape, c)
+        with s.at_level(level(c)):
+            total = Accumulators(s, ["v" if c.vec else "f"], 0.0, True)
+            at = s.variable("f", 0.0)
+            s.assign(at, e.value(first, e.coord(first.shape, Position(p.at[:1], None))))
+            with s.loop(count):
+                place = s.to_int(s.read(at))
+                ended = s.at_least(place, count)
+                assert isinstance(ended, Value)
+                s.leave(ended)
+                place = s.clamp(place, 0, count - 1)
+                total.combine("add", 0, e.value(updates, e.coord(updates.shape, Position((place, *p.at[1:]), p.vec))))
+                s.assign(at, e.value(following, e.coord(following.shape, Position((place,), None))))
+            out.append(total.get(0))
+    return out

@@ -1,0 +1,100 @@
+"""Primitives that no single draw computes, as graphs of others that do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..graph import build as b
+from ..graph.node import Aval, Node, Primitive, make_node
+from ..graph.primitives.reduction import IDENTITY
+
+
+def expanded(node: Node) -> Node:
+    """A rule for :func:`~.simplify.rewrite`."""
+    rule = _EXPANSIONS.get(node.op)
+    return rule(node) if rule else node
+
+
+# -- scatter ----------------------------------------------------------------------------------------------------------
+
+
+def _executed_by_shaders(*_: object, **__: object) -> np.ndarray:
+    raise RuntimeError("chains exist in plans only")
+
+
+# Rows of updates summed along chains: a row of the result begins at ``first``, and ``following`` leads from update to
+# update until the number of updates is reached.
+CHAIN_SUM = Primitive(
+    "chain_sum",
+    lambda first, following, updates: Aval((*first.shape, *updates.shape[1:]), updates.dtype),
+    _executed_by_shaders,
+)
+
+
+def _scatter_add(node: Node) -> Node:
+    """Updates of one row as a chain. The chains cost comparisons of indices, for all columns once; the sums then read
+    what belongs to them and nothing else. No blending: some phones cannot blend floats, and sums keep their order."""
+    index, updates = node.inputs
+    (n,) = index.shape
+    if n == 0:
+        return b.full(node.shape, 0.0, node.dtype)
+    place = b.iota(n)
+    rows = b.reshape(b.iota(node.param("size")), (-1, 1))
+    first = b.reduce("min", b.where(b.compare("eq", rows, index), place, n), 1)
+    later = b.compare("lt", b.reshape(place, (n, 1)), place)
+    same = b.compare("eq", b.reshape(index, (n, 1)), index)
+    following = b.reduce("min", b.where(b.bind("and", same, later), place, n), 1)
+    return make_node(CHAIN_SUM, (b.bind("store", first), b.bind("store", following), updates), {})
+
+
+# -- sort -------------------------------------------------------------------------------------------------------------
+
+
+def _argsort(node: Node) -> Node:
+    """Batcher's bitonic sorter (1968): log2(n)^2 / 2 passes, each over all pairs at once."""
+    (x,) = node.inputs
+    *lead, n = x.shape
+    size = 1 << max(0, n - 1).bit_length()
+    keys = b.cast(x, "float32")
+    keys = b.neg(keys) if not node.param("descending") else keys
+    # what fills up to a power of two comes last: it is not larger than anything, and its places are behind
+    keys = b.pad(keys, [0] * len(x.shape), [0] * len(lead) + [size - n], value=IDENTITY["max"])
+    places = b.broadcast(b.iota(size), keys.shape)
+    block = 2
+    while block <= size:
+        apart = block // 2
+        while apart:
+            keys, places = _exchanged(keys, places, block, apart)
+            apart //= 2
+        block *= 2
+    return b.slice_(places, [0] * len(x.shape), x.shape)
+
+
+def _exchanged(keys: Node, places: Node, block: int, apart: int) -> tuple[Node, Node]:
+    """One pass: values ``apart`` from each other, in order; every other block the other way round."""
+    *lead, size = keys.shape
+    pairs = size // (2 * apart)
+    split = (*lead, pairs, 2, apart)
+    (key, other), (place, rival) = (_halves(b.reshape(v, split)) for v in (keys, places))
+    before = b.compare("lt", place, rival)
+    ahead = b.bind("or", b.compare("lt", other, key), b.bind("and", b.compare("eq", key, other), before))
+    number = b.unary("floor", b.cast(b.iota(pairs), "float32") * (2 * apart / block))
+    forwards = b.compare("eq", b.binary("mod", number, 2.0), 0.0)
+    stays = b.compare("eq", ahead, b.broadcast(b.reshape(forwards, (pairs, 1, 1)), key.shape))
+    joined = []
+    for mine, theirs in ((key, other), (place, rival)):
+        pair = b.concat([b.where(stays, mine, theirs), b.where(stays, theirs, mine)], len(lead) + 1)
+        joined.append(b.bind("store", b.reshape(pair, keys.shape)))
+    return joined[0], joined[1]
+
+
+def _halves(x: Node) -> tuple[Node, Node]:
+    axis = len(x.shape) - 2
+    lo, hi = [0] * len(x.shape), list(x.shape)
+    lo[axis], hi[axis] = 1, 1
+    return b.slice_(x, [0] * len(hi), hi), b.slice_(x, lo, x.shape)
+
+
+_EXPANSIONS: dict[str, Callable[[Node], Node]] = {"scatter_add": _scatter_add, "argsort": _argsort}
