@@ -24,7 +24,7 @@ class _Pooling(Layer):
     """
 
     rank: int
-    _function: Callable[..., Any]
+    kind: str
 
     def __init__(
         self,
@@ -43,19 +43,20 @@ class _Pooling(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         check_rank(self, inputs.shape, self.rank + 2)
         x = channels_last(inputs, self.data_format)
-        return channels_back(type(self)._function(x, self.pool_size, self.strides, self.padding), self.data_format)
+        out = pooling.reduce_window(x, self.kind, self.pool_size, self.strides, self.padding)
+        return channels_back(out, self.data_format)
 
 
 class _MaxPooling(_Pooling):
     """The maximum of every window; of equal maxima the first gets the gradient."""
 
-    _function = staticmethod(pooling.max_pool)
+    kind = "max"
 
 
 class _AveragePooling(_Pooling):
     """The mean of every window, over the elements of it that lie in the input."""
 
-    _function = staticmethod(pooling.avg_pool)
+    kind = "avg"
 
 
 class MaxPooling1D(_MaxPooling):

@@ -9,6 +9,7 @@ from . import (  # noqa: F401 - to have their ops registered
     control,
     convolutions,
     creation,
+    fused,
     image,
     indexing,
     mathematics,
@@ -17,8 +18,11 @@ from . import (  # noqa: F401 - to have their ops registered
     normalization,
     pooling,
     random,
+    ranked,
     rearranging,
+    recurrent,
     reduction,
+    spatial,
 )
 from .control import scan
 from .differentiation import (
@@ -35,7 +39,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"image"}
+_SPACES = {"fused", "image"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

@@ -1,4 +1,4 @@
-"""Convolutions: plain, grouped, transposed and depthwise, over any number of spatial axes."""
+"""Convolutions over any number of spatial axes: plain, grouped, transposed and depthwise."""
 
 from __future__ import annotations
 
@@ -9,35 +9,7 @@ from typing import Any
 from ..graph import build as b
 from ..graph.node import Node
 from .dispatch import op
-
-Pads = str | int | Sequence[Sequence[int]]
-
-
-def same_padding(size: int, window: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Zeros before and after so that ``ceil(size / stride)`` windows fit; an odd one goes after."""
-    extent = (window - 1) * dilation + 1
-    total = max(0, (-(-size // stride) - 1) * stride + extent - size)
-    return total // 2, total - total // 2
-
-
-def per_axis(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    return (value,) * rank if isinstance(value, int) else tuple(value)
-
-
-def paddings(
-    pad: Pads, x: Node, window: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> list[tuple[int, int]]:
-    if pad == "same":
-        return [same_padding(*c) for c in zip(x.shape[1:-1], window, strides, dilations, strict=True)]
-    if pad == "causal":
-        return [((w - 1) * d, 0) for w, d in zip(window, dilations, strict=True)]
-    if pad == "valid":
-        return [(0, 0)] * len(window)
-    if isinstance(pad, int):
-        return [(pad, pad)] * len(window)
-    if isinstance(pad, str):
-        raise ValueError(f"unknown padding {pad!r}; expected 'valid', 'same', a number or a pair of numbers per axis")
-    return [(int(p[0]), int(p[1])) for p in pad]
+from .windows import Pads, paddings, per_axis
 
 
 def _check_ranks(name: str, x: Node, filter: Node, rank: int) -> None:
@@ -55,6 +27,7 @@ def convolution(
     pad: Pads = "valid",
     dilations: int | Sequence[int] = 1,
     groups: int = 1,
+    dim_rounding_mode: str | None = None,
 ) -> Any:
     """Convolution over all spatial axes: ``[batch, *spatial, in]`` with ``[*window, in / groups, out]``.
 
@@ -65,7 +38,7 @@ def convolution(
     rank = len(filter.shape) - 2
     _check_ranks("convolution", x, filter, rank + 2)
     strides, dilations = per_axis(strides, rank), per_axis(dilations, rank)
-    around = paddings(pad, x, filter.shape[:rank], strides, dilations)
+    around = paddings(pad, x.shape[1:-1], filter.shape[:rank], strides, dilations, dim_rounding_mode)
     x = b.cast(x, "float32")
     if groups == 1:
         return b.conv(x, filter, strides, around, rhs_dilation=dilations)
@@ -83,30 +56,12 @@ def _split(x: Node, parts: int) -> list[Node]:
 
 
 @op("x", "filter")
-def conv2d(
-    x: Any,
-    filter: Any,
-    strides: int | Sequence[int] = 1,
-    pad: Pads = "valid",
-    dilations: int | Sequence[int] = 1,
-) -> Any:
-    """2-D convolution of ``[batch, height, width, in]`` with ``[height, width, in, out]``.
-
-    >>> import weblayers as wl
-    >>> wl.conv2d(wl.ones([1, 4, 4, 1]), wl.ones([3, 3, 1, 2])).shape
-    (1, 2, 2, 2)
-    """
-    _check_ranks("conv2d", x, filter, 4)
-    return convolution(x, filter, strides, pad, dilations)
-
-
-@op("x", "filter")
 def convolution_transpose(
     x: Any,
     filter: Any,
     output_sizes: Sequence[int],
     strides: int | Sequence[int] = 1,
-    pad: str = "valid",
+    pad: Pads = "valid",
     dilations: int | Sequence[int] = 1,
 ) -> Any:
     """The gradient of :func:`convolution` as a function: ``[batch, *spatial, in]`` with ``[*window, out, in]``.
@@ -120,10 +75,12 @@ def convolution_transpose(
     rank = len(filter.shape) - 2
     _check_ranks("convolution_transpose", x, filter, rank + 2)
     strides, dilations = per_axis(strides, rank), per_axis(dilations, rank)
+    given = None if isinstance(pad, str) else paddings(pad, output_sizes, filter.shape[:rank], strides, dilations)
     around = []
-    for n, size, w, s, d in zip(x.shape[1:-1], output_sizes, filter.shape, strides, dilations, strict=False):
+    columns = zip(x.shape[1:-1], output_sizes, filter.shape, strides, dilations, strict=False)
+    for i, (n, size, w, s, d) in enumerate(columns):
         extent = (w - 1) * d + 1
-        before = max(0, (n - 1) * s + extent - size) // 2 if pad == "same" else 0
+        before = max(0, (n - 1) * s + extent - size) // 2 if pad == "same" else given[i][0] if given else 0
         lo = extent - 1 - before
         around.append((lo, size - (n - 1) * s - 1 + extent - 1 - lo))
     return b.conv(x, filter, (1,) * rank, around, strides, dilations, flip=True, swap=True)
@@ -136,6 +93,7 @@ def depthwise_convolution(
     strides: int | Sequence[int] = 1,
     pad: Pads = "valid",
     dilations: int | Sequence[int] = 1,
+    dim_rounding_mode: str | None = None,
 ) -> Any:
     """Every channel convolved with kernels of its own: ``[batch, *spatial, in]`` with ``[*window, in, multiplier]``.
 
@@ -147,7 +105,7 @@ def depthwise_convolution(
     _check_ranks("depthwise_convolution", x, filter, rank + 2)
     window, (channels, multiplier) = filter.shape[:rank], filter.shape[rank:]
     strides, dilations = per_axis(strides, rank), per_axis(dilations, rank)
-    around = paddings(pad, x, window, strides, dilations)
+    around = paddings(pad, x.shape[1:-1], window, strides, dilations, dim_rounding_mode)
     x = b.pad(x, (0, *(p[0] for p in around), 0), (0, *(p[1] for p in around), 0))
     if multiplier > 1:
         x = b.broadcast(b.reshape(x, (*x.shape, 1)), (*x.shape, multiplier))
