@@ -91,7 +91,7 @@ def _js_text(seed: object) -> str:
     return str(seed)
 
 
-def uniform(shape: Sequence[int], low: float, high: float, seed: int | None) -> np.ndarray:
+def uniform(shape: Sequence[int], low: float, high: float, seed: float | str | None) -> np.ndarray:
     """Uniform numbers; with a seed, those of TensorFlow.js."""
     if seed is None:
         return _global.uniform(low, high, tuple(shape)).astype(np.float32)
@@ -100,7 +100,7 @@ def uniform(shape: Sequence[int], low: float, high: float, seed: int | None) -> 
     return np.array(values, np.float32).reshape(tuple(shape))
 
 
-def normal(shape: Sequence[int], mean: float, stddev: float, seed: int | None, truncated: bool = False) -> np.ndarray:
+def normal(shape: Sequence[int], mean: float, stddev: float, seed: float | None, truncated: bool = False) -> np.ndarray:
     """Normal numbers, rejected beyond two standard deviations if truncated; with a seed, those of TensorFlow.js."""
     if seed is not None:
         gauss = _Gauss(mean, stddev, truncated, seed)
@@ -114,7 +114,7 @@ def normal(shape: Sequence[int], mean: float, stddev: float, seed: int | None, t
 class _Gauss:
     """Marsaglia's polar method as TensorFlow.js runs it: the second value of a pair, if valid, is the next."""
 
-    def __init__(self, mean: float, stddev: float, truncated: bool, seed: int) -> None:
+    def __init__(self, mean: float, stddev: float, truncated: bool, seed: float) -> None:
         self._mean, self._stddev, self._truncated = mean, stddev, truncated
         self._alea = Alea(seed)
         self._waiting: float | None = None
@@ -139,3 +139,41 @@ class _Gauss:
 
     def _valid(self, value: float) -> bool:
         return not self._truncated or abs(value - self._mean) <= 2 * self._stddev
+
+
+def gamma(shape: Sequence[int], alpha: float, beta: float, seed: float | None) -> np.ndarray:
+    """Numbers of the gamma distribution with shape ``alpha`` and scale ``beta``; with a seed, those of TensorFlow.js.
+
+    Marsaglia and Tsang, "A Simple Method for Generating Gamma Variables" (2000), as TensorFlow.js runs it.
+    """
+    if seed is None:
+        return _global.gamma(alpha, beta, tuple(shape)).astype(np.float32)
+    uniforms = Alea(seed)
+    normals = _Gauss(0, 1, False, uniforms.random())
+    values = [beta * _gamma(alpha, uniforms, normals) for _ in range(math.prod(shape))]
+    return np.array(values, np.float32).reshape(tuple(shape))
+
+
+def _gamma(alpha: float, uniforms: Alea, normals: _Gauss) -> float:
+    # below 1 TensorFlow.js adds 2/3, as if to alpha + 1
+    d = alpha + 2 / 3 if alpha < 1 else alpha - 1 / 3
+    while True:
+        x = normals.next()
+        v = (1 + x / math.sqrt(9 * d)) ** 3
+        if v <= 0:
+            continue
+        u = uniforms.random()
+        if u < 1 - 0.331 * x**4 or math.log(u) < 0.5 * x * x + d * (1 - v + math.log(v)):
+            break
+    return d * v * (uniforms.random() ** (1 / alpha) if alpha < 1 else 1)
+
+
+def choices(probabilities: np.ndarray, count: int, seed: float | None) -> np.ndarray:
+    """``[rows, count]`` draws from rows of probabilities; with a seed, those of TensorFlow.js, alike for each row."""
+    limits = np.cumsum(probabilities[:, :-1], 1, dtype=np.float32)
+    if seed is None:
+        drawn = _global.random((len(probabilities), count))
+    else:
+        alea = Alea(seed)
+        drawn = np.broadcast_to([alea.random() for _ in range(count)], (len(probabilities), count))
+    return (drawn[:, :, None] >= limits[:, None, :]).sum(2).astype(np.int32)

@@ -7,7 +7,7 @@ from typing import Any
 
 from .. import random_seed
 from ..layers import Layer
-from ..layers.regularization import Noise
+from ..ops.random import Noise
 from . import registry
 from .artifacts import Artifacts
 from .assignment import assign_pairs, named_weights

@@ -9,12 +9,12 @@ from typing import Any
 from .. import naming, random_seed
 from ..ops import arithmetic as a
 from ..ops import image, movement, reduction
+from ..ops.random import Noise
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank, positive
 from .formats import DATA_FORMATS, channels_back, channels_last
 from .preprocessing import CenterCrop, ImageLayer
-from .regularization import Noise
 from .symbolic import Spec, SymbolicTensor
 
 

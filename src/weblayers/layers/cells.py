@@ -10,10 +10,10 @@ import numpy as np
 from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import matrices, movement
+from ..ops.random import Noise
 from ..runtime.tensor import Tensor
 from . import context, serialization
 from .base import BatchShape, Layer, positive, sized
-from .regularization import Noise
 
 # The state shapes of a cell, without the batch axis.
 StateShapes = list[tuple[int, ...]]

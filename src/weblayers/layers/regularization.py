@@ -6,40 +6,12 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from .. import naming, random_seed, regularizers
+from .. import naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import movement, random
-from ..ops.dispatch import op
-from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
-from ..runtime.tracing import HostScalar
 from .base import Layer
 from .formats import DATA_FORMATS
-
-
-@op("x")
-def _uniform(x: Any, shape: Sequence[int], seed: int, counter: HostScalar) -> Any:
-    trace = tracing.current()
-    assert trace is not None
-    return random.uniform(tuple(shape), seed, trace.scalar(counter))
-
-
-class Noise:
-    """Random numbers for a layer: a function of its seed and of how often it was used, equal on every backend."""
-
-    def __init__(self, seed: int | None) -> None:
-        self._seed = random_seed.new_seed() if seed is None else seed % 2**24
-        # each step has its own; exact in float32 for 16 million steps
-        self.steps = HostScalar(0, 1)
-
-    def uniform(self, x: Tensor, shape: Sequence[int], stream: int = 0) -> Tensor:
-        """Numbers in [0, 1); ``stream`` tells several from each other."""
-        return _uniform(x, tuple(shape), (self._seed + 7919 * stream) % 2**24, self.steps)
-
-    def normal(self, x: Tensor, shape: Sequence[int]) -> Tensor:
-        """Standard normal numbers. Box and Muller (1958)."""
-        radius = a.sqrt(a.mul(a.log(a.sub(1.0, self.uniform(x, shape, 1))), -2.0))
-        return a.mul(radius, a.cos(a.mul(self.uniform(x, shape, 2), 2 * math.pi)))
 
 
 class _Random(Layer):
@@ -50,7 +22,7 @@ class _Random(Layer):
     def __init__(self, seed: int | None = None, **base: Any) -> None:
         super().__init__(**base)
         self.seed = seed
-        self._noise = Noise(seed)
+        self._noise = random.Noise(seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.is_idle():
