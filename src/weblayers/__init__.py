@@ -43,8 +43,10 @@ from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
 from .runtime.debug import enable_debug_mode
 from .runtime.device import get_backend, ready, set_backend
-from .runtime.memory import memory
+from .runtime.memory import dispose_variables, memory
 from .runtime.page import next_frame
+from .runtime.profiling import profile, time
+from .runtime.scopes import dispose, keep, tidy
 from .runtime.tensor import Tensor, Variable
 
 __version__ = "0.1.0"
@@ -72,11 +74,14 @@ __all__ = [
     "callbacks",
     "constraints",
     "data",
+    "dispose",
+    "dispose_variables",
     "enable_debug_mode",
     "get_backend",
     "initializers",
     "input",
     "io",
+    "keep",
     "layers",
     "load_layers_model",
     "losses",
@@ -87,12 +92,15 @@ __all__ = [
     "next_frame",
     "optimizers",
     "plot_model",
+    "profile",
     "ready",
     "register_class",
     "regularizers",
     "sequential",
     "set_backend",
     "set_random_seed",
+    "tidy",
+    "time",
     "train",
     "utils",
     *ops.__all__,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..graph.node import DTYPES
+from ..runtime.buffer import TensorBuffer
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from .dispatch import public
 
@@ -204,6 +205,41 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -
     [[1.0, 0.0], [0.0, 1.0]]
     """
     return to_tensor(np.eye(num_rows, num_columns, dtype=DTYPES[dtype]), dtype)
+
+
+@public
+def buffer(shape: Sequence[int], dtype: str = "float32", values: Any = None) -> TensorBuffer:
+    """An array on the host that is filled element by element; see :class:`~weblayers.runtime.buffer.TensorBuffer`.
+
+    >>> import weblayers as wl
+    >>> wl.buffer([2], "int32", [1, 2]).get(1)
+    2
+    """
+    return TensorBuffer(shape, dtype, values)
+
+
+@public
+def clone(x: Any) -> Tensor:
+    """A tensor that shares the values of x; disposing one leaves the other.
+
+    >>> import weblayers as wl
+    >>> wl.clone([1, 2]).array_sync()
+    [1.0, 2.0]
+    """
+    tensor = to_tensor(x)
+    return tensor if tensor.is_symbolic else tensor.shared()
+
+
+@public
+def print(x: Any, verbose: bool = False) -> None:
+    """Print a tensor as TensorFlow.js does.
+
+    >>> import weblayers as wl
+    >>> wl.print(wl.tensor1d([1, 2]))
+    Tensor
+        [1, 2]
+    """
+    to_tensor(x).print(verbose)
 
 
 @public

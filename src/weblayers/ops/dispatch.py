@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..graph import build
 from ..graph.node import Node
-from ..runtime import tracing
+from ..runtime import profiling, tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Trace
 
@@ -180,7 +181,10 @@ def _eager(
         entry = cache[identity] = _compile(fn, names, bound, values, key)
     tensors = [v for v in values if isinstance(v, Tensor)]
     numbers = {i: v.value for i, v in enumerate(values) if isinstance(v, _Number)}
+    started = time.perf_counter()
     results = entry(tensors, numbers)
+    if profiling.is_recording():
+        profiling.ran(fn.__name__.lstrip("_"), tensors, results, started)
     return results[0] if entry.single else type(entry.shape)(results)
 
 

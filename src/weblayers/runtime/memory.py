@@ -4,13 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..naming import snake
+from ..naming import Named, snake
 from . import device
-from .tensor import live_tensors
+from .tensor import Variable, buffer_of, live_tensors
 
 
-def memory() -> dict[str, Any]:
-    """Counts of what is alive: ``num_tensors``, ``num_bytes``, and on WebGL the textures and bytes of the GPU.
+class Record(Named, dict[str, Any]):
+    """Values by name, in both spellings, as keys and as attributes."""
+
+    def __getattr__(self, name: str) -> Any:
+        key = snake(name)
+        return self[key] if key in self else super().__getattr__(name)
+
+    def __missing__(self, name: str) -> Any:
+        key = snake(name)
+        if key == name or key not in self:
+            raise KeyError(name)
+        return self[key]
+
+
+def memory() -> Record:
+    """Counts of what is alive: ``num_tensors``, ``num_data_buffers`` (tensors may share one), ``num_bytes``, and on
+    WebGL ``num_bytes_in_gpu`` and ``num_bytes_in_gpu_free``, those in use and those kept for later tensors, beside what
+    else the GPU counts.
 
     >>> import weblayers as wl
     >>> before = wl.memory()["num_tensors"]
@@ -18,6 +34,24 @@ def memory() -> dict[str, Any]:
     >>> wl.memory()["num_tensors"] - before
     1
     """
-    count, size = live_tensors()
-    on_device = {f"gpu_{snake(k)}": v for k, v in device.current().memory().items()}
-    return {"num_tensors": count, "num_bytes": size, **on_device}
+    tensors = live_tensors()
+    buffers = {buffer_of(t): t.nbytes for t in tensors}
+    counts = Record(num_tensors=len(tensors), num_data_buffers=len(buffers), num_bytes=sum(buffers.values()))
+    on_device = device.current().memory()
+    if on_device:
+        counts["num_bytes_in_gpu"] = on_device["bytes"]
+        counts["num_bytes_in_gpu_free"] = on_device["poolBytes"]
+    counts |= {f"gpu_{snake(k)}": v for k, v in on_device.items()}
+    return counts
+
+
+def dispose_variables() -> None:
+    """Free all variables, the weights of models among them.
+
+    >>> import weblayers as wl
+    >>> v = wl.variable(wl.scalar(1)); wl.dispose_variables(); v.is_disposed
+    True
+    """
+    for tensor in live_tensors():
+        if isinstance(tensor, Variable):
+            tensor.dispose()

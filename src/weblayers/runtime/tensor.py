@@ -6,7 +6,8 @@ import itertools
 import linecache
 import sys
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+import weakref
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -14,10 +15,11 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
-from . import device
+from . import device, scopes
 
 _ids = itertools.count(1)
-_live: dict[int, int] = {}
+_live: dict[int, weakref.ref[Tensor]] = {}
+_BYTES = {"float32": 4, "int32": 4, "bool": 1, "uint8": 1}
 
 
 class Tensor(Named):
@@ -33,6 +35,9 @@ class Tensor(Named):
     # which values count, as layers for sequences hand it on; a boolean tensor or None
     mask: Tensor | None = None
 
+    # whether scopes leave it alone
+    kept = False
+
     __array_priority__ = 1000  # NumPy arrays on the left of an operator leave the operation to the tensor
 
     def __init__(
@@ -43,7 +48,8 @@ class Tensor(Named):
         self._disposed = False
         self.id = next(_ids)
         if node is None:
-            _live[self.id] = aval.size * 4
+            _live[self.id] = weakref.ref(self)
+            scopes.made(self)
 
     def __del__(self) -> None:
         _live.pop(getattr(self, "id", 0), None)
@@ -73,6 +79,11 @@ class Tensor(Named):
     @property
     def is_disposed(self) -> bool:
         return self._disposed
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the values, as a dense array."""
+        return self.size * _BYTES[self.dtype]
 
     @property
     def is_on_host(self) -> bool:
@@ -150,9 +161,6 @@ class Tensor(Named):
         values = self.numpy()
         return values.astype(dtype) if dtype is not None else values.copy() if copy else values
 
-    def __iter__(self) -> Iterator[Any]:
-        return iter(self.numpy())
-
     def __float__(self) -> float:
         return float(self.numpy())
 
@@ -166,6 +174,13 @@ class Tensor(Named):
                 f" and wl.scan or a loop of a fixed length instead of while, here: {_users_line()}"
             )
         return bool(self.numpy())
+
+    def shared(self) -> Tensor:
+        """Another tensor of the same values."""
+        self._check()
+        other = Tensor(self._aval, host=self._host, storage=self._storage)
+        other._runtime = self._runtime
+        return other
 
     # -- life -----------------------------------------------------------------------------------------------------
 
@@ -246,6 +261,8 @@ class Borrower(Protocol):
 class Variable(Tensor):
     """A tensor whose values can be replaced: a weight, or the state of an optimizer."""
 
+    kept = True
+
     def __init__(self, value: np.ndarray | Tensor, name: str, trainable: bool = True) -> None:
         array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
         dtype = build.infer_dtype(array)
@@ -296,10 +313,7 @@ class Variable(Tensor):
 
     def read(self) -> Tensor:
         """The values as they are now: a tensor that later assignments leave alone."""
-        self._check()
-        kept = Tensor(self._aval, host=self._host, storage=self._storage)
-        kept._runtime = self._runtime
-        return kept
+        return self.shared()
 
     def write(self, value: Tensor | np.ndarray | Sequence) -> Variable:
         """:meth:`assign`, and the variable."""
@@ -378,6 +392,11 @@ def _from_numbers(values: Any, array: np.ndarray) -> bool:
     return not isinstance(values, np.ndarray | np.generic | memoryview) and array.dtype.kind in "if"
 
 
-def live_tensors() -> tuple[int, int]:
-    """How many concrete tensors there are, and the bytes of their values."""
-    return len(_live), sum(_live.values())
+def live_tensors() -> list[Tensor]:
+    """The concrete tensors that there are."""
+    return [tensor for tensor in (reference() for reference in list(_live.values())) if tensor is not None]
+
+
+def buffer_of(tensor: Tensor) -> int:
+    """What tensors that share their values have in common."""
+    return id(tensor._storage if tensor._storage is not None else tensor._host)

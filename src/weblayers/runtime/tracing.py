@@ -15,7 +15,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
-from . import device
+from . import device, scopes
 from .tensor import Tensor, Variable, to_tensor
 
 _stack: list[Trace] = []
@@ -85,7 +85,8 @@ def current() -> Trace | None:
 def tracing(trace: Trace) -> Iterator[Trace]:
     _stack.append(trace)
     try:
-        yield trace
+        with scopes.paused():
+            yield trace
     finally:
         _stack.pop()
 

@@ -1,0 +1,249 @@
+"""Tensors as objects: methods, operators, life and memory, buffers, other libraries' arrays."""
+
+import asyncio
+import gc
+
+import numpy as np
+import pytest
+
+import weblayers as wl
+
+
+@pytest.fixture
+def x():
+    return wl.tensor2d([[1, 2, 3], [4, 5, 6]])
+
+
+# -- methods and operators --------------------------------------------------------------------------------------------
+
+
+def test_conversions(x):
+    assert x.as_type("int32").dtype == x.toInt().dtype == "int32"
+    assert x.to_bool().array_sync() == [[True] * 3] * 2
+    assert x.toInt().toFloat().dtype == "float32"
+    assert x.as1D().shape == (6,) and x.as2D(3, 2).shape == (3, 2) and x.as3D(1, 2, 3).shape == (1, 2, 3)
+    assert x.as4D(1, 1, 2, 3).rank == 4 and x.as5D(1, 1, 1, 2, 3).rank == 5
+    assert wl.ones([1, 1]).as_scalar().shape == ()
+    assert x.reshape_as(wl.ones([6])).shape == (6,)
+    with pytest.raises(ValueError, match="6 values"):
+        x.as_scalar()
+    with pytest.raises(ValueError, match="2 sizes"):
+        x.as2D(6)
+
+
+def test_methods_with_forms_of_their_own(x):
+    assert x.concat(x).shape == (4, 3) and x.concat([x, x], 1).shape == (2, 9)
+    assert x.stack(x).shape == (2, 2, 3) and x.stack([x, x], 2).shape == (2, 3, 3)
+    assert x.where(wl.greater(x, 3), 0).array_sync() == [[0, 0, 0], [4, 5, 6]]
+    assert x.zerosLike().array_sync() == [[0] * 3] * 2 and x.onesLike().dtype == "float32"
+    assert x.topk(1)["indices"].array_sync() == [[2], [2]]
+    assert x.strides == [3] and wl.ones([2, 3, 4]).strides == [12, 4] and x.rank_type == "2"
+
+
+def test_operators_are_pythons():
+    a, b = wl.tensor1d([7, -7], "int32"), wl.tensor1d([2, 2], "int32")
+    assert (a // b).array_sync() == [3, -4] and (a // b).dtype == "int32"
+    assert (a.to_float() // 2).array_sync() == [3.0, -4.0] and (9 // b).array_sync() == [4, 4]
+    yes, no = wl.tensor1d([True, True]), wl.tensor1d([True, False])
+    assert (yes & no).array_sync() == [True, False] and (yes ^ no).array_sync() == [False, True]
+    assert (yes | no).array_sync() == [True, True] and (~no).array_sync() == [False, True]
+    assert (2 ** wl.tensor1d([1, 3])).array_sync() == [2.0, 8.0]
+    assert ([[1.0, 0.0]] @ wl.ones([2, 1])).array_sync() == [[1.0]]
+
+
+def test_iteration_gives_tensors(x):
+    rows = list(x)
+    assert [r.array_sync() for r in rows] == [[1, 2, 3], [4, 5, 6]] and len(x) == 2
+    first, second = x
+    assert isinstance(first, wl.Tensor) and second.shape == (3,)
+    assert [float(v) for v in rows[0]] == [1, 2, 3]
+    with pytest.raises(TypeError, match="scalar"):
+        iter(wl.scalar(1))
+
+    @wl.function
+    def added(t):
+        total = 0.0
+        for row in t:
+            total = total + row
+        return total
+
+    assert added(x).array_sync() == [5, 7, 9]
+
+
+def test_clones_share_their_values(x):
+    copy = x.clone()
+    assert wl.memory()["num_data_buffers"] < wl.memory()["num_tensors"]
+    x.dispose()
+    assert copy.array_sync() == [[1, 2, 3], [4, 5, 6]]
+    assert x.is_disposed and not copy.isDisposed
+    with pytest.raises(RuntimeError, match="disposed"):
+        x.throw_if_disposed()
+    copy.throwIfDisposed()
+
+
+def test_variables_of_tensors(x):
+    v = x.variable(False, "mine", "int32")
+    assert (v.trainable, v.name, v.dtype) == (False, "mine", "int32")
+    copy = v.clone()
+    v.assign(wl.zeros([2, 3], "int32"))
+    assert copy.array_sync() == [[1, 2, 3], [4, 5, 6]]
+
+
+# -- buffers ----------------------------------------------------------------------------------------------------------
+
+
+def test_buffers():
+    b = wl.buffer([2, 3], "int32", [1, 2, 3, 4, 5, 6])
+    b.set(9, 1, 2)
+    assert b.get(1, 2) == 9 and b.locToIndex([1, 2]) == 5 and b.index_to_loc(5) == [1, 2]
+    assert (b.rank, b.size, b.strides, b.dtype) == (2, 6, [3], "int32")
+    tensor = b.toTensor()
+    b.values[0] = 8
+    assert tensor.array_sync() == [[1, 2, 3], [4, 5, 9]] and b.get(0, 0) == 8
+    again = tensor.buffer_sync()
+    again.set(7, 0, 0)
+    assert tensor.array_sync()[0][0] == 1
+    for wrong in ((2, 0), (0, -1), (0,)):
+        with pytest.raises(IndexError):
+            b.get(*wrong)
+    with pytest.raises(ValueError, match="6 values"):
+        wl.buffer([2, 3], "float32", [1])
+
+
+def test_values_without_blocking(x):
+    assert asyncio.run(x.buffer()).get(1, 0) == 4
+    assert np.frombuffer(asyncio.run(x.bytes()), np.float32).tolist() == [1, 2, 3, 4, 5, 6]
+
+
+# -- other libraries --------------------------------------------------------------------------------------------------
+
+
+def test_other_libraries_read_them(x):
+    np.testing.assert_array_equal(np.from_dlpack(x), x.numpy())
+    assert np.asarray(x).sum() == 21 and np.add(x.numpy(), 1).shape == (2, 3)
+    assert wl.tensor(np.from_dlpack(x)).shape == (2, 3)
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+
+def test_memory_counts():
+    before = wl.memory()
+    a, b = wl.zeros([10]), wl.zeros([10], "bool")
+    now = wl.memory()
+    assert now.num_tensors - before.numTensors == 2
+    assert now["num_bytes"] - before["numBytes"] == 50
+    wl.dispose({"a": a, "more": [b]})
+    assert wl.memory() == before
+    with pytest.raises(KeyError):
+        now["nothing"]
+
+
+def test_tidy_frees_what_is_not_handed_on():
+    gc.collect()
+    before = wl.memory()["num_tensors"]
+    seen = []
+
+    def work():
+        a = wl.ones([3])
+        seen.append(a)
+        seen.append(a * 2)
+        return {"sum": wl.sum(seen[1]), "parts": [a + 1]}
+
+    out = wl.tidy("work", work)
+    assert [t.is_disposed for t in seen] == [True, True]
+    assert out["sum"].array_sync() == 6 and out["parts"][0].array_sync() == [2, 2, 2]
+    seen.clear()
+    gc.collect()
+    assert wl.memory()["num_tensors"] == before + 2
+
+
+def test_tidies_inside_each_other():
+    with wl.tidy():
+        inner = wl.tidy(lambda: wl.ones([2]) + 1)
+        assert inner.array_sync() == [2, 2]
+        v = wl.variable(wl.ones([2]))
+        kept = wl.keep(wl.ones([1]))
+    assert inner.is_disposed and not v.is_disposed and not kept.is_disposed
+
+
+def test_tidy_after_errors():
+    made = []
+
+    def fails():
+        made.append(wl.ones([2]))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        wl.tidy(fails)
+    assert made[0].is_disposed
+
+    async def later():
+        return 1
+
+    with pytest.raises(TypeError, match="async"):
+        wl.tidy(later)
+    with pytest.raises(TypeError, match="wants a function"):
+        wl.tidy(3)
+
+
+def test_what_is_traced_in_a_tidy_lives_on():
+    @wl.function
+    def scaled(x):
+        return wl.tidy(lambda: x * wl.tensor([2.0, 3.0]))
+
+    model = wl.sequential([wl.layers.dense(2, input_shape=[3])])
+    for _ in range(2):
+        with wl.tidy():
+            assert scaled(wl.ones([2])).array_sync() == [2, 3]
+            first = model.predict(wl.ones([1, 3])).array_sync()
+            assert wl.grad(lambda v: wl.tidy(lambda: v * wl.scalar(4.0)))(wl.scalar(1.0)).array_sync() == 4
+    assert scaled(wl.ones([2])).array_sync() == [2, 3]
+    assert model.predict(wl.ones([1, 3])).array_sync() == first
+
+
+def test_profiles_and_times():
+    async def work():
+        return wl.relu(wl.ones([4, 4]) * 2)
+
+    found = asyncio.run(wl.profile(work))
+    assert found.kernelNames == ["mul", "relu"] and found["newTensors"] == 1
+    assert found.new_bytes == 64 and found.peak_bytes >= found.new_bytes
+    assert found.kernels[0].output_shapes == [(4, 4)] and found.kernels[1].bytes_added == 64
+    assert found.result.shape == (4, 4)
+    taken = asyncio.run(wl.time(lambda: wl.ones([2]) + 1))
+    assert 0 < taken.wallMs <= taken.kernel_ms
+
+
+def test_ten_thousand_ops_end_with_the_memory_they_began_with():
+    x = wl.tensor2d(np.eye(3, dtype=np.float32))
+    y = x
+    y = wl.tanh(y @ x + 0.5)
+    gc.collect()
+    before = wl.memory()
+    for i in range(2500):
+        y = wl.tanh(y @ x + i / 2500)
+        values = wl.topk(y, 2)
+    del values
+    assert wl.memory() == before
+
+
+def test_failed_calls_and_cycles_keep_nothing():
+    gc.collect()
+    before = wl.memory()["num_tensors"]
+    for _ in range(20):
+        with pytest.raises(ValueError):
+            wl.mat_mul(wl.ones([2, 3]), wl.ones([2, 3]))
+        t = wl.ones([4])
+        t.mine = [t]
+    del t
+    gc.collect()
+    assert wl.memory()["num_tensors"] == before
+
+
+def test_disposed_tensors_are_refused():
+    t = wl.ones([2])
+    t.dispose()
+    for use in (t.array_sync, lambda: t + 1, lambda: wl.concat([t, t]), t.clone, lambda: float(t.sum())):
+        with pytest.raises(RuntimeError, match=r"Tensor is disposed"):
+            use()
