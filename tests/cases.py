@@ -256,6 +256,9 @@ _CONVOLUTIONS = {
     "spread input": ((1, 4, 4, 3), (3, 3, 3, 4), {"lhs_dilation": (2, 2), "padding": ((2, 2), (2, 1))}),
     "cropping": ((1, 7, 7, 3), (3, 3, 3, 4), {"padding": ((-1, 0), (0, -1))}),
     "pointwise": ((2, 4, 5, 6), (1, 1, 6, 7), {"strides": (1, 2)}),
+    "pointwise, one channel": ((1, 4, 4, 1), (1, 1, 1, 3), {"strides": (2, 2)}),
+    "pointwise, one output channel": ((2, 3, 4, 5), (1, 1, 5, 1), {}),
+    "pointwise, one of both": ((2, 2, 3, 1), (1, 1, 1, 1), {}),
     "one axis": ((2, 11, 3), (4, 3, 5), {}),
     "three axes": ((1, 4, 5, 4, 2), (2, 2, 3, 2, 3), {}),
     "a long row": ((1, 1, 24, 2), (1, 11, 2, 4), {}),
@@ -339,6 +342,19 @@ case(
 case("gather rows", lambda x, i: b.gather(x, i, 0), normal(6, 5), integers(6, 4))
 case("gather columns", lambda x, i: b.gather(x, i, 1), normal(3, 6), integers(6, 2, 2))
 case("gather of a vector", lambda x, i: b.gather(x, i, 0), normal(7), integers(7, 5))
+case(
+    "argsort of infinities",
+    lambda x: b.argsort(x, True),
+    np.array([[-np.inf] * 5, [1, -np.inf, 2, -np.inf, 0]], np.float32),
+)
+case("a sum of nothing", lambda x: b.reduce("sum", x, 0), np.zeros((0, 3), np.float32))
+case("the largest of nothing", lambda x: b.reduce("max", x, 1), np.zeros((3, 0), np.float32), differentiable=False)
+case("nothing and something", lambda x, y: b.concat([x, y * 2.0], 1), np.zeros((2, 0), np.float32), normal(2, 3))
+case("a product over nothing", lambda x, y: b.dot(x, y), np.zeros((4, 0), np.float32), np.zeros((0, 3), np.float32))
+case("a product of no rows", lambda x, y: b.dot(x + 1.0, y), np.zeros((0, 4), np.float32), normal(4, 3))
+case("zeros around nothing", lambda x: b.pad(x, (1, 0), (0, 2), value=2.0), np.zeros((0, 3), np.float32))
+case("a part of no rows", lambda x: b.slice_(x, (1, 0), (1, 3)), normal(2, 3))
+case("a scatter of nothing", lambda i, u: b.scatter_add(i, u, 2), np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
 case("scatter of rows", lambda i, u: b.scatter_add(i, u, 7), integers(6, 9), normal(9, 5))
 case("scatter of rows of fours", lambda i, u: b.scatter_add(i, u, 5), integers(5, 11), normal(11, 8))
 case("scatter of numbers", lambda i, u: b.scatter_add(i, u, 6), integers(6, 10), normal(10))

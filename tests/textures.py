@@ -25,6 +25,8 @@ def write(texture, slot, array):
 
 def read(texture, slot, node):
     layout, place = layout_of(node.shape), slot.placement
+    if not node.aval.size:
+        return np.zeros(node.shape, DTYPES[node.dtype])
     if layout.folded:
         return unpack(texture, layout, node.shape, DTYPES[node.dtype])
     rows = [place.row + r for r in range(layout.rows)]

@@ -8,13 +8,27 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Aval, Node, Primitive, make_node
-from ..graph.primitives.reduction import IDENTITY
+from ..graph.primitives.reduction import IDENTITY, of_nothing
 
 
 def expanded(node: Node) -> Node:
     """A rule for :func:`~.simplify.rewrite`."""
+    if any(i.aval.size == 0 for i in (node, *node.inputs)):
+        return _without_elements(node)
     rule = _EXPANSIONS.get(node.op)
     return rule(node) if rule else node
+
+
+def _without_elements(node: Node) -> Node:
+    """What has no elements, or is made of what has none: nobody draws it, nobody reads it."""
+    if node.op in ("input", "array"):
+        return node
+    if node.op == "concat" and node.aval.size:
+        return b.concat([i for i in node.inputs if i.aval.size], node.param("axis"))
+    value = node.param("value") if node.op == "pad" else 0.0
+    if node.op.startswith("reduce_") and node.aval.size:
+        value = of_nothing(node.op.removeprefix("reduce_"), node.dtype)
+    return b.full(node.shape, value, node.dtype)
 
 
 # -- scatter ----------------------------------------------------------------------------------------------------------
@@ -38,8 +52,6 @@ def _scatter_add(node: Node) -> Node:
     what belongs to them and nothing else. No blending: some phones cannot blend floats, and sums keep their order."""
     index, updates = node.inputs
     (n,) = index.shape
-    if n == 0:
-        return b.full(node.shape, 0.0, node.dtype)
     place = b.iota(n)
     rows = b.reshape(b.iota(node.param("size")), (-1, 1))
     first = b.reduce("min", b.where(b.compare("eq", rows, index), place, n), 1)
@@ -59,7 +71,8 @@ def _argsort(node: Node) -> Node:
     size = 1 << max(0, n - 1).bit_length()
     keys = b.cast(x, "float32")
     keys = b.neg(keys) if not node.param("descending") else keys
-    # what fills up to a power of two comes last: it is not larger than anything, and its places are behind
+    # what fills up to a power of two comes last: nothing is less, and of equals its places are behind
+    keys = b.maximum(keys, IDENTITY["max"])
     keys = b.pad(keys, [0] * len(x.shape), [0] * len(lead) + [size - n], value=IDENTITY["max"])
     places = b.broadcast(b.iota(size), keys.shape)
     block = 2

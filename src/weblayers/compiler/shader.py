@@ -323,7 +323,10 @@ class Shader:
 
     def f(self, op: str, *args: Value) -> Value:
         """An elementwise float operation on floats or vectors of one type."""
-        return self.op(op, args[0].type if op != "where" else args[1].type, *args)
+        values = args[1:] if op == "where" else args
+        if any(v.type != values[0].type for v in values):
+            raise TypeError(f"{op} of operands of types {', '.join(v.type for v in values)}")
+        return self.op(op, values[0].type, *args)
 
 
 def work(block: Sequence[Statement]) -> int:

@@ -202,7 +202,7 @@ def _pointwise_conv(node: Node) -> Node:
     x = b.slice_(x, (0,) * len(x.shape), x.shape, (1, *strides, 1))
     rows = math.prod(x.shape[:-1])
     product = b.dot(b.reshape(x, (rows, x.shape[-1])), b.reshape(w, w.shape[rank:]), False, node.param("swap"))
-    return b.reshape(product, node.shape)
+    return b.reshape(_thin_dot(product), node.shape)
 
 
 # -- bias gradients ---------------------------------------------------------------------------------------------------

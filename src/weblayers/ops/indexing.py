@@ -69,7 +69,7 @@ def _gather(x: Any, indices: Any, axis: int = 0, batch_dims: int = 0) -> Any:
     _check_countable("gather", samples * size)
     order = [*range(batch_dims), axis, *range(batch_dims, axis), *range(axis + 1, len(x.shape))]
     rows = b.reshape(b.transpose(x, order), (samples * size, *between, *after))
-    inside = b.minimum(b.maximum(b.reshape(indices, (samples, -1)), 0), size - 1)
+    inside = b.minimum(b.maximum(b.reshape(indices, (samples, math.prod(indices.shape[batch_dims:]))), 0), size - 1)
     sample = b.reshape(b.iota(samples), (samples, 1))
     each = indices.shape[batch_dims:]
     found = b.reshape(b.gather(rows, sample * size + inside, 0), (*lead, *each, *between, *after))
@@ -132,7 +132,7 @@ def gather_nd(x: Any, indices: Any) -> Any:
     [3.0]
     """
     rows, rest = _row_numbers("gather_nd", indices, x.shape)
-    flat = b.reshape(x, (-1, *rest)) if x.aval.size else x
+    flat = b.reshape(x, (math.prod(x.shape[: len(x.shape) - len(rest)]), *rest))
     found = b.gather(flat, rows, 0)
     inside = b.compare("le", 0, rows)
     return b.where(b.reshape(inside, (*rows.shape, *[1] * len(rest))), found, b.constant(0, x.dtype))
@@ -241,7 +241,7 @@ def _taken(x: Node, places: Node) -> Node:
     *lead, size = x.shape
     rows = math.prod(lead)
     _check_countable("sort", rows * size)
-    flat = b.reshape(places, (rows, -1)) + b.reshape(b.iota(rows), (rows, 1)) * size
+    flat = b.reshape(places, (rows, places.shape[-1])) + b.reshape(b.iota(rows), (rows, 1)) * size
     return b.reshape(b.gather(b.reshape(x, (x.aval.size,)), flat, 0), places.shape)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -62,7 +63,7 @@ def local_response_normalization(
     """
     if len(x.shape) not in (3, 4):
         raise ValueError(f"local_response_normalization wants images of rank 3 or 4, got {list(x.shape)}")
-    squares = b.reshape(x * x, (-1, x.shape[-1], 1))
+    squares = b.reshape(x * x, (math.prod(x.shape[:-1]), x.shape[-1], 1))
     near = b.pool("sum", squares, [2 * depth_radius + 1], [1], [(depth_radius, depth_radius)])
     return a.div(x, a.pow(a.add(a.mul(b.reshape(near, x.shape), float(alpha)), float(bias)), float(beta)))
 

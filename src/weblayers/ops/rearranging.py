@@ -166,7 +166,7 @@ def space_to_batch_nd(x: Any, block_shape: Sequence[int], paddings: Sequence[Seq
     places = [2 + 2 * i for i in builtins.range(count)]
     spaces = [1 + 2 * i for i in builtins.range(count)]
     turned = b.transpose(blocks, [*places, 0, *spaces, *builtins.range(1 + 2 * count, len(blocks.shape))])
-    return b.reshape(turned, [-1, *(s // n for s, n in inner), *x.shape[1 + count :]])
+    return b.reshape(turned, [x.shape[0] * math.prod(block_shape), *(s // n for s, n in inner), *x.shape[1 + count :]])
 
 
 @op("x")
@@ -181,7 +181,7 @@ def batch_to_space_nd(x: Any, block_shape: Sequence[int], crops: Sequence[Sequen
     order = [count, *(a for i in builtins.range(count) for a in (count + 1 + i, i))]
     turned = b.transpose(blocks, [*order, *builtins.range(2 * count + 1, len(blocks.shape))])
     sizes = [s * n for s, n in zip(space, block_shape, strict=True)]
-    whole = b.reshape(turned, [-1, *sizes, *rest])
+    whole = b.reshape(turned, [batch // math.prod(block_shape), *sizes, *rest])
     starts = [0, *(c[0] for c in crops), *[0] * len(rest)]
     stops = [whole.shape[0], *(s - c[1] for s, c in zip(sizes, crops, strict=True)), *rest]
     return b.slice_(whole, starts, stops)

@@ -90,11 +90,15 @@ class WebGLRuntime:
 
     async def read(self, storage: GpuStorage) -> np.ndarray:
         self.flush()
+        if not storage.aval.size:
+            return _nothing(storage)
         region = _region(storage)
         return _values(storage, region, await self.device.read(storage.texture.id, *region))
 
     def read_sync(self, storage: GpuStorage) -> np.ndarray:
         self.flush()
+        if not storage.aval.size:
+            return _nothing(storage)
         region = _region(storage)
         return _values(storage, region, self.device.readSync(storage.texture.id, *region))
 
@@ -322,6 +326,10 @@ def _region(storage: GpuStorage) -> tuple[int, int, int, int]:
         return 0, 0, layout.width, layout.height
     last = place.row + layout.rows - 1
     return place.x, place.y, layout.width, last // place.layers - place.y + 1
+
+
+def _nothing(storage: GpuStorage) -> np.ndarray:
+    return np.zeros(storage.aval.shape, DTYPES[storage.aval.dtype])
 
 
 def _values(storage: GpuStorage, region: tuple[int, int, int, int], data: Any) -> np.ndarray:

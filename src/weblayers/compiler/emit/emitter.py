@@ -105,6 +105,9 @@ class Emitter:
         s = self.shader
         if node.op == "constant":
             return [s.const(node.param("value"), "v" if c.vec else "f") for c in coords]
+        if not node.aval.size:
+            # its texture has a texel all the same
+            return [s.const(0.0, "v" if c.vec else "f") for c in coords]
         if node.is_host:
             value = self.scalar(node)
             return [s.splat(value) if c.vec else value for c in coords]

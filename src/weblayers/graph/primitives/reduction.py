@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from .. import build as b
-from ..node import Aval, Node
+from ..node import MAX_EXACT_INTEGER, Aval, Node
 from ..registry import define
 
 
@@ -52,9 +52,17 @@ def _prod(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
 IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -3.4e38, "min": 3.4e38}
 
 
+def of_nothing(kind: str, dtype: str) -> float:
+    """What a reduction of no elements gives."""
+    return float(np.clip(IDENTITY[kind], -MAX_EXACT_INTEGER, MAX_EXACT_INTEGER)) if dtype == "int32" else IDENTITY[kind]
+
+
 def _extremum(fn: Callable, kind: str) -> Callable[..., np.ndarray]:
     def run(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
-        return fn(x, axis=tuple(axes), initial=None if x.size else IDENTITY[kind])
+        if x.size:
+            return fn(x, axis=tuple(axes))
+        shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        return np.full(shape, of_nothing(kind, x.dtype.name), x.dtype)
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,7 +37,7 @@ def _windows(x: np.ndarray, window: Shape, strides: Shape, padding: Pairs, fill:
     x = pad_value(x, lo, hi, (0,) * x.ndim, fill)
     view = sliding_window_view(x, window, axis=tuple(range(1, rank + 1)))  # type: ignore[call-overload]  # its stubs know one axis only
     view = view[(slice(None), *(slice(None, None, s) for s in strides))]
-    return view.reshape(*view.shape[: rank + 2], -1)
+    return view.reshape(*view.shape[: rank + 2], math.prod(window))
 
 
 def _pool_sum(x: np.ndarray, **p: Any) -> np.ndarray:

@@ -1,0 +1,80 @@
+"""Ops on random shapes: what a GPU computes is what NumPy computes, and gradients are finite differences."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import weblayers as wl
+from tests import textures
+from tests.op_cases import FLAT, OPS, WIDE, wide
+from tests.op_cases import SIZES as SOME
+from weblayers.compiler.lower import lower
+from weblayers.graph.evaluate import evaluate
+from weblayers.graph.node import Aval
+from weblayers.runtime.tracing import compile_function, current, symbolic
+
+sizes = st.tuples(*[st.sampled_from(SOME)] * 3)
+every_op = pytest.mark.parametrize("name", OPS)
+
+
+def graph_of(fn, tensors):
+    """The graph of a function of tensors, its captured constants bound."""
+
+    def traced(*nodes):
+        return [current().node_of(fn(*map(symbolic, nodes)))]
+
+    compiled = compile_function(traced, [Aval(t.shape, t.dtype) for t in tensors])
+    return compiled.graph, [t.numpy() for t in (*tensors, *compiled.captured)]
+
+
+def on_both(fn, arrays):
+    graph, values = graph_of(fn, [wl.tensor(a) for a in arrays])
+    (expected,) = evaluate(graph.outputs, dict(zip(graph.inputs, values, strict=True)))
+    plan = lower(graph.inputs, graph.scalars, graph.outputs)
+    (got,) = textures.run(plan, values, graph.outputs)
+    assert got.shape == expected.shape
+    np.testing.assert_allclose(got.astype(float), expected.astype(float), rtol=2e-4, atol=2e-5)
+
+
+@every_op
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(dims=sizes, seed=st.integers(0, 99))
+def test_gpus_compute_what_numpy_computes(name, dims, seed):
+    fn, arrays = OPS[name](np.random.default_rng(seed), *dims)
+    on_both(fn, arrays)
+
+
+@pytest.mark.parametrize("name", WIDE)
+def test_past_the_width_of_a_texture(name):
+    on_both(WIDE[name], wide(np.random.default_rng(0)))
+
+
+@pytest.mark.parametrize("name", sorted(set(OPS) - FLAT))
+@pytest.mark.parametrize("dims", [(2, 3, 5), (1, 4, 3), (3, 1, 1)])
+def test_gradients_are_finite_differences(name, dims):
+    rng = np.random.default_rng(1)
+    fn, arrays = OPS[name](rng, *dims)
+    tensors = [wl.tensor(a) for a in arrays]
+    dy = wl.tensor(rng.standard_normal(fn(*tensors).shape).astype(np.float32))
+    cost = lambda *xs: wl.sum(fn(*xs) * dy)  # noqa: E731
+    slopes = [g.numpy() for g in wl.grads(cost)(tensors)]
+    directions = [rng.standard_normal(a.shape).astype(np.float32) for a in arrays]
+    step = 1e-3
+    ends = []
+    for sign in (1, -1):
+        moved = [(a + sign * step * d).astype(np.float32) for a, d in zip(arrays, directions, strict=True)]
+        ends.append(float(cost(*map(wl.tensor, moved))))
+    along = sum(float((g.astype(float) * d).sum()) for g, d in zip(slopes, directions, strict=True))
+    scale = 1 + sum(float(np.abs(g * d).sum()) for g, d in zip(slopes, directions, strict=True))
+    assert abs(along - (ends[0] - ends[1]) / (2 * step)) / scale < 2e-2
+
+
+@pytest.mark.parametrize("name", sorted(FLAT))
+def test_what_is_flat_has_no_slope(name):
+    fn, arrays = OPS[name](np.random.default_rng(1), 2, 3, 5)
+    if arrays[0].dtype == np.float32:
+        slopes = wl.grads(lambda *xs: wl.sum(wl.cast(fn(*xs), "float32")))([wl.tensor(a) for a in arrays])
+        assert not any(g.numpy().any() for g in slopes)
+    else:
+        assert fn(*map(wl.tensor, arrays)).dtype in ("bool", "int32")
