@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import naming
 from ..ops.image import resize
+from ..runtime import page
 from ..runtime.tensor import Tensor, to_tensor
 from .stream import LazyIterator
 
@@ -30,42 +31,19 @@ def _page(owner: str) -> Any:
     return js
 
 
-def _object(value: Any) -> Any:
-    """A JavaScript object of a dictionary."""
-    import js
-    from pyodide.ffi import to_js
-
-    return to_js(value, dict_converter=js.Object.fromEntries)
-
-
-def _pixels(source: Any, width: int, height: int) -> np.ndarray:
-    """What a video, canvas or bitmap shows, as RGBA bytes."""
-    import js
-
-    if hasattr(js, "OffscreenCanvas"):
-        canvas = js.OffscreenCanvas.new(width, height)
-    else:
-        canvas = js.document.createElement("canvas")
-        canvas.width, canvas.height = width, height
-    context = canvas.getContext("2d", _object({"willReadFrequently": True}))
-    context.drawImage(source, 0, 0, width, height)
-    data = context.getImageData(0, 0, width, height).data
-    return np.frombuffer(data.to_bytes(), np.uint8).reshape(height, width, 4)
-
-
 async def decoded(data: bytes) -> np.ndarray:
     """The pixels of an image file as RGBA bytes."""
     import js
     from pyodide.ffi import JsException
 
-    blob = js.Blob.new([_object(data)])
+    blob = js.Blob.new([page.js_object(data)])
     options = {"premultiplyAlpha": "none", "colorSpaceConversion": "none"}
     try:
-        bitmap = await js.createImageBitmap(blob, _object(options))
+        bitmap = await js.createImageBitmap(blob, page.js_object(options))
     except JsException as error:
         raise ValueError(f"the browser cannot read this image: {error}") from None
     try:
-        return _pixels(bitmap, bitmap.width, bitmap.height)
+        return page.pixels(bitmap, bitmap.width, bitmap.height)
     finally:
         bitmap.close()
 
@@ -76,7 +54,7 @@ async def _opened(wanted: dict[str, Any], what: str) -> Any:
     from pyodide.ffi import JsException
 
     try:
-        return await js.navigator.mediaDevices.getUserMedia(_object(wanted))
+        return await js.navigator.mediaDevices.getUserMedia(page.js_object(wanted))
     except JsException as error:
         raise RuntimeError(f"Error thrown while initializing {what} stream: {error}") from None
 
@@ -133,7 +111,7 @@ class WebcamIterator(LazyIterator):
     def _frame(self) -> Tensor:
         # the camera need not have the size that it was asked for
         height, width = int(self.element.videoHeight), int(self.element.videoWidth)
-        frame = _pixels(self.element, width, height)[..., :3]
+        frame = page.pixels(self.element, width, height)[..., :3]
         if self._size is None or self._size == (height, width):
             return to_tensor(frame.astype(np.int32))
         if self.center_crop:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (  # noqa: F401 - to have their ops registered
     accumulation,
     arithmetic,
+    browser,
     control,
     convolutions,
     creation,
@@ -39,7 +40,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"fused", "image"}
+_SPACES = {"browser", "fused", "image"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 
 async def next_frame() -> None:
     """Wait for the page's next frame; where there is none (a worker, a hidden page, CPython), for the next turn.
@@ -63,3 +65,43 @@ def _selected(selector: str) -> Any:
     if element is None:
         raise RuntimeError(f"the page has no element {selector!r}")
     return element
+
+
+# -- pictures ---------------------------------------------------------------------------------------------------------
+
+
+def js_object(value: Any) -> Any:
+    """A JavaScript object of a dictionary."""
+    import js
+    from pyodide.ffi import to_js
+
+    return to_js(value, dict_converter=js.Object.fromEntries)
+
+
+def pixels(source: Any, width: int, height: int) -> np.ndarray:
+    """What an image, video, canvas or bitmap shows, as RGBA bytes ``[height, width, 4]``."""
+    import js
+
+    if hasattr(js, "OffscreenCanvas"):
+        canvas = js.OffscreenCanvas.new(width, height)
+    else:
+        canvas = js.document.createElement("canvas")
+        canvas.width, canvas.height = width, height
+    context = canvas.getContext("2d", js_object({"willReadFrequently": True}))
+    context.drawImage(source, 0, 0, width, height)
+    data = context.getImageData(0, 0, width, height).data
+    return np.frombuffer(data.to_bytes(), np.uint8).reshape(height, width, 4)
+
+
+def paint(canvas: Any, rgba: np.ndarray, attributes: dict[str, Any] | None = None) -> None:
+    """Have a canvas take the size of RGBA bytes ``[height, width, 4]``, and show them."""
+    import js
+
+    height, width, _ = rgba.shape
+    canvas.width, canvas.height = width, height
+    context = canvas.getContext("2d", js_object(attributes or {}))
+    if context is None:
+        raise RuntimeError("the canvas has a context of another kind than 2d already: give another canvas")
+    data = js.ImageData.new(width, height)
+    data.data.assign(np.ascontiguousarray(rgba).reshape(-1))
+    context.putImageData(data, 0, 0)
