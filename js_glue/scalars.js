@@ -71,7 +71,8 @@ export function evaluator(inputs, ops) {
   ops.forEach(([name, a, b, c], i) => {
     const at = inputs + i;
     if (name === "const") {
-      registers[at] = a;
+      // a number, or the name of one that JSON has not: "Infinity"
+      registers[at] = Number(a);
       return;
     }
     const fn = OPERATIONS[name];

@@ -10,6 +10,11 @@ test("registers are the inputs, then one per operation", () => {
   assert.equal(run([0.5, 0.1, 30])[6], 0.125);
 });
 
+test("constants may be infinite", () => {
+  const run = evaluator(1, [["const", "-Infinity"], ["max", 0, 1], ["const", "NaN"]]);
+  assert.deepEqual([...run([3])], [3, -Infinity, 3, NaN]);
+});
+
 test("rounding is half to even, and modulo takes the divisor's sign", () => {
   const round = evaluator(1, [["round", 0]]);
   assert.deepEqual([0.5, 1.5, 2.5, -0.5, -1.5, 2.4].map((x) => round([x])[1] + 0), [0, 2, 2, 0, -2, 2]);

@@ -1,14 +1,12 @@
 """The whole in real browsers: primitives on WebGL, the two programs, training without waiting, the fallback."""
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests import kernel_cases
-from tests.golden import kernels, records
+from tests.golden import records
 from tests.native.test_api import KERAS_PROGRAM, TFJS_PROGRAM
 
 TESTS = Path(__file__).parents[1]
@@ -44,7 +42,6 @@ for case in cases.CASES:
 [count, failures]
 """
 
-KERNELS_MODULE = (TESTS / "kernel_cases.py").read_text()
 MODELS = (TESTS / "models.py").read_text()
 GOLDEN = (TESTS / "golden" / "__init__.py").read_text().replace("Path(__file__)", "Path()")
 
@@ -53,41 +50,6 @@ def test_every_primitive_on_webgl(browser):
     count, failures = browser.run_python(CASES_IN_THE_PAGE, table=(TESTS / "cases.py").read_text(), timeout=240)
     assert count > 200
     assert not failures, "\n\n".join(failures[:10])
-
-
-KERNELS = """
-import sys, types
-kernel_cases = types.ModuleType("kernel_cases")
-exec(module, kernel_cases.__dict__)
-import weblayers as wl
-assert wl.get_backend() == "webgl"
-failures = []
-for case in cases:
-    try:
-        outputs = kernel_cases.called(case)
-        kernel_cases.compared([((await t.data()).reshape(t.shape), t.dtype) for t in outputs], case, True)
-    except Exception as error:
-        failures.append(f"{case['kernel']} {str(case)[:300]}: {error}")
-failures
-"""
-
-
-def test_recorded_kernels_on_webgl(browser):
-    """Some calls of each kernel of TensorFlow.js, as eager ops; without NaN, which GPUs need not keep."""
-    if browser.pyodide_version.startswith("0."):
-        pytest.skip("the same kernels as in the newer Pyodide")
-    chosen, counts = [], Counter()
-    for case in kernels():
-        usable = kernel_cases.is_supported(case) and not kernel_cases.is_departure(case)
-        if usable and "NaN" not in str(case) and counts[case["kernel"]] < (6 if browser.name == "chromium" else 1):
-            counts[case["kernel"]] += 1
-            chosen.append(case)
-    assert len(counts) > 80
-    failures = []
-    for i in range(0, len(chosen), 100):
-        part = chosen[i : i + 100]
-        failures += browser.run_python(KERNELS, module=KERNELS_MODULE, cases=part, timeout=200)
-    assert not failures, "\n\n".join(failures[:20])
 
 
 def test_the_two_programs_letter_for_letter(browser):

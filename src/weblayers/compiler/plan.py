@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -53,16 +55,23 @@ def serializing(plan: Plan) -> Pieces[bytes]:
         "outputs": [_spec(t)[:3] for t in plan.output_specs],
         "shaders": list(shaders),
         "scalar_inputs": plan.scalar_inputs,
-        "scalar_ops": plan.scalar_ops,
+        "scalar_ops": [[_number(v) for v in op] for op in plan.scalar_ops],
         "draws": draws,
     }
-    text = json.dumps(header, separators=(",", ":"), default=_plain).encode()
+    text = json.dumps(header, separators=(",", ":"), default=_plain, allow_nan=False).encode()
     text += b" " * (-(len(MAGIC) + 4 + len(text)) % 8)
     return b"".join([MAGIC, struct.pack("<I", len(text)), text, *blobs])
 
 
 def _spec(spec: TextureSpec) -> list:
     return [spec.width, spec.height, spec.layers, spec.format]
+
+
+def _number(value: Any) -> Any:
+    """JSON has no infinities: JavaScript makes them of their names."""
+    if not isinstance(value, float) or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def _plain(value: object) -> object:

@@ -123,7 +123,7 @@ def _rgba(shape: tuple[int, ...], dtype: str, values: np.ndarray, alpha: float) 
         wrong = values.min() if not values.min() >= 0 else values.max()
         raise ValueError(f"values of a {dtype} picture must be from 0 to {limit}, but there is {wrong}")
     levels = np.floor(values.reshape(*shape[:2], channels).astype(np.float64) * (255 / limit) + 0.5)
-    rgba = np.full((*shape[:2], 4), 255 * alpha, np.uint8)
+    rgba = np.full((*shape[:2], 4), round(255 * alpha), np.uint8)
     rgba[..., : 3 if channels < 4 else 4] = levels
     return rgba
 

@@ -197,14 +197,17 @@ def range(start: float, stop: float, step: float = 1, dtype: str = "float32") ->
 
 
 @public
-def eye(num_rows: int, num_columns: int | None = None, dtype: str = "float32") -> Tensor:
-    """The identity matrix.
+def eye(
+    num_rows: int, num_columns: int | None = None, batch_shape: Sequence[int] | None = None, dtype: str = "float32"
+) -> Tensor:
+    """The identity matrix, or a batch of it: ``[*batch_shape, num_rows, num_columns]``.
 
     >>> import weblayers as wl
     >>> wl.eye(2).array_sync()
     [[1.0, 0.0], [0.0, 1.0]]
     """
-    return to_tensor(np.eye(num_rows, num_columns, dtype=DTYPES[dtype]), dtype)
+    matrix = np.eye(num_rows, num_columns, dtype=DTYPES[dtype])
+    return to_tensor(np.broadcast_to(matrix, (*(batch_shape or ()), *matrix.shape)).copy(), dtype)
 
 
 @public

@@ -86,23 +86,23 @@ def _padded(values: int | Sequence[int], rank: int, rest: int) -> list[int]:
     return given + [rest] * (rank - len(given))
 
 
-@op("xs")
-def concat(xs: Any, axis: int = 0) -> Any:
+@op("tensors")
+def concat(tensors: Any, axis: int = 0) -> Any:
     """Tensors joined along an axis.
 
     >>> import weblayers as wl
     >>> wl.concat([wl.ones([1]), wl.zeros([2])]).array_sync()
     [1.0, 0.0, 0.0]
     """
-    (axis,) = b.normalize_axes(axis, len(xs[0].shape))
-    return b.concat(xs, axis)
+    (axis,) = b.normalize_axes(axis, len(tensors[0].shape))
+    return b.concat(tensors, axis)
 
 
-@op("xs")
-def stack(xs: Any, axis: int = 0) -> Any:
+@op("tensors")
+def stack(tensors: Any, axis: int = 0) -> Any:
     """Tensors of one shape joined along a new axis."""
-    axis %= len(xs[0].shape) + 1
-    return b.concat([b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in xs], axis)
+    axis %= len(tensors[0].shape) + 1
+    return b.concat([b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in tensors], axis)
 
 
 @op("x")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,17 +14,19 @@ Fn = Callable[..., Any]
 
 
 def _of_rank(rank: int, fn: Fn, adapt: Callable[..., tuple] | None = None) -> None:
-    def checked(x: Any, *args: Any, **kwargs: Any) -> Any:
+    def checked(*given: Any, **named: Any) -> Any:
+        x, *args = inspect.signature(fn).bind(*given, **named).args
         parts = x if fn is movement.concat else [x]
         for part in parts:
             shape = part.shape if hasattr(part, "shape") else to_tensor(part).shape
             if len(shape) != rank:
                 raise ValueError(f"{checked.__name__} wants a tensor of rank {rank}, got shape {list(shape)}")
-        return fn(x, *(adapt(*args) if adapt else args), **kwargs)
+        return fn(x, *(adapt(*args) if adapt else args))
 
     checked.__name__ = checked.__qualname__ = f"{fn.__name__}{rank}d"
     checked.__module__ = __name__
     what = "tensors" if fn is movement.concat else "a tensor"
+    checked.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
     checked.__doc__ = f":func:`{fn.__name__}` of {what} of rank {rank}."
     public(checked)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Generator
 from typing import Any
 
 from . import glue
@@ -41,8 +42,18 @@ def get_backend() -> str:
     return current().name
 
 
-def set_backend(name: str) -> None:
+class Done:
+    """What was done at once, for programs that await it."""
+
+    def __await__(self) -> Generator[Any, None, bool]:
+        return True
+        yield
+
+
+def set_backend(name: str) -> Done:
     """Compute with ``"webgl"`` or ``"numpy"`` from now on; tensors move when they are next used.
+
+    It may be awaited, as in TensorFlow.js, and need not be.
 
     Raises:
         ValueError: for any other name.
@@ -52,6 +63,7 @@ def set_backend(name: str) -> None:
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
     _current = _numpy if name == "numpy" else _start_webgl(None)
+    return Done()
 
 
 def set_checked(on: bool) -> None:
