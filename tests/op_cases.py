@@ -13,7 +13,8 @@ SIZES = (0, 1, 2, 3, 4, 5, 7, 8, 13)
 # A row of more values than a texture is wide.
 LONG = 4 * 4096 + 5
 
-# name -> function of a random generator and of three sizes, giving (function of tensors, arrays)
+# Name, which begins with that of the op -> function of a random generator and of three sizes, giving a function of
+# tensors, and arrays for it.
 OPS = {}
 # Piecewise constant, or not of floats: their gradients are zero or none.
 FLAT = set()
@@ -193,7 +194,7 @@ def _(rng, a, b, c):
     return lambda x: wl.slice(x, [a // 2, 0, c // 3], [-1, b, -1]), [floats(rng, (a, b, c))]
 
 
-@entry("indexing")
+@entry("slice, by index")
 def _(rng, a, b, c):
     return lambda x: x[..., None, 1 : b + 1 : 2, :-1], [floats(rng, (a, b + 1, c + 1))]
 
@@ -265,7 +266,7 @@ for _a in (False, True):
             return lambda x, y: wl.mat_mul(x, y, ta, tb), [floats(rng, left), floats(rng, right)]
 
 
-@entry("batched mat_mul")
+@entry("mat_mul, batched")
 def _(rng, a, b, c):
     return wl.mat_mul, [floats(rng, (2, a, b)), floats(rng, (2, b, c))]
 
@@ -294,7 +295,7 @@ def _(rng, a, b, c):
     return lambda x, w: wl.conv2d(x, w, 1 + b % 2, "same" if a % 2 else "valid"), [floats(rng, x), floats(rng, w)]
 
 
-@entry("pointwise conv2d")
+@entry("conv2d, pointwise")
 def _(rng, a, b, c):
     x, w = (1, a + 1, b + 1, max(1, c)), (1, 1, max(1, c), max(1, b))
     return lambda x, w: wl.conv2d(x, w, 1 + a % 2, "valid"), [floats(rng, x), floats(rng, w)]
@@ -332,7 +333,7 @@ for _name in ["max_pool", "avg_pool"]:
         return lambda x: getattr(wl, name)(x, [2, 3], 1 + a % 2, "same"), [floats(rng, (1, a + 2, b + 3, max(1, c)))]
 
 
-@entry("dilated pool")
+@entry("pool, dilated")
 def _(rng, a, b, c):
     return lambda x: wl.pool(x, 2, "avg", "same", 2), [floats(rng, (1, a + 3, b + 3, max(1, c)))]
 
@@ -346,7 +347,7 @@ def _(rng, a, b, c):
     return lambda x: wl.gather(x, index, 1), [floats(rng, (a, b + 1, c))]
 
 
-@entry("batched gather")
+@entry("gather, batched")
 def _(rng, a, b, c):
     index = integers(rng, (a, 3), b + 1)
     return lambda x: wl.gather(x, index, 1, 1), [floats(rng, (a, b + 1, c))]

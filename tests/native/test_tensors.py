@@ -247,3 +247,13 @@ def test_disposed_tensors_are_refused():
     for use in (t.array_sync, lambda: t + 1, lambda: wl.concat([t, t]), t.clone, lambda: float(t.sum())):
         with pytest.raises(RuntimeError, match=r"Tensor is disposed"):
             use()
+
+
+def test_integers_are_refused_where_they_are_not_exact():
+    most = wl.scalar(2**24, "int32")
+    assert int(most) == 2**24 and int(most - 1) == 2**24 - 1
+    for value in (most * 2, wl.scalar(-(2**24), "int32") - 1, wl.prod(wl.fill([30], 2, "int32"))):
+        with pytest.raises(OverflowError, match="exact up to"):
+            value.array_sync()
+    with pytest.raises(ValueError, match="up to 2\\^24"):
+        wl.tensor1d([2**24 + 1], "int32")

@@ -139,6 +139,11 @@ class Tensor(Named):
         return self._host
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
+        if self.dtype == "int32" and array.size and np.abs(array).max() > MAX_EXACT_INTEGER:
+            raise OverflowError(
+                f"an int32 tensor of shape {list(self.shape)} has come to {np.abs(array).max()}: they are exact up to"
+                f" 2^24 = {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
+            )
         return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
 
     async def data(self) -> np.ndarray:
