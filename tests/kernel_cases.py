@@ -38,7 +38,7 @@ NAMES = {
     "_FusedMatMul": "fused.mat_mul",
 }
 # Kernels whose inputs go by their names.
-BY_NAME = ("FusedBatchNorm", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul")
+BY_NAME = ("FusedBatchNorm", "FusedConv2D", "FusedDepthwiseConv2D", "SparseToDense", "_FusedMatMul")
 # Kernels that compute the gradient of an op for one of its arguments.
 GRADIENTS = {
     "AvgPool3DGrad": ("avg_pool3d", "x"),
@@ -67,6 +67,7 @@ Rsqrt ScatterNd Select Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus SpaceTo
 SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile TopK Transpose Unpack
 UnsortedSegmentSum ZerosLike _FusedMatMul
 CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
+Bincount BitwiseAnd BroadcastArgs DenseBincount Diag SearchSorted SparseToDense Unique
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.

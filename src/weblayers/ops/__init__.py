@@ -7,10 +7,12 @@ from . import (  # noqa: F401 - to have their ops registered
     arithmetic,
     control,
     convolutions,
+    counting,
     creation,
     fused,
     image,
     indexing,
+    math,
     mathematics,
     matrices,
     methods,
@@ -22,6 +24,7 @@ from . import (  # noqa: F401 - to have their ops registered
     rearranging,
     recurrent,
     reduction,
+    searching,
     spatial,
 )
 from .control import scan
@@ -39,7 +42,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"fused", "image"}
+_SPACES = {"fused", "image", "math"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 
