@@ -1,5 +1,7 @@
 """Recorded calls of TensorFlow.js' kernels as calls of ops. Needs no files, so that pages can have it."""
 
+import functools
+
 import numpy as np
 
 import weblayers as wl
@@ -9,6 +11,7 @@ from weblayers import naming
 NAMES = {
     "AvgPool3D": "avg_pool3d",
     "BatchMatMul": "mat_mul",
+    "CropAndResize": "image.crop_and_resize",
     "DepthwiseConv2dNative": "depthwise_conv2d",
     "FusedBatchNorm": "batch_norm",
     "FusedConv2D": "fused.conv2d",
@@ -19,17 +22,23 @@ NAMES = {
     "MaxPool3D": "max_pool3d",
     "Multiply": "mul",
     "Neg": "neg",
+    "NonMaxSuppressionV3": "image.non_max_suppression",
+    "NonMaxSuppressionV4": "image.non_max_suppression_padded",
+    "NonMaxSuppressionV5": "image.non_max_suppression_with_score",
     "Pack": "stack",
     "PadV2": "pad",
     "RealDiv": "div",
+    "ResizeBilinear": "image.resize_bilinear",
+    "ResizeNearestNeighbor": "image.resize_nearest_neighbor",
     "Select": "where",
     "SplitV": "split",
     "TopK": "topk",
+    "Transform": "image.transform",
     "Unpack": "unstack",
     "_FusedMatMul": "fused.mat_mul",
 }
 # Kernels whose inputs go by their names.
-BY_NAME = ("FusedBatchNorm", "FusedConv2D", "FusedDepthwiseConv2D", "_FusedMatMul")
+BY_NAME = ("FusedBatchNorm", "FusedConv2D", "FusedDepthwiseConv2D", "SparseToDense", "_FusedMatMul")
 # Kernels that compute the gradient of an op for one of its arguments.
 GRADIENTS = {
     "AvgPool3DGrad": ("avg_pool3d", "x"),
@@ -44,6 +53,8 @@ GRADIENTS = {
     "LRNGrad": ("local_response_normalization", "x"),
     "MaxPool3DGrad": ("max_pool3d", "x"),
     "MaxPoolGrad": ("max_pool", "x"),
+    "ResizeBilinearGrad": ("image.resize_bilinear", "images"),
+    "ResizeNearestNeighborGrad": ("image.resize_nearest_neighbor", "images"),
 }
 _KERNELS = """
 Abs Acos Acosh Add AddN All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh AvgPool AvgPool3D BatchMatMul
@@ -55,6 +66,8 @@ Multiply Neg NotEqual OneHot OnesLike Pack PadV2 Pow Prelu Prod RealDiv Reciproc
 Rsqrt ScatterNd Select Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus SpaceToBatchND SplitV Sqrt Square
 SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile TopK Transpose Unpack
 UnsortedSegmentSum ZerosLike _FusedMatMul
+CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
+Bincount BitwiseAnd BroadcastArgs DenseBincount Diag SearchSorted SparseToDense Unique
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.
@@ -120,9 +133,7 @@ def called(case):
     inputs = {k: wl.tensor(array(v)) for k, v in case["inputs"].items() if v is not None}
     if kernel in GRADIENTS:
         return [_gradient(*GRADIENTS[kernel], inputs, attributes)]
-    op = wl
-    for part in NAMES.get(kernel, naming.snake(kernel)).split("."):
-        op = getattr(op, part)
+    op = _op(NAMES.get(kernel, naming.snake(kernel)))
     if kernel in BY_NAME:
         out = op(**{naming.snake(k): v for k, v in inputs.items()}, **attributes)
     elif kernel in ("AddN", "Concat", "Pack"):
@@ -134,6 +145,10 @@ def called(case):
     return out if isinstance(out, list | tuple) else [out]
 
 
+def _op(name):
+    return functools.reduce(getattr, name.split("."), wl)
+
+
 def _gradient(name, wanted, inputs, attributes):
     """What a kernel for a gradient computes: the gradient of its op for one of the inputs."""
     given = {"x" if k == "input" else k: v for k, v in inputs.items() if k not in ("dy", "output", "y")}
@@ -141,4 +156,4 @@ def _gradient(name, wanted, inputs, attributes):
     at = given.pop(wanted, None)
     if at is None:
         at = wl.zeros(shapes[wanted])
-    return wl.grad(lambda v: getattr(wl, name)(**given, **{wanted: v}, **attributes))(at, inputs["dy"])
+    return wl.grad(lambda v: _op(name)(**given, **{wanted: v}, **attributes))(at, inputs["dy"])

@@ -12,19 +12,17 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-# Where capitals in a row are words of their own, or none.
-_SPLIT = {"NaN": "Nan", "TopKAsync": "Top_k_async", "NGrams": "_n_grams"}
-
-
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
 
     >>> snake("meanSquaredError"), snake("maxPooling2d"), snake("conv2dTranspose"), snake("isHTTPScheme")
     ('mean_squared_error', 'max_pooling2d', 'conv2d_transpose', 'is_http_scheme')
+    >>> snake("inTopKAsync"), snake("stringNGrams")
+    ('in_top_k_async', 'string_n_grams')
     """
-    for written, split in _SPLIT.items():
-        name = name.replace(written, split)
-    name = re.sub(r"([A-Z]{2,})([A-Z][a-z])", r"\1_\2", name)
+    # one word each
+    name = name.replace("NaN", "Nan").replace("NDim", "Ndim")
+    name = re.sub(r"([A-Z]{2,}|(?<=[a-z])[A-Z])([A-Z][a-z])", r"\1_\2", name)
     name = re.sub(r"(?<=[a-z0-9])([A-Z])(?=[a-z])", r"_\1", name)
     return re.sub(r"(?<=[a-z])([A-Z]+)", r"_\1", name).lower()
 

@@ -8,10 +8,12 @@ from . import (  # noqa: F401 - to have their ops registered
     browser,
     control,
     convolutions,
+    counting,
     creation,
     fused,
     image,
     indexing,
+    math,
     mathematics,
     matrices,
     methods,
@@ -23,6 +25,7 @@ from . import (  # noqa: F401 - to have their ops registered
     rearranging,
     recurrent,
     reduction,
+    searching,
     spatial,
 )
 from .control import scan
@@ -40,7 +43,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"browser", "fused", "image"}
+_SPACES = {"browser", "fused", "image", "math"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

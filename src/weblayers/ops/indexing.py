@@ -173,6 +173,8 @@ def tensor_scatter_update(tensor: Any, indices: Any, updates: Any) -> Any:
             f"tensor_scatter_update: indices of shape {list(indices.shape)} want updates of shape"
             f" {[*rows.shape, *rest]}, got {list(updates.shape)}"
         )
+    if not n:
+        return tensor
     rows = b.reshape(rows, (n,))
     place = b.iota(n)
     later = b.bind(
@@ -185,6 +187,40 @@ def tensor_scatter_update(tensor: Any, indices: Any, updates: Any) -> Any:
     kept = b.reshape(tensor, (count, *rest))
     mask = b.reshape(b.cast(hit, "bool"), (count, *[1] * len(rest)))
     return b.reshape(b.where(mask, written, kept), tensor.shape)
+
+
+@op("sparse_indices", "sparse_values", "default_value")
+def sparse_to_dense(
+    sparse_indices: Any, sparse_values: Any, output_shape: Sequence[int], default_value: Any = 0
+) -> Any:
+    """A tensor with values at some coordinates and one value elsewhere.
+
+    Args:
+        sparse_indices: int32 ``[n, rank]``; a vector of the places in a vector, or one place in it.
+        sparse_values: ``[n]``, or one value for all places.
+        output_shape: the shape of the result.
+        default_value: what is elsewhere.
+
+    Raises:
+        ValueError: the shapes do not match.
+
+    >>> import weblayers as wl
+    >>> wl.sparse_to_dense(wl.tensor1d([1, 3], "int32"), [5, 6], [4], -1).array_sync()
+    [-1.0, 5.0, -1.0, 6.0]
+    """
+    shape = tuple(output_shape)
+    count = sparse_indices.shape[0] if sparse_indices.shape else 1
+    columns = sparse_indices.shape[1] if len(sparse_indices.shape) == 2 else 1
+    if len(sparse_indices.shape) > 2 or columns != len(shape):
+        raise ValueError(
+            f"sparse_to_dense: indices of shape {list(sparse_indices.shape)} are no places in a tensor of shape"
+            f" {list(shape)}; expected [n, {len(shape)}]"
+        )
+    if sparse_values.shape not in ((), (count,)):
+        raise ValueError(f"sparse_to_dense wants one value or {count}, got shape {list(sparse_values.shape)}")
+    elsewhere = b.broadcast(b.cast(b.as_node(default_value), sparse_values.dtype), shape)
+    places = b.reshape(sparse_indices, (count, columns))
+    return tensor_scatter_update(elsewhere, places, b.broadcast(sparse_values, (count,)))
 
 
 @op("x", "segment_ids")

@@ -10,7 +10,7 @@ import numpy as np
 from ..graph.node import Aval
 from ..runtime.buffer import TensorBuffer, strides
 from ..runtime.tensor import Tensor, Variable
-from . import arithmetic, creation, mathematics, matrices, movement
+from . import arithmetic, creation, image, mathematics, matrices, movement
 from .dispatch import METHODS, Overriding
 
 
@@ -140,6 +140,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "clone": creation.clone,
     "zeros_like": creation.zeros_like,
     "ones_like": creation.ones_like,
+    "resize_bilinear": image.resize_bilinear,
+    "resize_nearest_neighbor": image.resize_nearest_neighbor,
     "__iter__": rows,
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,

@@ -204,3 +204,17 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "NHWC") -> Any:
     blocks = b.transpose(b.reshape(x, [n, h, w, block_size, block_size, depth]), [0, 1, 3, 2, 4, 5])
     out = b.reshape(blocks, [n, h * block_size, w * block_size, depth])
     return b.transpose(out, [0, 3, 1, 2]) if first else out
+
+
+@op("x")
+def diag(x: Any) -> Any:
+    """x on the diagonal of zeros: ``[*x.shape, *x.shape]``.
+
+    >>> import weblayers as wl
+    >>> wl.diag([1, 2]).array_sync()
+    [[1.0, 0.0], [0.0, 2.0]]
+    """
+    size = x.aval.size
+    places = b.iota(size)
+    same = b.compare("eq", b.reshape(places, (size, 1)), places)
+    return b.reshape(b.where(same, b.reshape(x, (size,)), b.constant(0, x.dtype)), (*x.shape, *x.shape))

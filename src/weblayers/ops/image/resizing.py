@@ -79,18 +79,97 @@ def resize(
     >>> wl.image.resize(wl.tensor4d([[[[1], [3]]]]), [1, 4]).flatten().array_sync()
     [1.0, 1.5, 2.5, 3.0]
     """
-    batch, height, width, channels = x.shape
     high, wide = sizes
+    rows = resize_matrix(x.shape[1], high, interpolation, antialias, align_corners) if high != x.shape[1] else None
+    columns = resize_matrix(x.shape[2], wide, interpolation, antialias, align_corners) if wide != x.shape[2] else None
+    return _by_matrices(x, rows, columns)
+
+
+def _by_matrices(x: Any, rows: np.ndarray | None, columns: np.ndarray | None) -> Any:
+    """Images resized by ``[target, source]`` matrices of weights; None leaves an axis as it is."""
+    batch, height, width, channels = x.shape
     out = b.cast(x, "float32")
-    if high != height:
-        rows = b.constant(resize_matrix(height, high, interpolation, antialias, align_corners))
+    if rows is not None:
         flat = b.reshape(out, (batch, height, width * channels))
-        out = b.dot(b.broadcast(rows, (batch, high, height)), flat)
-    out = b.reshape(out, (batch * high, width, channels))
-    if wide != width:
-        columns = b.constant(resize_matrix(width, wide, interpolation, antialias, align_corners))
-        out = b.dot(b.broadcast(columns, (batch * high, wide, width)), out)
-    return b.reshape(out, (batch, high, wide, channels))
+        out = b.dot(b.broadcast(b.constant(rows), (batch, *rows.shape)), flat)
+        height = rows.shape[0]
+    out = b.reshape(out, (batch * height, width, channels))
+    if columns is not None:
+        out = b.dot(b.broadcast(b.constant(columns), (batch * height, *columns.shape)), out)
+        width = columns.shape[0]
+    return b.reshape(out, (batch, height, width, channels))
+
+
+def _positions(name: str, source: int, target: int, align_corners: bool, half_pixel_centers: bool) -> np.ndarray:
+    """Where the target pixels lie among the source pixels, as TensorFlow.js counts."""
+    if source * max(source, target) > _LARGEST_RESIZE:
+        raise ValueError(f"{name}: cannot resize {source} pixels to {target}: at most 8192 can be resized to 8192")
+    scale = (source - 1) / (target - 1) if align_corners and target > 1 else source / max(1, target)
+    return (np.arange(target) + (0.5 if half_pixel_centers else 0.0)) * scale
+
+
+def _checked(name: str, images: Any, size: Sequence[int], align_corners: bool, half_pixel_centers: bool) -> Any:
+    """Images as a batch, of which one alone is the first."""
+    if len(images.shape) not in (3, 4):
+        raise ValueError(f"{name} wants an image of rank 3 or a batch of rank 4, got shape {list(images.shape)}")
+    if len(size) != 2:
+        raise ValueError(f"{name}: size must be [height, width], got {list(size)}")
+    if align_corners and half_pixel_centers:
+        raise ValueError(f"{name}: align_corners and half_pixel_centers cannot both be true")
+    return b.reshape(images, (1, *images.shape)) if len(images.shape) == 3 else images
+
+
+@op("images")
+def resize_bilinear(
+    images: Any, size: Sequence[int], align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    """Images in another size; each pixel is weighed from its four neighbours, also when they become smaller.
+
+    Args:
+        images: ``[height, width, channels]`` or a batch of them.
+        size: ``[height, width]`` of the result.
+        align_corners: put the centres of the outermost pixels of both onto each other.
+        half_pixel_centers: pixel centres lie at halves; otherwise upper left corners lie on each other.
+
+    Returns:
+        float32 images of that size.
+
+    Raises:
+        ValueError: the images are of another rank, or both ``align_corners`` and ``half_pixel_centers`` are set.
+
+    >>> import weblayers as wl
+    >>> wl.image.resize_bilinear(wl.tensor3d([[[1], [3]]]), [1, 4]).flatten().array_sync()
+    [1.0, 2.0, 3.0, 3.0]
+    """
+    name, shift = "resize_bilinear", 0.5 if half_pixel_centers else 0.0
+    batch = _checked(name, images, size, align_corners, half_pixel_centers)
+    weights: list[np.ndarray | None] = []
+    for source, target in zip(batch.shape[1:3], size, strict=True):
+        at = np.clip(_positions(name, source, target, align_corners, half_pixel_centers) - shift, 0, source - 1)
+        near = np.maximum(0, 1 - np.abs(at[:, None] - np.arange(source)))
+        weights.append(near.astype(np.float32) if source != target else None)
+    return b.reshape(_by_matrices(batch, *weights), (*images.shape[:-3], *size, images.shape[-1]))
+
+
+@op("images")
+def resize_nearest_neighbor(
+    images: Any, size: Sequence[int], align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    """Images in another size; each pixel is one of the source's. See :func:`resize_bilinear`; the dtype stays.
+
+    >>> import weblayers as wl
+    >>> wl.image.resize_nearest_neighbor(wl.tensor3d([[[1], [3]]]), [1, 4]).flatten().array_sync()
+    [1.0, 1.0, 3.0, 3.0]
+    """
+    name = "resize_nearest_neighbor"
+    out = _checked(name, images, size, align_corners, half_pixel_centers)
+    for axis, target in zip((1, 2), size, strict=True):
+        source = out.shape[axis]
+        at = _positions(name, source, target, align_corners, half_pixel_centers)
+        chosen = np.minimum(np.floor(at + 0.5 if align_corners else at), source - 1)
+        if source != target:
+            out = b.gather(out, b.constant(chosen, "int32"), axis)
+    return b.reshape(out, (*images.shape[:-3], *size, images.shape[-1]))
 
 
 @op("x")

@@ -48,25 +48,39 @@ def sample(
     >>> wl.image.sample(wl.tensor4d([[[[1], [3]]]]), wl.zeros([1, 1, 1]), wl.zeros([1, 1, 1])).array_sync()
     [[[[2.0]]]]
     """
-    batch, height, width, channels = x.shape
-    flat = b.reshape(x, (batch * height * width, channels))
+    batch, height, width, _ = x.shape
     rows, columns = rows + (height - 1) / 2, columns + (width - 1) / 2
     if nearest:
         rows, columns = (b.unary("floor", v + 0.5) for v in (rows, columns))
-    image = b.broadcast(b.reshape(b.cast(b.iota(batch), "float32"), (batch, 1, 1)), rows.shape)
+    return read(x, each_image(batch, rows), rows, columns, fill_mode, b.constant(float(fill_value)), nearest)
+
+
+def each_image(batch: int, rows: Node) -> Node:
+    """Positions ``[batch, height, width]`` are of the image of their number."""
+    return b.broadcast(b.reshape(b.cast(b.iota(batch), "float32"), (batch, 1, 1)), rows.shape)
+
+
+def read(x: Node, image: Node, rows: Node, columns: Node, mode: str, fill: Node, nearest: bool = False) -> Node:
+    """Images read at rows and columns of the images of those numbers, counted from the upper left pixel.
+
+    ``fill`` is what lies beyond the edges if the mode is ``"constant"``; ``nearest`` says that positions are whole.
+    """
+    batch, height, width, channels = x.shape
+    flat = b.reshape(x, (batch * height * width, channels))
     top, left = b.unary("floor", rows), b.unary("floor", columns)
     total: Node | None = None
     for down, right in itertools.product((0.0,) if nearest else (0.0, 1.0), repeat=2):
         y, x_ = top + down, left + right
-        index = (image * float(height) + _settled(y, height, fill_mode)) * float(width) + _settled(x_, width, fill_mode)
+        index = (image * float(height) + _settled(y, height, mode)) * float(width) + _settled(x_, width, mode)
         pixel = b.gather(flat, b.cast(index, "int32"), 0)
-        if fill_mode == "constant":
+        if mode == "constant":
             inside = b.compare("eq", _settled(y, height, "nearest"), y)
             across = b.compare("eq", _settled(x_, width, "nearest"), x_)
             here = b.reshape(b.bind("and", inside, across), (*rows.shape, 1))
-            pixel = b.where(here, pixel, float(fill_value))
+            pixel = b.where(here, pixel, fill)
         if not nearest:
             weight = (1.0 - b.unary("abs", rows - y)) * (1.0 - b.unary("abs", columns - x_))
             pixel = pixel * b.reshape(weight, (*rows.shape, 1))
         total = pixel if total is None else total + pixel
+    assert total is not None
     return total
