@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
 
