@@ -111,6 +111,26 @@ def _(rng, a, b, c):
     return lambda x, y: wl.where(chosen, x, y), [floats(rng, (a, b, c)), floats(rng, (b, 1))]
 
 
+@entry("cast")
+def _(rng, a, b, c):
+    return lambda x: wl.cast(wl.cast(x, "float32") * 2, "float32"), [floats(rng, (a, b, c))]
+
+
+@entry("cast, to integers", flat=True)
+def _(rng, a, b, c):
+    return lambda x: wl.cast(x, "int32"), [floats(rng, (a, b, c))]
+
+
+@entry("stop_gradient")
+def _(rng, a, b, c):
+    return lambda x: x + wl.stop_gradient(x * 0), [floats(rng, (a, b, c))]
+
+
+@entry("bitwise_and", flat=True)
+def _(rng, a, b, c):
+    return wl.bitwise_and, [integers(rng, (a, b, c), 100), integers(rng, (a, b, c), 100)]
+
+
 @entry("clip_by_value")
 def _(rng, a, b, c):
     return lambda x: wl.clip_by_value(x, -0.77, 0.91), [floats(rng, (a, b, c))]
@@ -165,6 +185,16 @@ def _(rng, a, b, c):
     return wl.batch_norm, [floats(rng, (a, b, c)), *vectors]
 
 
+@entry("moments")
+def _(rng, a, b, c):
+    return lambda x: wl.moments(x, [0])["variance"], [floats(rng, (max(1, a), b, c))]
+
+
+@entry("moving_average")
+def _(rng, a, b, c):
+    return lambda v, x: wl.moving_average(v, x, 0.9, 3), [floats(rng, (a, b, c)), floats(rng, (a, b, c))]
+
+
 @entry("local_response_normalization")
 def _(rng, a, b, c):
     return lambda x: wl.local_response_normalization(x, 2), [floats(rng, (a, b, max(1, c)))]
@@ -176,6 +206,31 @@ def _(rng, a, b, c):
 @entry("reshape")
 def _(rng, a, b, c):
     return lambda x: wl.reshape(x, [c, b * a]), [floats(rng, (a, b, c))]
+
+
+@entry("flatten")
+def _(rng, a, b, c):
+    return wl.flatten, [floats(rng, (a, b, c))]
+
+
+@entry("expand_dims")
+def _(rng, a, b, c):
+    return lambda x: wl.expand_dims(x, a % 3), [floats(rng, (a, b, c))]
+
+
+@entry("squeeze")
+def _(rng, a, b, c):
+    return lambda x: wl.squeeze(x, [1]), [floats(rng, (a, 1, c, b))]
+
+
+@entry("ensure_shape")
+def _(rng, a, b, c):
+    return lambda x: wl.ensure_shape(x * 2, [a, b, c]), [floats(rng, (a, b, c))]
+
+
+@entry("diag")
+def _(rng, a, b, c):
+    return wl.diag, [floats(rng, (a, min(b, 3)))]
 
 
 @entry("transpose")
@@ -250,151 +305,14 @@ def _(rng, a, b, c):
     return lambda x: wl.space_to_batch_nd(x, [2, 2], [[0, b % 2], [c % 2, 0]]), [floats(rng, (a, b, c, 2))]
 
 
+@entry("batch_to_space_nd")
+def _(rng, a, b, c):
+    return lambda x: wl.batch_to_space_nd(x, [2, 2], [[0, b % 2], [c % 2, 0]]), [floats(rng, (4 * a, b + 1, c + 1, 2))]
+
+
 @entry("depth_to_space")
 def _(rng, a, b, c):
     return lambda x: wl.depth_to_space(x, 2), [floats(rng, (1, a, b, 4 * max(1, c)))]
-
-
-# -- products and windows ---------------------------------------------------------------------------------------------
-
-for _a in (False, True):
-    for _b in (False, True):
-
-        @entry(f"mat_mul{' ta' if _a else ''}{' tb' if _b else ''}")
-        def _(rng, a, b, c, ta=_a, tb=_b):
-            left, right = ((b, a) if ta else (a, b)), ((c, b) if tb else (b, c))
-            return lambda x, y: wl.mat_mul(x, y, ta, tb), [floats(rng, left), floats(rng, right)]
-
-
-@entry("mat_mul, batched")
-def _(rng, a, b, c):
-    return wl.mat_mul, [floats(rng, (2, a, b)), floats(rng, (2, b, c))]
-
-
-@entry("einsum")
-def _(rng, a, b, c):
-    return lambda x, y: wl.einsum("abc,cbd->dab", x, y), [floats(rng, (a, b, c)), floats(rng, (c, b, 3))]
-
-
-@entry("outer_product")
-def _(rng, a, b, c):
-    return wl.outer_product, [floats(rng, (a,)), floats(rng, (b,))]
-
-
-@entry("conv1d")
-def _(rng, a, b, c):
-    return lambda x, w: wl.conv1d(x, w, 2, "same"), [
-        floats(rng, (2, a + 3, max(1, b))),
-        floats(rng, (3, max(1, b), c + 1)),
-    ]
-
-
-@entry("conv2d")
-def _(rng, a, b, c):
-    x, w = (2, a + 3, b + 3, c + 1), (2, 3, c + 1, max(1, a))
-    return lambda x, w: wl.conv2d(x, w, 1 + b % 2, "same" if a % 2 else "valid"), [floats(rng, x), floats(rng, w)]
-
-
-@entry("conv2d, pointwise")
-def _(rng, a, b, c):
-    x, w = (1, a + 1, b + 1, max(1, c)), (1, 1, max(1, c), max(1, b))
-    return lambda x, w: wl.conv2d(x, w, 1 + a % 2, "valid"), [floats(rng, x), floats(rng, w)]
-
-
-@entry("conv2d_transpose")
-def _(rng, a, b, c):
-    x, w = (1, a + 1, b + 1, max(1, c)), (3, 2, max(1, b), max(1, c))
-    shape = [1, (a + 1) * 2, (b + 1) * 2, max(1, b)]
-    return lambda x, w: wl.conv2d_transpose(x, w, shape, 2, "same"), [floats(rng, x), floats(rng, w)]
-
-
-@entry("conv3d")
-def _(rng, a, b, c):
-    x, w = (1, a % 5 + 2, b % 5 + 2, c % 5 + 2, 2), (2, 2, 1, 2, max(1, a % 5))
-    return lambda x, w: wl.conv3d(x, w, 1, "same"), [floats(rng, x), floats(rng, w)]
-
-
-@entry("depthwise_conv2d")
-def _(rng, a, b, c):
-    x, w = (1, a + 3, b + 3, max(1, c)), (3, 2, max(1, c), 1 + a % 3)
-    return lambda x, w: wl.depthwise_conv2d(x, w, 1 + b % 2, "same"), [floats(rng, x), floats(rng, w)]
-
-
-@entry("dilation2d")
-def _(rng, a, b, c):
-    x, w = (1, a + 3, b + 3, max(1, c)), (2, 2, max(1, c))
-    return lambda x, w: wl.dilation2d(x, w, 1, "same"), [floats(rng, x), floats(rng, w, 0, 0.01)]
-
-
-for _name in ["max_pool", "avg_pool"]:
-
-    @entry(_name)
-    def _(rng, a, b, c, name=_name):
-        return lambda x: getattr(wl, name)(x, [2, 3], 1 + a % 2, "same"), [floats(rng, (1, a + 2, b + 3, max(1, c)))]
-
-
-@entry("pool, dilated")
-def _(rng, a, b, c):
-    return lambda x: wl.pool(x, 2, "avg", "same", 2), [floats(rng, (1, a + 3, b + 3, max(1, c)))]
-
-
-# -- by index and order -----------------------------------------------------------------------------------------------
-
-
-@entry("gather")
-def _(rng, a, b, c):
-    index = integers(rng, (3, a), b + 1)
-    return lambda x: wl.gather(x, index, 1), [floats(rng, (a, b + 1, c))]
-
-
-@entry("gather, batched")
-def _(rng, a, b, c):
-    index = integers(rng, (a, 3), b + 1)
-    return lambda x: wl.gather(x, index, 1, 1), [floats(rng, (a, b + 1, c))]
-
-
-@entry("gather_nd")
-def _(rng, a, b, c):
-    index = np.stack([integers(rng, (5,), a + 1), integers(rng, (5,), b + 1)], 1)
-    return lambda x: wl.gather_nd(x, index), [floats(rng, (a + 1, b + 1, c))]
-
-
-@entry("scatter_nd")
-def _(rng, a, b, c):
-    index = integers(rng, (b, 1), a + 1)
-    return lambda u: wl.scatter_nd(index, u, [a + 1, c]), [floats(rng, (b, c))]
-
-
-@entry("tensor_scatter_update")
-def _(rng, a, b, c):
-    index = integers(rng, (b, 1), a + 1)
-    return lambda t, u: wl.tensor_scatter_update(t, index, u), [floats(rng, (a + 1, c)), floats(rng, (b, c))]
-
-
-@entry("unsorted_segment_sum")
-def _(rng, a, b, c):
-    ids = integers(rng, (a,), b + 1)
-    return lambda x: wl.unsorted_segment_sum(x, ids, b + 1), [floats(rng, (a, c))]
-
-
-@entry("one_hot", flat=True)
-def _(rng, a, b, c):
-    return lambda i: wl.one_hot(i, c + 1), [integers(rng, (a, b), c + 1)]
-
-
-@entry("sort")
-def _(rng, a, b, c):
-    return lambda x: wl.sort(x, b % 3, a % 2 == 0), [floats(rng, (a, b, c))]
-
-
-@entry("argsort", flat=True)
-def _(rng, a, b, c):
-    return lambda x: wl.argsort(x, -1, a % 2 == 0), [integers(rng, (a, b, c), 4).astype(np.float32)]
-
-
-@entry("topk")
-def _(rng, a, b, c):
-    return lambda x: wl.topk(x, min(c, 3))["values"], [floats(rng, (a, b, c))]
 
 
 # -- past the width of a texture --------------------------------------------------------------------------------------

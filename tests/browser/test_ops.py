@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import kernel_cases
+from tests import kernel_cases, window_cases  # noqa: F401 - more entries of the table
 from tests.golden import kernels
 from tests.op_cases import OPS, WIDE
 
 TESTS = Path(__file__).parents[1]
 KERNELS_MODULE = (TESTS / "kernel_cases.py").read_text()
-OPS_MODULE = (TESTS / "op_cases.py").read_text()
+OPS_MODULES = {name: (TESTS / f"{name}.py").read_text() for name in ("op_cases", "window_cases")}
 
 KERNELS = """
 import sys, types
@@ -49,11 +49,14 @@ def test_recorded_kernels_on_webgl(browser):
 
 
 SHAPES = """
-import types
+import sys, types
 import numpy as np
 import weblayers as wl
-op_cases = types.ModuleType("op_cases")
-exec(module, op_cases.__dict__)
+sys.modules["tests"] = types.ModuleType("tests")
+for name, text in modules.items():
+    sys.modules[f"tests.{name}"] = module = types.ModuleType(f"tests.{name}")
+    exec(text, module.__dict__)
+op_cases = sys.modules["tests.op_cases"]
 failures = []
 for name, dims in calls:
     try:
@@ -83,7 +86,7 @@ def test_random_shapes_on_webgl(browser):
     calls = [(name, dims) for name in OPS for dims in shapes] + [(name, None) for name in WIDE]
     failures = []
     for i in range(0, len(calls), 100):
-        failures += browser.run_python(SHAPES, module=OPS_MODULE, calls=calls[i : i + 100], timeout=240)
+        failures += browser.run_python(SHAPES, modules=OPS_MODULES, calls=calls[i : i + 100], timeout=240)
     assert not failures, "\n\n".join(failures[:20])
 
 

@@ -1,19 +1,28 @@
 """Ops on random shapes: what a GPU computes is what NumPy computes, and gradients are finite differences."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import weblayers as wl
-from tests import textures
+from tests import (
+    textures,
+    window_cases,  # noqa: F401 - more entries of the table
+)
 from tests.op_cases import FLAT, OPS, WIDE, wide
 from tests.op_cases import SIZES as SOME
+from tools import op_table
 from weblayers.compiler.lower import lower
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.node import Aval
 from weblayers.runtime.tracing import compile_function, current, symbolic
 
+ROOT = Path(__file__).parents[2]
 sizes = st.tuples(*[st.sampled_from(SOME)] * 3)
 every_op = pytest.mark.parametrize("name", OPS)
 
@@ -35,6 +44,16 @@ def on_both(fn, arrays):
     (got,) = textures.run(plan, values, graph.outputs)
     assert got.shape == expected.shape
     np.testing.assert_allclose(got.astype(float), expected.astype(float), rtol=2e-4, atol=2e-5)
+
+
+def test_the_table_misses_no_op():
+    assert not op_table.missing()
+
+
+def test_the_table_of_ops_is_up_to_date():
+    tool = [sys.executable, ROOT / "tools" / "op_table.py", "--check"]
+    done = subprocess.run(tool, capture_output=True, text=True, timeout=120)
+    assert not done.returncode, done.stderr
 
 
 @every_op
