@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+
+
+class Composite:
+    """A value that is made of others, such as a pair of tensors."""
+
+    parts: list[Any]
+
+    def with_parts(self, parts: Sequence[Any]) -> Any:
+        """The same of other parts."""
+        raise NotImplementedError
 
 
 def leaves(tree: Any) -> list[Any]:
@@ -12,6 +22,8 @@ def leaves(tree: Any) -> list[Any]:
     >>> leaves({"b": [1, 2], "a": (3,)})
     [3, 1, 2]
     """
+    if isinstance(tree, Composite):
+        return leaves(tree.parts)
     if isinstance(tree, list | tuple):
         return [leaf for part in tree for leaf in leaves(part)]
     if isinstance(tree, Mapping):
@@ -25,6 +37,8 @@ def mapped(fn: Callable[[Any], Any], tree: Any) -> Any:
     >>> mapped(lambda v: v + 1, [1, {"a": 2}])
     [2, {'a': 3}]
     """
+    if isinstance(tree, Composite):
+        return tree.with_parts(mapped(fn, tree.parts))
     if isinstance(tree, list | tuple):
         return type(tree)(mapped(fn, part) for part in tree)
     if isinstance(tree, Mapping):
@@ -43,6 +57,8 @@ def packed(tree: Any, values: list[Any]) -> Any:
 
 def _filled(part: Any, rest: Iterator[Any]) -> Any:
     # not a closure: one that calls itself is a cycle, and would keep the values until it is collected
+    if isinstance(part, Composite):
+        return part.with_parts(_filled(part.parts, rest))
     if isinstance(part, list | tuple):
         return type(part)(_filled(p, rest) for p in part)
     if isinstance(part, Mapping):

@@ -6,10 +6,12 @@ from . import (  # noqa: F401 - to have their ops registered
     accumulation,
     arithmetic,
     browser,
+    complex,
     control,
     convolutions,
     counting,
     creation,
+    fourier,
     fused,
     image,
     indexing,
@@ -26,7 +28,9 @@ from . import (  # noqa: F401 - to have their ops registered
     recurrent,
     reduction,
     searching,
+    signal,
     spatial,
+    spectral,
 )
 from .control import scan
 from .differentiation import (
@@ -43,7 +47,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"browser", "fused", "image", "math"}
+_SPACES = {"browser", "fused", "image", "math", "signal", "spectral"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

@@ -10,6 +10,8 @@ import numpy as np
 from ..graph.node import DTYPES
 from ..runtime.buffer import TensorBuffer
 from ..runtime.tensor import Tensor, Variable, to_tensor
+from . import movement
+from .complex import ComplexTensor, as_complex, is_complex, of_array
 from .dispatch import public
 
 
@@ -22,7 +24,7 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
     Args:
         values: the values; flat if ``shape`` is given.
         shape: the shape; taken from the nesting of ``values`` if left out.
-        dtype: ``"float32"``, ``"int32"`` or ``"bool"``.
+        dtype: ``"float32"``, ``"int32"``, ``"bool"`` or ``"complex64"``.
 
     Raises:
         ValueError: if shape and values disagree, or the lists are ragged.
@@ -31,17 +33,20 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
     >>> wl.tensor([[1, 2], [3, 4]]).shape
     (2, 2)
     """
+    if dtype == "complex64" or is_complex(values):
+        made = as_complex(values)
+        return made if shape is None else movement.reshape(made, shape)  # type: ignore[return-value]
     return to_tensor(values, dtype, shape)
 
 
 def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | None) -> Tensor:
-    made = to_tensor(values, dtype)
+    made = tensor(values, None, dtype)
     if shape is not None:
         if len(shape) != rank:
             raise ValueError(f"tensor{rank}d wants a shape of {rank} numbers, got {list(shape)}")
         if made.rank not in (1, rank) or (made.rank == rank and made.shape != tuple(shape)):
             raise ValueError(f"values of shape {list(made.shape)} do not match the shape {list(shape)}")
-        return to_tensor(made.numpy(), made.dtype, shape)
+        return movement.reshape(made, shape)
     if made.rank != rank:
         raise ValueError(
             f"tensor{rank}d wants values of rank {rank} (or flat values and a shape), got shape {list(made.shape)}"
@@ -114,14 +119,14 @@ def zeros_like(x: Any) -> Any:
     >>> wl.zeros_like(wl.tensor1d([1, 2])).array_sync()
     [0.0, 0.0]
     """
-    like = to_tensor(x)
+    like = x if hasattr(x, "dtype") else to_tensor(x)
     return fill(like.shape, 0, like.dtype)
 
 
 @public
 def ones_like(x: Any) -> Any:
     """Ones in the shape and dtype of x."""
-    like = to_tensor(x)
+    like = x if hasattr(x, "dtype") else to_tensor(x)
     return fill(like.shape, 1, like.dtype)
 
 
@@ -149,6 +154,8 @@ def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
     >>> wl.fill([2], 7).array_sync()
     [7.0, 7.0]
     """
+    if dtype == "complex64":
+        return of_array(np.full(tuple(shape), value, np.complex64))  # type: ignore[return-value]
     return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
 
 
@@ -222,13 +229,15 @@ def buffer(shape: Sequence[int], dtype: str = "float32", values: Any = None) -> 
 
 
 @public
-def clone(x: Any) -> Tensor:
+def clone(x: Any) -> Any:
     """A tensor that shares the values of x; disposing one leaves the other.
 
     >>> import weblayers as wl
     >>> wl.clone([1, 2]).array_sync()
     [1.0, 2.0]
     """
+    if isinstance(x, ComplexTensor):
+        return x.clone()
     tensor = to_tensor(x)
     return tensor if tensor.is_symbolic else tensor.shared()
 
@@ -242,7 +251,7 @@ def print(x: Any, verbose: bool = False) -> None:
     Tensor
         [1, 2]
     """
-    to_tensor(x).print(verbose)
+    tensor(x).print(verbose)
 
 
 @public

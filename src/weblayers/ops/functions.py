@@ -135,6 +135,8 @@ class _Place:
 
 def _shape(value: Any) -> Any:
     """What distinguishes arguments that need traces of their own."""
+    if isinstance(value, tree.Composite):
+        return (type(value), *map(_shape, value.parts))
     if isinstance(value, list | tuple):
         return (type(value), *map(_shape, value))
     if isinstance(value, dict):

@@ -11,6 +11,7 @@ from ..graph.node import Aval
 from ..runtime.buffer import TensorBuffer, strides
 from ..runtime.tensor import Tensor, Variable
 from . import arithmetic, creation, image, mathematics, matrices, movement
+from .complex import ComplexTensor
 from .dispatch import METHODS, Overriding
 
 
@@ -179,6 +180,9 @@ def attach() -> None:
             setattr(Tensor, name, method)
     Tensor.strides = property(lambda x: strides(x.shape))  # type: ignore[attr-defined]
     Tensor.rank_type = property(lambda x: str(x.rank))  # type: ignore[attr-defined]
+    for name, method in {**METHODS, **_METHODS}.items():
+        if not hasattr(ComplexTensor, name):
+            setattr(ComplexTensor, name, method)
     for kind in (Tensor, Overriding):
         for name, fn in _BINARY.items():
             setattr(kind, f"__{name}__", lambda x, y, fn=fn: fn(x, y))

@@ -50,8 +50,8 @@ def squeeze(x: Any, axis: Sequence[int] | None = None) -> Any:
 
 
 @op("x")
-def transpose(x: Any, perm: Sequence[int] | None = None) -> Any:
-    """Axes in another order; reversed by default.
+def transpose(x: Any, perm: Sequence[int] | None = None, conjugate: bool = False) -> Any:
+    """Axes in another order; reversed by default. ``conjugate`` negates the imaginary parts of complex numbers.
 
     >>> import weblayers as wl
     >>> wl.transpose([[1, 2, 3]]).shape
