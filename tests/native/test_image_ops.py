@@ -155,3 +155,11 @@ def test_the_gradients_of_places():
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_scores_are_compared_with_the_threshold_as_it_is():
+    # float32's 0.3 is a little more than 0.3, and so such a box is kept
+    boxes = wl.tensor2d([[0, 0, 1, 1], [2, 2, 3, 3]])
+    scores = wl.tensor1d([0.3, 0.2])
+    assert wl.image.non_max_suppression(boxes, scores, 2, 0.5, 0.3).array_sync() == [0]
+    assert wl.image.non_max_suppression(boxes, scores, 2, 0.5, 0.2).array_sync() == [0, 1]

@@ -183,7 +183,8 @@ def _chosen(
     chosen: list[int] = []
     left: list[float] = []
     # the best first, of equal ones the first; each with how many chosen boxes it was compared with
-    waiting = [(-float(s), i, 0) for i, s in enumerate(scores) if s > score_threshold]
+    # as Python's numbers: NumPy would round the threshold to float32
+    waiting = [(-s, i, 0) for i, s in enumerate(scores.tolist()) if s > score_threshold]
     heapq.heapify(waiting)
     while waiting and len(chosen) < most:
         negative, i, seen = heapq.heappop(waiting)
