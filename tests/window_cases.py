@@ -349,3 +349,52 @@ def _(rng, a, b, c):
 def _(rng, a, b, c):
     places = [floats(rng, (1, a + 1, 3)), floats(rng, (1, a + 1, 3))]
     return lambda x: wl.image.sample(x, *map(wl.tensor, places)), [floats(rng, (1, b + 2, c + 2, 2))]
+
+
+# -- complex numbers and signals --------------------------------------------------------------------------------------
+
+
+@entry("complex")
+def _(rng, a, b, c):
+    return lambda x, y: wl.abs(wl.complex(x, y) * (1 + 2j)), [floats(rng, (a, b, c)), floats(rng, (a, b, c))]
+
+
+for _name in ["real", "imag", "angle"]:
+
+    @entry(_name)
+    def _(rng, a, b, c, name=_name):
+        return lambda x, y: getattr(wl, name)(wl.complex(x, y) / 2j), [floats(rng, (a, b), 1), floats(rng, (a, b), 1)]
+
+
+@entry("conj")
+def _(rng, a, b, c):
+    return lambda x: wl.imag(wl.conj(wl.complex(x, x * 2))), [floats(rng, (a, b))]
+
+
+for _name in ["fft", "ifft"]:
+
+    @entry(_name)
+    def _(rng, a, b, c, name=_name):
+        shape = (a, 7 * b + c + 1)
+        return lambda x, y: wl.imag(getattr(wl, name)(wl.complex(x, y))), [floats(rng, shape), floats(rng, shape)]
+
+
+@entry("rfft")
+def _(rng, a, b, c):
+    return lambda x: wl.real(wl.rfft(x, b + 2)), [floats(rng, (a, c + 1))]
+
+
+@entry("irfft")
+def _(rng, a, b, c):
+    shape = (a, b + 1)
+    return lambda x, y: wl.irfft(wl.complex(x, y)), [floats(rng, shape), floats(rng, shape)]
+
+
+@entry("signal.frame")
+def _(rng, a, b, c):
+    return lambda x: wl.signal.frame(x, 3, 2, a % 2 == 0, 0.5), [floats(rng, (a, b + c + 3))]
+
+
+@entry("signal.stft")
+def _(rng, a, b, c):
+    return lambda x: wl.imag(wl.signal.stft(x, 4, 2)), [floats(rng, (a, b + c + 4))]

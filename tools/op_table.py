@@ -36,13 +36,14 @@ _MAKES = "makes a tensor"
 _RANKED = "as of any rank"
 _CREATION = """
 buffer clone eye fill linspace meshgrid ones ones_like print range scalar tensor tensor1d tensor2d tensor3d tensor4d
-tensor5d tensor6d variable zeros zeros_like
+tensor5d tensor6d variable zeros zeros_like cosine_window signal.hann_window signal.hamming_window
 """
 # Why an op is not in the table of cases.
 OTHERWISE = {
     **dict.fromkeys(_CREATION.split(), _MAKES),
     **dict.fromkeys([name for name in dispatch.OPS if re.fullmatch(r"(?!conv|tensor|as).*[a-z][1-4]d", name)], _RANKED),
     **dict.fromkeys(["random_normal", "random_standard_normal", "random_uniform", "random_uniform_int"], _MAKES),
+    "enclosing_power_of_two": "-",
     "truncated_normal": _MAKES,
     "multinomial": _MAKES,
     "dropout": "yes, of the mask's values",

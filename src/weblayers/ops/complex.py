@@ -203,6 +203,8 @@ def parts_of(x: Any) -> tuple[Any, Any]:
     """Real and imaginary part; None for that of real values, which need not be computed with."""
     if isinstance(x, ComplexTensor):
         return x.parts[0], x.parts[1]
+    if isinstance(x, builtins.complex):
+        return x.real, x.imag
     if not isinstance(x, Tensor) and is_complex(x):
         return parts_of(of_array(np.asarray(x)))
     return (x if isinstance(x, int | float) else _real_part(x)), None
@@ -317,20 +319,18 @@ _mul = _bilinear(o.mul)
 
 
 def _reciprocal(x: Any) -> Any:
+    if isinstance(x, builtins.complex):
+        return 1 / x
     real, imag = parts_of(x)
     if imag is None:
         return o.div(1.0, real)
-    size = _squared_size(x)
+    size = o.add(o.square(real), o.square(imag))
     return ComplexTensor(o.div(real, size), o.neg(o.div(imag, size)))
-
-
-def _squared_size(x: ComplexTensor) -> Tensor:
-    return o.add(o.square(x.parts[0]), o.square(x.parts[1]))
 
 
 def _abs(x: ComplexTensor) -> Tensor:
     """The distance from 0; its gradient there is 0."""
-    size = _squared_size(x)
+    size = o.add(*map(o.square, x.parts))
     zero = o.equal(size, 0.0)
     return o.where(zero, 0.0, o.sqrt(o.where(zero, 1.0, size)))
 
