@@ -43,7 +43,7 @@ OTHERWISE = {
     **dict.fromkeys(_CREATION.split(), _MAKES),
     **dict.fromkeys([name for name in dispatch.OPS if re.fullmatch(r"(?!conv|tensor|as).*[a-z][1-4]d", name)], _RANKED),
     **dict.fromkeys(["random_normal", "random_standard_normal", "random_uniform", "random_uniform_int"], _MAKES),
-    "enclosing_power_of_two": "-",
+    **dict.fromkeys(("enclosing_power_of_two", "sum_out_type", "upcast_type"), "-"),
     "truncated_normal": _MAKES,
     "multinomial": _MAKES,
     "dropout": "yes, of the mask's values",

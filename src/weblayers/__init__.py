@@ -41,7 +41,7 @@ from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
-from .runtime.debug import enable_debug_mode
+from .runtime.debug import enable_debug_mode, enable_prod_mode
 from .runtime.device import get_backend, ready, set_backend
 from .runtime.memory import dispose_variables, memory
 from .runtime.page import next_frame
@@ -77,6 +77,7 @@ __all__ = [
     "dispose",
     "dispose_variables",
     "enable_debug_mode",
+    "enable_prod_mode",
     "get_backend",
     "initializers",
     "input",

@@ -11,6 +11,7 @@ from . import (  # noqa: F401 - to have their ops registered
     convolutions,
     counting,
     creation,
+    dtypes,
     fourier,
     fused,
     image,

@@ -222,20 +222,20 @@ def cast(x: Any, dtype: str) -> Any:
 
 
 @public
-def real(x: Any) -> Any:
+def real(input: Any) -> Any:
     """The real part.
 
     >>> import weblayers as wl
     >>> wl.real(wl.complex([1.0], [2.0])).array_sync()
     [1.0]
     """
-    return parts_of(x)[0]
+    return parts_of(input)[0]
 
 
 @public
-def imag(x: Any) -> Any:
+def imag(input: Any) -> Any:
     """The imaginary part; 0 of what is real."""
-    return as_complex(x).parts[1]
+    return as_complex(input).parts[1]
 
 
 @public

@@ -28,6 +28,15 @@ def enable_debug_mode(on: bool = True) -> None:
     device.set_checked(on)
 
 
+def enable_prod_mode() -> None:
+    """Check no more than needed, which is how it begins: the opposite of :func:`enable_debug_mode`.
+
+    >>> import weblayers as wl
+    >>> wl.enable_prod_mode()
+    """
+    enable_debug_mode(False)
+
+
 def is_enabled() -> bool:
     return _enabled
 
