@@ -46,7 +46,7 @@ def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | No
             raise ValueError(f"tensor{rank}d wants a shape of {rank} numbers, got {list(shape)}")
         if made.rank not in (1, rank) or (made.rank == rank and made.shape != tuple(shape)):
             raise ValueError(f"values of shape {list(made.shape)} do not match the shape {list(shape)}")
-        return movement.reshape(made, shape)
+        return tensor(made.numpy(), shape, made.dtype)
     if made.rank != rank:
         raise ValueError(
             f"tensor{rank}d wants values of rank {rank} (or flat values and a shape), got shape {list(made.shape)}"
