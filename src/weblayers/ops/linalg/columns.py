@@ -30,37 +30,33 @@ def over_columns(count: int, step: Callable[..., Sequence[Node]], *states: Node)
     return [loops.last(loop, i) for i in range(len(states))]
 
 
-def once(fn: Formula, back: Callable[..., Sequence[Node]] | None = None) -> Formula:
-    """A function of nodes whose graph is made once for each combination of shapes.
+def with_gradient(back: Callable[..., Sequence[Node]]) -> Callable[[Formula], Formula]:
+    """Make a function of nodes, which gives one, a function with a gradient by rule.
 
-    So calling it again gives the same nodes, although it has loops, and a plan that has them is found again.
+    Its graph is made once for each combination of shapes: calling it again gives the same nodes, although it has loops,
+    and a plan that has them is found again.
 
     Args:
-        fn: takes nodes, gives one.
-        back: its gradient by rule: ``back(dy, value, *operands)`` has one node per operand.
+        back: ``back(dy, value, *operands)`` gives the gradients, one per operand.
     """
 
-    @functools.lru_cache(KEPT)
-    def made(in_loop: bool, *avals: Aval) -> tuple[list[Node], Node, Rule | None]:
-        stands = [b.input_node(a.shape, a.dtype) for a in avals]
-        value = fn(*stands)
-        if back is None:
-            return stands, value, None
-        dy = b.input_node(value.shape, value.dtype)
-        return stands, value, Rule(tuple(stands), dy, tuple(back(dy, value, *stands)))
+    def decorate(fn: Formula) -> Formula:
+        @functools.lru_cache(KEPT)
+        def made(in_loop: bool, *avals: Aval) -> tuple[Node, Rule]:
+            stands = [b.input_node(a.shape, a.dtype) for a in avals]
+            value = fn(*stands)
+            dy = b.input_node(value.shape, value.dtype)
+            return value, Rule(tuple(stands), dy, tuple(back(dy, value, *stands)))
 
-    @functools.wraps(fn)
-    def called(*operands: Node) -> Node:
-        stands, value, rule = made(_in_loop(), *(n.aval for n in operands))
-        (here,) = loops.substituted([value], dict(zip(stands, operands, strict=True)))
-        return here if rule is None else custom(here, list(operands), rule)
+        @functools.wraps(fn)
+        def called(*operands: Node) -> Node:
+            value, rule = made(_in_loop(), *(n.aval for n in operands))
+            (here,) = loops.substituted([value], dict(zip(rule.operands, operands, strict=True)))
+            return custom(here, list(operands), rule)
 
-    return called
+        return called
 
-
-def with_gradient(back: Callable[..., Sequence[Node]]) -> Callable[[Formula], Formula]:
-    """:func:`once`, as a decorator, with a gradient by rule."""
-    return lambda fn: once(fn, back)
+    return decorate
 
 
 def _in_loop() -> bool:

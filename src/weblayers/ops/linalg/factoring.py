@@ -19,7 +19,6 @@ from .columns import (
     from_place,
     inner,
     lower,
-    once,
     outer,
     over_columns,
     part,
@@ -97,20 +96,21 @@ def _householder(a: Node) -> Node:
     return over_columns(min(rows, columns), step, b.concat([eye_like(a), a], len(a.shape) - 1))[0]
 
 
-def _qr_back(dy: Node, value: Node, a: Node) -> Sequence[Node]:
-    """For matrices of full rank with as many rows as columns, or more."""
-    (q, r), (dq, dr) = _taken_apart(value, a.shape[-2]), _taken_apart(dy, a.shape[-2])
-    inside = product(r, dr, turn_y=True) - product(dq, q, turn_x=True)
+def _slope(q: Node, r: Node, dq: Node, back: Node) -> Node:
+    """The gradient for A of full rank, with as many rows as columns or more; ``back`` is ``R dR^T``."""
+    inside = back - product(dq, q, turn_x=True)
     symmetric = lower(inside) + turned(lower(inside, 1))
-    return [turned(solved(r, turned(dq + product(q, symmetric))))]
+    return turned(solved(r, turned(dq + product(q, symmetric))))
+
+
+def _qr_back(dy: Node, value: Node, a: Node) -> Sequence[Node]:
+    (q, r), (dq, dr) = _taken_apart(value, a.shape[-2]), _taken_apart(dy, a.shape[-2])
+    return [_slope(q, r, dq, product(r, dr, turn_y=True))]
 
 
 def _taken_apart(value: Node, rows: int) -> tuple[Node, Node]:
     """Q and R of ``[Q^T | R]``."""
     return turned(part(value, slice(None), slice(rows))), upper(part(value, slice(None), slice(rows, None)))
-
-
-_full = once(_householder)
 
 
 @with_gradient(_qr_back)
@@ -141,7 +141,7 @@ def qr(x: Any, full_matrices: bool = False) -> Any:
     x = checked("qr", x)
     rows, columns = x.shape[-2:]
     if rows > columns and full_matrices:
-        return _taken_apart(_full(x), rows)
+        return _taken_apart(_householder(x), rows)
     q, r = _taken_apart(_reduced(part(x, slice(None), slice(rows))), rows)
     if rows < columns:
         r = b.concat([r, product(q, part(x, slice(None), slice(rows, None)), turn_x=True)], len(x.shape) - 1)
@@ -151,7 +151,13 @@ def qr(x: Any, full_matrices: bool = False) -> Any:
 # -- Gram-Schmidt -----------------------------------------------------------------------------------------------------
 
 
-@once
+def _orthogonal_back(dy: Node, y: Node, x: Node) -> Sequence[Node]:
+    """The rows are the columns of Q where the given ones are those of QR, with a positive diagonal of R."""
+    r = product(y, x, turn_y=True)
+    return [turned(_slope(turned(y), r, turned(dy), b.full(r.shape, 0.0)))]
+
+
+@with_gradient(_orthogonal_back)
 def _orthogonal_rows(x: Node) -> Node:
     count = x.shape[-2]
 
