@@ -67,7 +67,7 @@ Rsqrt ScatterNd Select Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus SpaceTo
 SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile TopK Transpose Unpack
 UnsortedSegmentSum ZerosLike _FusedMatMul
 CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
-Bincount BitwiseAnd BroadcastArgs DenseBincount Diag SearchSorted SparseToDense Unique
+Bincount BitwiseAnd BroadcastArgs DenseBincount Diag Einsum SearchSorted SparseToDense Unique
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.
@@ -138,6 +138,8 @@ def called(case):
         out = op(**{naming.snake(k): v for k, v in inputs.items()}, **attributes)
     elif kernel in ("AddN", "Concat", "Pack"):
         out = op(list(inputs.values()), **attributes)
+    elif kernel == "Einsum":
+        out = op(attributes["equation"], *inputs.values())
     else:
         out = op(*inputs.values(), **attributes)
     if isinstance(out, dict):

@@ -26,6 +26,17 @@ def _(rng, a, b, c):
     return lambda x, y: wl.einsum("abc,cbd->dab", x, y), [floats(rng, (a, b, c)), floats(rng, (c, b, 3))]
 
 
+@entry("einsum, of one")
+def _(rng, a, b, c):
+    return lambda x: wl.einsum("...aba->b...", x), [floats(rng, (c, a, b, a))]
+
+
+@entry("einsum, of three")
+def _(rng, a, b, c):
+    arrays = [(a, b), (b, 2, 2), (a, c)]
+    return lambda *given: wl.einsum("ab,bdd,ac->cd", *given), [floats(rng, s) for s in arrays]
+
+
 @entry("outer_product")
 def _(rng, a, b, c):
     return wl.outer_product, [floats(rng, (a,)), floats(rng, (b,))]

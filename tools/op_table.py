@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests import kernel_cases, window_cases  # noqa: E402, F401
+from tests import kernel_cases, matrix_cases, window_cases  # noqa: E402, F401
 from tests.golden import kernels  # noqa: E402
 from tests.op_cases import FLAT, OPS  # noqa: E402
 from weblayers.naming import snake  # noqa: E402

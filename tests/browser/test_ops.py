@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from tests import kernel_cases, window_cases  # noqa: F401 - more entries of the table
+from tests import kernel_cases, matrix_cases, window_cases  # noqa: F401 - more entries of the table
 from tests.golden import kernels
 from tests.op_cases import OPS, WIDE
 
 TESTS = Path(__file__).parents[1]
 KERNELS_MODULE = (TESTS / "kernel_cases.py").read_text()
-OPS_MODULES = {name: (TESTS / f"{name}.py").read_text() for name in ("op_cases", "window_cases")}
+OPS_MODULES = {name: (TESTS / f"{name}.py").read_text() for name in ("op_cases", "window_cases", "matrix_cases")}
 
 KERNELS = """
 import sys, types

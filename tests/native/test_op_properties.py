@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import weblayers as wl
 from tests import (
+    matrix_cases,  # noqa: F401 - more entries of the table
     textures,
     window_cases,  # noqa: F401 - more entries of the table
 )

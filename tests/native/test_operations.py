@@ -30,6 +30,8 @@ CASES = {
     "array on the left": lambda a, b: np.ones((1, 1, 2), np.float32) * 3 - a,
     "named": lambda a, b: wl.clipByValue(wl.sigmoid(a), 0.2, 0.7),
     "einsum": lambda a, b: wl.einsum("bij,bkj->bik", a, b),
+    "einsum of one": lambda a, b: wl.einsum("bij->jb", a),
+    "einsum of three": lambda a, b: wl.einsum("bij,bkj,bk->bi", a, b, a[..., 0]),
     "activation": lambda a, b: wl.activations.softmax(a),
     "twice the same": lambda a, b: a * a,
 }

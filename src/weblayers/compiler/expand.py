@@ -23,6 +23,8 @@ def _without_elements(node: Node) -> Node:
     """What has no elements, or is made of what has none: nobody draws it, nobody reads it."""
     if node.op in ("input", "array"):
         return node
+    if node.op == "custom":
+        return node.inputs[0]
     if node.op == "concat" and node.aval.size:
         return b.concat([i for i in node.inputs if i.aval.size], node.param("axis"))
     value = node.param("value") if node.op == "pad" else 0.0

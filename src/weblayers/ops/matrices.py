@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import string
 from typing import Any
 
 from ..graph import build as _b
 from ..graph.node import Node
-from .dispatch import op
+from .dispatch import op, public
 
 
 @op("a", "b")
@@ -71,30 +72,55 @@ def outer_product(v1: Any, v2: Any) -> Any:
     return _b.reshape(v1, (v1.shape[0], 1)) * _b.reshape(v2, (1, v2.shape[0]))
 
 
-@op("a", "b")
-def einsum(equation: str, a: Any, b: Any) -> Any:
-    """Sums of products of two tensors over axes named by letters; ``...`` stands for axes that both sides carry along.
+# Stands for ``...`` as if it were a letter.
+_CARRIED = "…"
+
+
+@public
+def einsum(equation: str, *tensors: Any) -> Any:
+    """Sums of products of tensors over axes named by letters; ``...`` stands for axes that are carried along.
+
+    A letter that one operand has twice takes its diagonal. More than two operands are multiplied from left to right.
+
+    Args:
+        equation: the letters of each operand and, behind ``->``, of the result; without ``->`` the result has those
+            that occur once, in alphabetical order.
+        tensors: one or more. Of int32 only, the result is int32.
+
+    Raises:
+        ValueError: the letters do not fit the operands' number, ranks or sizes, or the result has unknown ones.
 
     >>> import weblayers as wl
     >>> wl.einsum("ij,jk->ki", wl.ones([2, 3]), wl.ones([3, 4])).shape
     (4, 2)
+    >>> wl.einsum("ii->", [[1, 2], [3, 4]]).array_sync()
+    5.0
     """
-    inputs, arrow, out = equation.replace(" ", "").partition("->")
-    names = inputs.split(",")
-    if len(names) != 2:
-        raise ValueError(f"einsum wants two operands, got {equation!r}")
-    left, right, out = _spelled([*names, out], a, b)
-    if not arrow:
-        out = "".join(sorted(c for c in set(left + right) if (left + right).count(c) == 1))
-    sizes: dict[str, int] = {}
-    for letters, tensor in ((left, a), (right, b)):
-        if len(letters) != len(tensor.shape):
-            raise ValueError(f"einsum {equation!r}: an operand of shape {list(tensor.shape)} has the axes {letters!r}")
-        for letter, size in zip(letters, tensor.shape, strict=True):
-            if sizes.setdefault(letter, size) != size:
-                raise ValueError(f"einsum {equation!r}: axis {letter!r} has the sizes {sizes[letter]} and {size}")
-    a, left = _summed(_b.cast(a, "float32"), left, right + out)
-    b, right = _summed(_b.cast(b, "float32"), right, left + out)
+    names, out = _parsed(equation)
+    if len(names) != len(tensors):
+        raise ValueError(f"einsum {equation!r} names {len(names)} operands, but there are {len(tensors)}")
+    operands = list(tensors)
+    while len(operands) > 2:
+        left, right, *others = names
+        kept = "".join(c for c in dict.fromkeys(left + right) if c in "".join(others) + out)
+        operands[:2] = [_einsum(_written([left, right], kept), *operands[:2])]
+        names[:2] = [kept]
+    return _einsum(_written(names, out), *operands)
+
+
+@op("a", "b")
+def _einsum(equation: str, a: Any, b: Any = None) -> Any:
+    """:func:`einsum` of one or two operands."""
+    operands = [a] if b is None else [a, b]
+    names, out = _spelled(*_parsed(equation), [len(t.shape) for t in operands])
+    sizes = _sizes(equation, names, out, operands)
+    dtype = "int32" if all(t.dtype == "int32" for t in operands) else "float32"
+    parts = [_diagonal(_b.cast(t, "float32"), letters) for t, letters in zip(operands, names, strict=True)]
+    if len(parts) == 1:
+        return _b.cast(_ordered(*_summed(*parts[0], out), list(out)), dtype)
+    (a, left), (b, right) = parts
+    a, left = _summed(a, left, right + out)
+    b, right = _summed(b, right, left + out)
     batch = [c for c in left if c in right and c in out]
     inner = [c for c in left if c in right and c not in out]
     rows = [c for c in left if c not in right]
@@ -104,15 +130,57 @@ def einsum(equation: str, a: Any, b: Any) -> Any:
     x = _b.reshape(_ordered(a, left, [*batch, *rows, *inner]), (*lead, size["r"], size["i"]))
     y = _b.reshape(_ordered(b, right, [*batch, *inner, *columns]), (*lead, size["i"], size["c"]))
     product = _b.reshape(_b.dot(x, y), [sizes[c] for c in (*batch, *rows, *columns)])
-    return _ordered(product, "".join([*batch, *rows, *columns]), list(out))
+    return _b.cast(_ordered(product, "".join([*batch, *rows, *columns]), list(out)), dtype)
 
 
-def _spelled(parts: list[str], a: Node, b: Node) -> list[str]:
+def _parsed(equation: str) -> tuple[list[str], str]:
+    """The letters of each operand, and of the result."""
+    inputs, arrow, out = equation.replace(" ", "").replace("...", _CARRIED).partition("->")
+    if not arrow:
+        letters = inputs.replace(",", "")
+        once = sorted(c for c in set(letters) if letters.count(c) == 1 and c != _CARRIED)
+        out = "".join([_CARRIED if _CARRIED in letters else "", *once])
+    return inputs.split(","), out
+
+
+def _written(names: list[str], out: str) -> str:
+    return f"{','.join(names)}->{out}".replace(_CARRIED, "...")
+
+
+def _spelled(names: list[str], out: str, ranks: list[int]) -> tuple[list[str], str]:
     """The axes with letters in the place of ``...``: capital ones, which nobody used."""
-    carried = [len(t.shape) - len(p.replace("...", "")) for p, t in zip(parts, (a, b), strict=False) if "..." in p]
-    used = set("".join(parts))
-    free = [c for c in map(chr, range(ord("A"), ord("Z") + 1)) if c not in used][: max(carried, default=0)]
-    return [p.replace("...", "".join(free)) for p in parts]
+    carried = [rank - len(n) + 1 for n, rank in zip(names, ranks, strict=True) if _CARRIED in n]
+    used = set("".join([*names, out]))
+    free = "".join(c for c in string.ascii_uppercase if c not in used)[: max(carried, default=0)]
+    return [n.replace(_CARRIED, free) for n in names], out.replace(_CARRIED, free)
+
+
+def _sizes(equation: str, names: list[str], out: str, operands: list[Node]) -> dict[str, int]:
+    """The size of each letter's axis."""
+    sizes: dict[str, int] = {}
+    for letters, tensor in zip(names, operands, strict=True):
+        if len(letters) != len(tensor.shape):
+            raise ValueError(f"einsum {equation!r}: an operand of shape {list(tensor.shape)} has the axes {letters!r}")
+        for letter, size in zip(letters, tensor.shape, strict=True):
+            if sizes.setdefault(letter, size) != size:
+                raise ValueError(f"einsum {equation!r}: axis {letter!r} has the sizes {sizes[letter]} and {size}")
+    if len(set(out)) < len(out) or not set(out) <= set(sizes):
+        raise ValueError(f"einsum {equation!r}: the result's axes {out!r} must be different ones of the operands'")
+    return sizes
+
+
+def _diagonal(x: Node, letters: str) -> tuple[Node, str]:
+    """Of letters that occur twice, the elements where both axes agree."""
+    for c in letters:
+        if letters.count(c) > 1:
+            rest = letters.replace(c, "", 2)
+            first = letters.index(c)
+            pair = [first, letters.index(c, first + 1)]
+            x = _b.transpose(x, [*(i for i in range(len(letters)) if i not in pair), *pair])
+            places = _b.iota(x.shape[-1])
+            agree = _b.compare("eq", _b.reshape(places, (-1, 1)), places)
+            return _diagonal(_b.reduce("sum", _b.where(agree, x, 0.0), -1), rest + c)
+    return x, letters
 
 
 def _summed(x: Node, letters: str, wanted: str) -> tuple[Node, str]:
