@@ -254,6 +254,11 @@ def _(rng, a, b, c):
     return lambda x: x[..., None, 1 : b + 1 : 2, :-1], [floats(rng, (a, b + 1, c + 1))]
 
 
+@entry("slice, backwards")
+def _(rng, a, b, c):
+    return lambda x: x[::-1, b::-2, 1:c], [floats(rng, (a, b + 1, c))]
+
+
 @entry("strided_slice")
 def _(rng, a, b, c):
     return lambda x: wl.strided_slice(x, [a, 0], [-a - 1, b], [-2, 3]), [floats(rng, (a, b, c))]

@@ -89,6 +89,40 @@ def test_variables_of_tensors(x):
     assert copy.array_sync() == [[1, 2, 3], [4, 5, 6]]
 
 
+INDICES = {
+    "backwards": np.s_[::-1],
+    "backwards by two": np.s_[:, 5:0:-2],
+    "from the end": np.s_[-1, -4:-1],
+    "new axes": np.s_[None, 1, ..., None],
+    "a list": np.s_[[2, 0, -1]],
+    "an array behind a slice": np.s_[::2, np.array([1, 1, 3])],
+    "a matrix of positions": np.s_[..., np.array([[0, -1], [2, 2]])],
+    "an array behind an integer": np.s_[1, [0, 2]],
+    "nothing": np.s_[2:1, :0],
+    "an empty list": np.s_[[]],
+}
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_indices_are_numpys(name):
+    values = np.arange(24, dtype=np.float32).reshape(4, 6)
+    expected = values[INDICES[name] if name != "an empty list" else np.array([], int)]
+    t = wl.tensor(values)
+    np.testing.assert_array_equal(t[INDICES[name]].numpy(), expected)
+    np.testing.assert_array_equal(wl.function(lambda v: v[INDICES[name]])(t).numpy(), expected)
+    slope = wl.grad(lambda v: wl.sum(v[INDICES[name]]))(t).numpy()
+    counts = np.zeros_like(values)
+    np.add.at(counts, INDICES[name] if name != "an empty list" else np.array([], int), 1)
+    np.testing.assert_array_equal(slope, counts)
+
+
+def test_indices_may_be_tensors(x):
+    assert x[:, wl.tensor1d([2, 0], "int32")].array_sync() == [[3, 1], [6, 4]]
+    for wrong, kind in (([5], IndexError), (x > 2, TypeError), ([0.5], TypeError), (([0], [1]), TypeError)):
+        with pytest.raises(kind):
+            x[wrong]
+
+
 # -- buffers ----------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
-from ..ops import matrices, movement
+from ..ops import matrices, movement, slicing
 from ..ops.random import Noise
 from ..runtime.tensor import Tensor
 from . import context, serialization
@@ -245,7 +245,7 @@ class LSTMCell(_GatedCell):
         h, c = states
         z = a.add(projected, self.recurred(h, interleaved(self.recurrent_kernel, self.gates)))
         z = movement.reshape(z, (*c.shape, self.gates))
-        enter, forget, fresh, leave = (movement.get_item(z, (..., i)) for i in range(4))
+        enter, forget, fresh, leave = (slicing.get_item(z, (..., i)) for i in range(4))
         kept = a.mul(self.recurrent_activation(forget), c)
         memory = a.add(kept, a.mul(self.recurrent_activation(enter), self.activation(fresh)))
         new = a.mul(self.recurrent_activation(leave), self.activation(memory))
@@ -288,7 +288,7 @@ class GRUCell(_GatedCell):
         out = matrices.mat_mul(inputs, self.kernel)
         if self.bias is None:
             return out
-        return a.add(out, movement.get_item(self.bias, 0) if self.reset_after else self.bias)
+        return a.add(out, slicing.get_item(self.bias, 0) if self.reset_after else self.bias)
 
     def step(self, projected: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         (h,) = states
@@ -296,7 +296,7 @@ class GRUCell(_GatedCell):
         if self.reset_after:
             inner = matrices.mat_mul(h, self.recurrent_kernel)
             if self.bias is not None:
-                inner = a.add(inner, movement.get_item(self.bias, 1))
+                inner = a.add(inner, slicing.get_item(self.bias, 1))
         else:
             inner = matrices.mat_mul(h, movement.slice(self.recurrent_kernel, [0, 0], [n, 2 * n]))
         update, reset = (self.recurrent_activation(a.add(gate(projected, i, n), gate(inner, i, n))) for i in (0, 1))

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import naming
 from ..ops import arithmetic as a
-from ..ops import control, movement
+from ..ops import control, movement, slicing
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
 from . import serialization
@@ -182,7 +182,7 @@ class RNN(Layer):
         cell, noise = self.cell, None
         projects = isinstance(cell, Cell) and type(cell).project is not Cell.project
         if projects and training:
-            noise = cell.input_noise(x.shape[0], movement.get_item(x, (slice(None), 0)))
+            noise = cell.input_noise(x.shape[0], slicing.get_item(x, (slice(None), 0)))
         x = _steps_first(x)
         if not projects:
             return x

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..ops import arithmetic as a
-from ..ops import movement, reduction
+from ..ops import movement, reduction, slicing
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .base import Metric, ratio, weights_like
@@ -51,7 +51,7 @@ def _chosen(y_true: Tensor, y_pred: Tensor, top_k: int | None, class_id: int | N
         y_pred = a.where(among, y_pred, -1e10)
     if class_id is not None:
         at = (..., slice(class_id, class_id + 1))
-        y_true, y_pred = movement.get_item(y_true, at), movement.get_item(y_pred, at)
+        y_true, y_pred = slicing.get_item(y_true, at), slicing.get_item(y_pred, at)
     return y_true, y_pred
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import losses
 from ..ops import arithmetic as a
-from ..ops import indexing, movement, reduction
+from ..ops import indexing, movement, reduction, slicing
 from ..runtime.tensor import Tensor
 
 
@@ -57,7 +57,7 @@ def sparse_top_k_categorical_accuracy(
     """
     labels = movement.reshape(a.cast(y_true, "int32"), y_pred.shape[:-1])
     if from_sorted_ids:
-        best = a.cast(movement.get_item(y_pred, (..., slice(k))), "int32")
+        best = a.cast(slicing.get_item(y_pred, (..., slice(k))), "int32")
         return a.cast(reduction.any(a.equal(best, movement.expand_dims(labels, -1)), -1), "float32")
     return top_k_categorical_accuracy(indexing.one_hot(labels, y_pred.shape[-1], dtype="float32"), y_pred, k)
 

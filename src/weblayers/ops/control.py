@@ -9,7 +9,7 @@ from ..graph import scan as loops
 from ..graph.node import Node
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
-from . import movement
+from . import movement, slicing
 
 # ``step(states, slices)`` gives the states after the step and what is kept of it.
 Step = Callable[[list[Tensor], list[Tensor]], tuple[Sequence[Tensor], Sequence[Tensor]]]
@@ -73,7 +73,7 @@ def scan(step: Step, states: Sequence[Tensor], sequences: Sequence[Tensor], back
 def _stepwise(step: Step, states: list[Tensor], sequences: Sequence[Tensor], order: range) -> Scanned:
     found: dict[int, Sequence[Tensor]] = {}
     for t in order:
-        new, found[t] = step(states, [movement.get_item(s, t) for s in sequences])
+        new, found[t] = step(states, [slicing.get_item(s, t) for s in sequences])
         states = list(new)
     columns = zip(*(found[t] for t in sorted(found)), strict=True)
     return Scanned(states, [movement.stack(column, 0) for column in columns], list(found[order[-1]]))

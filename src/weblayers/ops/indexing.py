@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from ..graph import build as b
 from ..graph.node import MAX_EXACT_INTEGER, Node
 from ..runtime.tensor import Tensor, to_tensor
@@ -18,15 +20,19 @@ def check_indices(name: str, indices: Any, size: int) -> None:
     Raises:
         IndexError: one does not.
     """
-    plain = isinstance(indices, int | float) or (
-        isinstance(indices, list | tuple) and not any(hasattr(i, "shape") for i in indices)
-    )
-    if not (plain or (isinstance(indices, Tensor) and indices.is_on_host)):
+    on_host = indices.is_on_host if isinstance(indices, Tensor) else not _has_tensors(indices)
+    if not on_host:
         return
     values = to_tensor(indices).numpy()
     if values.size and not (values.min() >= 0 and values.max() < size):
         wrong = values.min() if values.min() < 0 else values.max()
         raise IndexError(f"{name}: index {int(wrong)} is out of range for an axis of size {size}")
+
+
+def _has_tensors(values: Any) -> bool:
+    if isinstance(values, list | tuple):
+        return any(map(_has_tensors, values))
+    return not isinstance(values, int | float | np.ndarray | np.generic)
 
 
 @method

@@ -10,7 +10,7 @@ import numpy as np
 from ..graph.node import Aval
 from ..runtime.buffer import TensorBuffer, strides
 from ..runtime.tensor import Tensor, Variable
-from . import arithmetic, creation, image, mathematics, matrices, movement
+from . import arithmetic, creation, image, mathematics, matrices, movement, slicing
 from .complex import ComplexTensor
 from .dispatch import METHODS, Overriding
 
@@ -118,7 +118,7 @@ def rows(x: Tensor) -> Iterator[Any]:
     if not x.shape:
         raise TypeError("a scalar has no parts to iterate over")
     if x.is_symbolic:
-        return (movement.get_item(x, i) for i in range(x.shape[0]))
+        return (slicing.get_item(x, i) for i in range(x.shape[0]))
     whole = x.numpy()
     return (Tensor(Aval(x.shape[1:], x.dtype), host=np.array(row)) for row in whole)
 
@@ -169,7 +169,7 @@ _OTHERS: dict[str, Callable[..., Any]] = {
     "neg": arithmetic.neg,
     "abs": arithmetic.abs,
     "invert": arithmetic.logical_not,
-    "getitem": movement.get_item,
+    "getitem": slicing.get_item,
 }
 
 

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..graph import build as b
-from ..graph.node import Node
 from .dispatch import op
 
 
@@ -101,7 +98,7 @@ def concat(tensors: Any, axis: int = 0) -> Any:
 @op("tensors")
 def stack(tensors: Any, axis: int = 0) -> Any:
     """Tensors of one shape joined along a new axis."""
-    axis %= len(tensors[0].shape) + 1
+    (axis,) = b.normalize_axes(axis, len(tensors[0].shape) + 1)
     return b.concat([b.reshape(x, (*x.shape[:axis], 1, *x.shape[axis:])) for x in tensors], axis)
 
 
@@ -115,67 +112,3 @@ def pad(x: Any, paddings: Sequence[Sequence[int]], constant_value: float = 0) ->
 def reverse(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """x backwards along the axes (all by default)."""
     return b.reverse(x, b.normalize_axes(axis, len(x.shape)))
-
-
-def get_item(x: Any, key: Any) -> Any:
-    """Python indexing: integers, slices with positive steps, ``...`` and None."""
-    return _get_item(x, key=_frozen(key))
-
-
-def _frozen(key: Any) -> tuple:
-    """The index as tuples of plain values: slices cannot be keys before Python 3.12, and models are written as JSON."""
-    items = key if isinstance(key, tuple) else (key,)
-    out: list[Any] = []
-    for item in items:
-        if isinstance(item, slice_type):
-            out.append(("slice", item.start, item.stop, item.step))
-        elif item is Ellipsis:
-            out.append("...")
-        elif item is None or isinstance(item, int | np.integer):
-            out.append(None if item is None else int(item))
-        else:
-            raise TypeError(f"tensors are indexed by integers, slices, ... and None, not {type(item).__name__}")
-    return tuple(out)
-
-
-slice_type = type(np.s_[:])
-
-
-@op("x")
-def _get_item(x: Any, key: tuple) -> Any:
-    rank = len(x.shape)
-    used = sum(1 for k in key if k is not None and k != "...")
-    if used > rank:
-        raise IndexError(f"{used} indices for a tensor of rank {rank}")
-    if "..." not in key:
-        key = (*key, "...")
-    start: list[int] = []
-    stop: list[int] = []
-    step: list[int] = []
-    shape: list[int] = []
-    for k in key:
-        axis = len(start)
-        if k == "...":
-            whole = x.shape[axis : axis + rank - used]
-            start += [0] * len(whole)
-            stop += whole
-            step += [1] * len(whole)
-            shape += whole
-        elif k is None:
-            shape.append(1)
-        elif isinstance(k, tuple):
-            a, e, s = slice_type(*k[1:]).indices(x.shape[axis])
-            if s < 1:
-                raise ValueError(f"slice steps must be positive, got {s}; use wl.reverse")
-            start.append(a)
-            stop.append(max(a, e))
-            step.append(s)
-            shape.append(len(range(a, e, s)))
-        else:
-            if not -x.shape[axis] <= k < x.shape[axis]:
-                raise IndexError(f"index {k} is out of range for axis {axis} of size {x.shape[axis]}")
-            start.append(k % x.shape[axis])
-            stop.append(start[-1] + 1)
-            step.append(1)
-    part: Node = b.slice_(x, start, stop, step)
-    return b.reshape(part, shape)

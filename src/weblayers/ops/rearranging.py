@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..graph import build as b
-from . import movement
 from .dispatch import op
+from .slicing import get_item
 
 
 @op("x")
@@ -102,29 +102,7 @@ def strided_slice(
         else:
             start = None if begin_mask & bit else begin[i]
             slices.append(builtins.slice(start, None if end_mask & bit else end[i], steps[i]))
-    return _sliced(x, slices)
-
-
-def _sliced(x: Any, slices: Sequence[Any]) -> Any:
-    """Indexing with steps of either sign."""
-    key: list[Any] = []
-    backwards = []
-    axis = 0
-    for item in slices:
-        if isinstance(item, builtins.slice):
-            start, stop, step = item.indices(x.shape[axis])
-            taken = builtins.range(start, stop, step)
-            if step < 0:
-                # the same elements from the other end, turned round
-                backwards.append(axis)
-                last = x.shape[axis] - 1
-                taken = builtins.range(last - start, last - start + len(taken) * -step, -step)
-            key.append(builtins.slice(taken.start, taken.start + len(taken) * taken.step, taken.step))
-        else:
-            key.append(item)
-        axis += item is not None
-    turned = b.reverse(x, backwards) if backwards else x
-    return movement.get_item(turned, tuple(key))
+    return get_item(x, tuple(slices))
 
 
 @op("x")
