@@ -63,3 +63,25 @@ def test_every_method_is_there_in_both_spellings(name):
 def test_buffers_have_every_member(name):
     buffer = wl.buffer([2])
     assert hasattr(buffer, name) and hasattr(buffer, snake(name))
+
+
+ENGINE = """
+sumOutType upcastType customGrad grad grads valueAndGrad valueAndGrads variableGrads nextFrame print variable
+enableProdMode enableDebugMode disposeVariables memory profile tidy dispose keep time setBackend ready getBackend
+"""
+# What TensorFlow.js has for those who write backends and kernels of their own: here ops are made of primitives.
+FOR_BACKENDS = """
+env op disableDeprecationWarnings deprecationWarn engine removeBackend findBackend findBackendFactory registerBackend
+backend setPlatform getKernel getGradient getKernelsForBackend registerKernel registerGradient unregisterKernel
+unregisterGradient copyRegisteredKernels deregisterOp registerOp forceHalfFloat setWebGLContext
+"""
+
+
+@pytest.mark.parametrize("name", ENGINE.split())
+def test_the_engines_functions_are_there(name):
+    assert inspect.getdoc(getattr(wl, name)) == inspect.getdoc(getattr(wl, snake(name)))
+
+
+@pytest.mark.parametrize("name", FOR_BACKENDS.split())
+def test_what_is_for_backends_is_not_offered(name):
+    assert not hasattr(wl, name)

@@ -32,11 +32,11 @@ def band_part(a: Any, num_lower: Any, num_upper: Any) -> Any:
     a = a if hasattr(a, "shape") else to_tensor(a)
     check_rank("band_part", a)
     for name, count, size in (("num_lower", num_lower, a.shape[-2]), ("num_upper", num_upper, a.shape[-1])):
-        is_number = isinstance(count, int | float | np.number)
-        if (isinstance(count, float | np.floating)) if is_number else count.dtype != "int32":
+        if isinstance(count, int | np.integer):
+            if size is not None and count > size:
+                raise ValueError(f"band_part: {name} is {count}, but the shape {list(a.shape)} has only {size}")
+        elif getattr(count, "dtype", None) != "int32":
             raise ValueError(f"band_part: {name} must be an integer or an int32 scalar, got {count}")
-        if is_number and count > size:
-            raise ValueError(f"band_part: {name} is {count}, more than the {size} there are in shape {list(a.shape)}")
     return _band_part(a, num_lower, num_upper)
 
 

@@ -42,11 +42,12 @@ def _eliminated(x: Node) -> tuple[Node, Node]:
         column = column + exchange * (pivot - inner(here, column))
         # what is subtracted makes its own row 1 in this column, all others 0
         x = x - outer(column - here, top / pivot)
+        # an exchange has two elements that are not 0, and turns the sign
         sign = 1.0 - _b.reduce("sum", _b.unary("abs", exchange), -1, keepdims=True)
         return [x, _b.where(_b.compare("eq", det, 0.0), 0.0, det * sign * pivot)]
 
-    x, det = over_columns(rows, step, x, _b.full((*x.shape[:-2], 1), 1.0))
-    return x, det
+    reduced, det = over_columns(rows, step, x, _b.full((*x.shape[:-2], 1), 1.0))
+    return reduced, det
 
 
 def solved(a: Node, y: Node) -> Node:
@@ -87,7 +88,8 @@ def _determinant(a: Node) -> Node:
 def inv(x: Any) -> Any:
     """The inverse of square matrices, ``[..., n, n]``, in float32.
 
-    Where there is none, the result is not finite: nothing is raised, as that would wait for the device.
+    Where there is none, the result is not finite, or huge as rounding leaves it: nothing is raised, as that would wait
+    for the device.
 
     Raises:
         ValueError: the matrices are not square.
@@ -104,7 +106,7 @@ def solve(a: Any, b: Any) -> Any:
     """The x with ``a x = b``, in float32.
 
     Args:
-        a: square matrices ``[..., n, n]``. Where one has no inverse, the result is not finite.
+        a: square matrices ``[..., n, n]``. Where one has no inverse, see :func:`inv`.
         b: a vector ``[n]``, or matrices ``[..., n, k]`` of k columns each; leading axes broadcast.
 
     Raises:

@@ -90,8 +90,8 @@ def _householder(a: Node) -> Node:
         length = b.where(b.compare("lt", 0.0, first), -1.0, 1.0) * b.unary("sqrt", inner(column, column))
         mirror = column - length * here
         square = inner(mirror, mirror)
-        mirror_scaled = mirror * b.where(b.compare("eq", square, 0.0), 0.0, 2.0 / square)
-        return [x - outer(mirror_scaled, row_times(mirror, x))]
+        scaled = mirror * b.where(b.compare("eq", square, 0.0), 0.0, 2.0 / square)
+        return [x - outer(scaled, row_times(mirror, x))]
 
     return over_columns(min(rows, columns), step, b.concat([eye_like(a), a], len(a.shape) - 1))[0]
 
@@ -122,8 +122,8 @@ def _reduced(a: Node) -> Node:
 def qr(x: Any, full_matrices: bool = False) -> Any:
     """Matrices as products of an orthogonal Q and an upper triangle R, by reflections.
 
-    The signs are TensorFlow.js': on the diagonal of R, each number has the sign that the reflected column's first
-    number had not. A column of zeros gives a zero there.
+    The signs are TensorFlow.js': a number on the diagonal of R is negative where the one that it comes from, in the
+    column before its reflection, is positive; else it is positive, or zero for a column of zeros.
 
     Args:
         x: ``[..., m, n]``.
