@@ -11,12 +11,14 @@ from weblayers import naming
 NAMES = {
     "AvgPool3D": "avg_pool3d",
     "BatchMatMul": "mat_mul",
+    "ComplexAbs": "abs",
     "CropAndResize": "image.crop_and_resize",
     "DepthwiseConv2dNative": "depthwise_conv2d",
     "FusedBatchNorm": "batch_norm",
     "FusedConv2D": "fused.conv2d",
     "FusedDepthwiseConv2D": "fused.depthwise_conv2d",
     "GatherV2": "gather",
+    "Identity": "clone",
     "IsNan": "is_nan",
     "LRN": "local_response_normalization",
     "MaxPool3D": "max_pool3d",
@@ -68,12 +70,13 @@ SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile To
 UnsortedSegmentSum ZerosLike _FusedMatMul
 CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
 Bincount BitwiseAnd BroadcastArgs DenseBincount Diag Einsum SearchSorted SparseToDense Unique
+Cast Complex ComplexAbs FFT IFFT Identity Imag Real Reshape
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.
 ATTRIBUTES = {"dim": "axis", "dims": "axis", "reduction_indices": "axis"}
 # Of kinds that do not exist here.
-OTHER_DTYPES = ("string", "complex64")
+OTHER_DTYPES = ("string",)
 # Where another result is wanted of NaN, and why.
 DEPARTURES = {
     "MaxPoolWithArgmax": "a maximum of NaN and numbers is NaN, as in NumPy and Keras; TensorFlow.js leaves NaN out",
@@ -84,6 +87,9 @@ POOLS = ("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D")
 
 
 def array(value):
+    if value["dtype"] == "complex64":
+        real, imag = (np.array(value[part], np.float32) for part in ("real", "imag"))
+        return (real + 1j * imag).astype(np.complex64).reshape(value["shape"])
     kinds = {"float32": np.float32, "bool": np.bool_, "int32": np.int32}
     return np.array(value["data"], np.float64).astype(kinds[value["dtype"]]).reshape(value["shape"])
 
@@ -122,7 +128,14 @@ def compared(outputs, case, on_gpu=False):
     close = {"rtol": 1e-3, "atol": 5e-4} if on_gpu and case["kernel"] in _ANGLES else {"rtol": 1e-4, "atol": 1e-5}
     for (got, dtype), recorded in zip(outputs, case["outputs"], strict=True):
         assert got.shape == tuple(recorded["shape"]) and dtype == recorded["dtype"]
-        np.testing.assert_allclose(got.astype(float), array(recorded).astype(float), **close)
+        kind = complex if dtype == "complex64" else float
+        np.testing.assert_allclose(got.astype(kind), array(recorded).astype(kind), **close)
+
+
+async def fetched(tensor):
+    """The values of a tensor, without blocking."""
+    data = await tensor.data()
+    return (data.view(np.complex64) if tensor.dtype == "complex64" else data).reshape(tensor.shape)
 
 
 def called(case):

@@ -23,7 +23,7 @@ failures = []
 for case in cases:
     try:
         outputs = kernel_cases.called(case)
-        kernel_cases.compared([((await t.data()).reshape(t.shape), t.dtype) for t in outputs], case, True)
+        kernel_cases.compared([(await kernel_cases.fetched(t), t.dtype) for t in outputs], case, True)
     except Exception as error:
         failures.append(f"{case['kernel']} {str(case)[:300]}: {error}")
 failures
