@@ -31,6 +31,10 @@ NAMES = {
     "ResizeBilinear": "image.resize_bilinear",
     "ResizeNearestNeighbor": "image.resize_nearest_neighbor",
     "Select": "where",
+    "SparseFillEmptyRows": "sparse.sparse_fill_empty_rows",
+    "SparseReshape": "sparse.sparse_reshape",
+    "SparseSegmentMean": "sparse.sparse_segment_mean",
+    "SparseSegmentSum": "sparse.sparse_segment_sum",
     "SplitV": "split",
     "TopK": "topk",
     "Transform": "image.transform",
@@ -68,6 +72,7 @@ SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile To
 UnsortedSegmentSum ZerosLike _FusedMatMul
 CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
 Bincount BitwiseAnd BroadcastArgs DenseBincount Diag SearchSorted SparseToDense Unique
+RaggedGather RaggedRange RaggedTensorToTensor SparseFillEmptyRows SparseReshape SparseSegmentMean SparseSegmentSum
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.
@@ -88,8 +93,12 @@ def array(value):
     return np.array(value["data"], np.float64).astype(kinds[value["dtype"]]).reshape(value["shape"])
 
 
+def _flat(values):
+    return [v for value in values for v in (value if isinstance(value, list | tuple) else [value])]
+
+
 def is_supported(case):
-    values = [*filter(None, case["inputs"].values()), *case["outputs"]]
+    values = [*filter(None, _flat(case["inputs"].values())), *case["outputs"]]
     return case["kernel"] in SAME and not any(v["dtype"] in OTHER_DTYPES for v in values)
 
 
@@ -102,7 +111,7 @@ def _of_nothing(case):
 def is_departure(case):
     if case["kernel"] in POOLS and _of_nothing(case):
         return True
-    return case["kernel"] in DEPARTURES and any(v and "NaN" in v["data"] for v in case["inputs"].values())
+    return case["kernel"] in DEPARTURES and any(v and "NaN" in v["data"] for v in _flat(case["inputs"].values()))
 
 
 # GLSL ES promises sine and cosine to 2^-11 only, and of their inverses nothing.
@@ -122,7 +131,7 @@ def called(case):
     kernel = case["kernel"]
     attributes = {naming.snake(k): v for k, v in (case.get("attrs") or {}).items()}
     attributes = {ATTRIBUTES.get(k, k): v for k, v in attributes.items()}
-    inputs = {k: wl.tensor(array(v)) for k, v in case["inputs"].items() if v is not None}
+    inputs = {k: _tensors(v) for k, v in case["inputs"].items() if v is not None}
     if kernel in GRADIENTS:
         return [_gradient(*GRADIENTS[kernel], inputs, attributes)]
     op = _op(NAMES.get(kernel, naming.snake(kernel)))
@@ -132,9 +141,11 @@ def called(case):
         out = op(list(inputs.values()), **attributes)
     else:
         out = op(*inputs.values(), **attributes)
-    if isinstance(out, dict):
-        return list(out.values())
-    return out if isinstance(out, list | tuple) else [out]
+    return _flat(out.values() if isinstance(out, dict) else [out])
+
+
+def _tensors(value):
+    return [_tensors(v) for v in value] if isinstance(value, list) else wl.tensor(array(value))
 
 
 def _op(name):

@@ -19,12 +19,14 @@ from . import (  # noqa: F401 - to have their ops registered
     movement,
     normalization,
     pooling,
+    ragged,
     random,
     ranked,
     rearranging,
     recurrent,
     reduction,
     searching,
+    sparse,
     spatial,
 )
 from .control import scan
@@ -42,7 +44,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"fused", "image", "math"}
+_SPACES = {"fused", "image", "math", "sparse"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 
