@@ -33,6 +33,10 @@ NAMES = {
     "ResizeBilinear": "image.resize_bilinear",
     "ResizeNearestNeighbor": "image.resize_nearest_neighbor",
     "Select": "where",
+    "SparseFillEmptyRows": "sparse.sparse_fill_empty_rows",
+    "SparseReshape": "sparse.sparse_reshape",
+    "SparseSegmentMean": "sparse.sparse_segment_mean",
+    "SparseSegmentSum": "sparse.sparse_segment_sum",
     "SplitV": "split",
     "TopK": "topk",
     "Transform": "image.transform",
@@ -60,17 +64,17 @@ GRADIENTS = {
 }
 _KERNELS = """
 Abs Acos Acosh Add AddN All Any ArgMax ArgMin Asin Asinh Atan Atan2 Atanh AvgPool AvgPool3D BatchMatMul
-BatchToSpaceND Ceil ClipByValue Concat Conv2D Conv3D Cos Cosh Cumprod Cumsum DepthToSpace DepthwiseConv2dNative
-Dilation2D Elu Equal Erf Exp ExpandDims Expm1 Floor FloorDiv FusedBatchNorm FusedConv2D FusedDepthwiseConv2D
-GatherNd GatherV2 Greater GreaterEqual IsFinite IsInf IsNan LRN LeakyRelu Less LessEqual Log Log1p LogicalAnd
-LogicalNot LogicalOr Max MaxPool MaxPool3D MaxPoolWithArgmax Maximum Mean Min Minimum MirrorPad Mod Multinomial
-Multiply Neg NotEqual OneHot OnesLike Pack PadV2 Pow Prelu Prod RealDiv Reciprocal Relu Relu6 Reverse Round
-Rsqrt ScatterNd Select Selu Sigmoid Sign Sin Sinh Slice Softmax Softplus SpaceToBatchND SplitV Sqrt Square
-SquaredDifference Step StridedSlice Sub Sum Tan Tanh TensorScatterUpdate Tile TopK Transpose Unpack
-UnsortedSegmentSum ZerosLike _FusedMatMul
-CropAndResize NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 ResizeBilinear ResizeNearestNeighbor Transform
-Bincount BitwiseAnd BroadcastArgs DenseBincount Diag Einsum SearchSorted SparseToDense Unique
-Cast Complex ComplexAbs FFT IFFT Identity Imag Real Reshape
+BatchToSpaceND Bincount BitwiseAnd BroadcastArgs Cast Ceil ClipByValue Complex ComplexAbs Concat Conv2D Conv3D
+Cos Cosh CropAndResize Cumprod Cumsum DenseBincount DepthToSpace DepthwiseConv2dNative Diag Dilation2D Einsum
+Elu Equal Erf Exp ExpandDims Expm1 FFT Floor FloorDiv FusedBatchNorm FusedConv2D FusedDepthwiseConv2D GatherNd
+GatherV2 Greater GreaterEqual IFFT Identity Imag IsFinite IsInf IsNan LRN LeakyRelu Less LessEqual Log Log1p
+LogicalAnd LogicalNot LogicalOr Max MaxPool MaxPool3D MaxPoolWithArgmax Maximum Mean Min Minimum MirrorPad Mod
+Multinomial Multiply Neg NonMaxSuppressionV3 NonMaxSuppressionV4 NonMaxSuppressionV5 NotEqual OneHot OnesLike
+Pack PadV2 Pow Prelu Prod RaggedGather RaggedRange RaggedTensorToTensor Real RealDiv Reciprocal Relu Relu6
+Reshape ResizeBilinear ResizeNearestNeighbor Reverse Round Rsqrt ScatterNd SearchSorted Select Selu Sigmoid Sign
+Sin Sinh Slice Softmax Softplus SpaceToBatchND SparseFillEmptyRows SparseReshape SparseSegmentMean
+SparseSegmentSum SparseToDense SplitV Sqrt Square SquaredDifference Step StridedSlice Sub Sum Tan Tanh
+TensorScatterUpdate Tile TopK Transform Transpose Unique Unpack UnsortedSegmentSum ZerosLike _FusedMatMul
 """
 SAME = frozenset(_KERNELS.split()) | set(GRADIENTS)
 # What the kernels call otherwise than the ops.
@@ -94,8 +98,12 @@ def array(value):
     return np.array(value["data"], np.float64).astype(kinds[value["dtype"]]).reshape(value["shape"])
 
 
+def _flat(values):
+    return [v for value in values for v in (value if isinstance(value, list | tuple) else [value])]
+
+
 def is_supported(case):
-    values = [*filter(None, case["inputs"].values()), *case["outputs"]]
+    values = [*filter(None, _flat(case["inputs"].values())), *case["outputs"]]
     return case["kernel"] in SAME and not any(v["dtype"] in OTHER_DTYPES for v in values)
 
 
@@ -116,7 +124,7 @@ def is_departure(case):
         return True
     if case["kernel"] in POOLS and _of_nothing(case):
         return True
-    return case["kernel"] in DEPARTURES and any(v and "NaN" in v["data"] for v in case["inputs"].values())
+    return case["kernel"] in DEPARTURES and any(v and "NaN" in v["data"] for v in _flat(case["inputs"].values()))
 
 
 # GLSL ES promises sine and cosine to 2^-11 only, and of their inverses nothing.
@@ -143,7 +151,7 @@ def called(case):
     kernel = case["kernel"]
     attributes = {naming.snake(k): v for k, v in (case.get("attrs") or {}).items()}
     attributes = {ATTRIBUTES.get(k, k): v for k, v in attributes.items()}
-    inputs = {k: wl.tensor(array(v)) for k, v in case["inputs"].items() if v is not None}
+    inputs = {k: _tensors(v) for k, v in case["inputs"].items() if v is not None}
     if kernel in GRADIENTS:
         return [_gradient(*GRADIENTS[kernel], inputs, attributes)]
     op = _op(NAMES.get(kernel, naming.snake(kernel)))
@@ -155,9 +163,11 @@ def called(case):
         out = op(attributes["equation"], *inputs.values())
     else:
         out = op(*inputs.values(), **attributes)
-    if isinstance(out, dict):
-        return list(out.values())
-    return out if isinstance(out, list | tuple) else [out]
+    return _flat(out.values() if isinstance(out, dict) else [out])
+
+
+def _tensors(value):
+    return [_tensors(v) for v in value] if isinstance(value, list) else wl.tensor(array(value))
 
 
 def _op(name):

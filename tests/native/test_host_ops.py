@@ -119,8 +119,79 @@ def test_sparse_to_dense_says_what_is_wrong():
         wl.sparse_to_dense(ints([0, 1]), [1, 2, 3], [4])
 
 
+def test_filled_rows():
+    filled = wl.sparse.sparseFillEmptyRows(ints([[3, 1], [0, 2]]), on_device([1.0, 2.0]), ints([4, 3]), -1)
+    assert filled["outputIndices"].array_sync() == [[0, 2], [1, 0], [2, 0], [3, 1]]
+    assert filled["output_values"].array_sync() == [2, -1, -1, 1]
+    assert filled["empty_row_indicator"].array_sync() == [False, True, True, False]
+    assert filled["reverse_index_map"].array_sync() == [3, 0]
+    with pytest.raises(ValueError, match="row 4 is out of range for 4 rows"):
+        wl.sparse.sparse_fill_empty_rows(ints([[4, 1]]), [1.0], ints([4, 3]), -1)
+
+
+def test_sparse_reshape_says_what_is_wrong():
+    with pytest.raises(ValueError, match=r"6 elements of shape \[2, 3\] cannot have the shape \[4, 1\]"):
+        wl.sparse.sparse_reshape(ints([[0, 1]]), ints([2, 3]), ints([4, -1]))
+    with pytest.raises(ValueError, match="indices of 2 coordinates"):
+        wl.sparse.sparse_reshape(ints([[0, 1]]), ints([6]), ints([2, 3]))
+
+
+def test_segments():
+    data = on_device([[1.0, 2], [3, 4], [5, 6]])
+    ids = on_device(np.array([0, 0, 2], np.int32))
+    rows = on_device(np.array([0, 2, 1], np.int32))
+    assert wl.sparse.sparse_segment_sum(data, rows, ids).array_sync() == [[6, 8], [0, 0], [3, 4]]
+    assert wl.sparse.sparseSegmentMean(data, rows, ids).array_sync() == [[3, 4], [0, 0], [3, 4]]
+    assert wl.sparse.sparse_segment_mean(ints([-1, -2]), ints([0, 1]), ints([0, 0])).array_sync() == [-1]
+    assert wl.sparse.sparse_segment_mean(data, ints([]), ints([])).shape == (0, 2)
+    with pytest.raises(ValueError, match="must ascend from 0 on"):
+        wl.sparse.sparse_segment_sum(data, ints([0, 1]), ints([1, 0]))
+    with pytest.raises(IndexError, match="index 3 is out of range"):
+        wl.sparse.sparse_segment_sum(data, ints([3]), ints([0]))
+
+
+def test_rows_of_ragged_tensors():
+    splits, values = [ints([0, 3, 3, 4])], on_device([1.0, 2, 3, 4])
+    rows = wl.raggedGather(splits, values, ints([[2, 0], [1, 1]]), 2)
+    assert lists(rows["outputNestedSplits"]) == [[0, 2, 4], [0, 1, 4, 4, 4]]
+    assert rows["output_dense_values"].array_sync() == [4, 1, 2, 3]
+    assert wl.ragged_gather(splits, values, ints([1]), 1)["output_dense_values"].shape == (0,)
+    with pytest.raises(IndexError, match="no row 3 in a ragged tensor of 3 rows"):
+        wl.ragged_gather(splits, values, ints([3]), 1)
+    with pytest.raises(ValueError, match="splits must ascend from 0 to at most 4"):
+        wl.ragged_gather([ints([0, 5])], values, ints([0]), 1)
+
+
+def test_ragged_ranges():
+    rows = wl.raggedRange(5.0, [2.0, 6.0], -1.5)
+    assert rows["rtNestedSplits"].array_sync() == [0, 2, 2]
+    assert rows["rt_dense_values"].array_sync() == [5, 3.5]
+    with pytest.raises(ValueError, match="deltas must not be 0"):
+        wl.ragged_range(0, 1, 0)
+    with pytest.raises(ValueError, match="vectors of one size"):
+        wl.ragged_range([0, 1], [1, 2, 3], 1)
+
+
+def test_ragged_tensors_filled_up():
+    values, splits = on_device([[1.0, 2], [3, 4], [5, 6]]), [ints([0, 1, 3])]
+    whole = wl.ragged_tensor_to_tensor(-1, values, [7, 8], splits, ["ROW_SPLITS"])
+    assert whole.array_sync() == [[[1, 2], [7, 8]], [[3, 4], [5, 6]]]
+    cut = wl.raggedTensorToTensor([3, 1, -1], values, 0, splits, ["ROW_SPLITS"])
+    assert cut.array_sync() == [[[1, 2]], [[3, 4]], [[0, 0]]]
+    with pytest.raises(ValueError, match="shape must be 3 sizes"):
+        wl.ragged_tensor_to_tensor([2], values, 0, splits, ["ROW_SPLITS"])
+    with pytest.raises(ValueError, match="'FIRST_DIM_SIZE' first or not at all"):
+        wl.ragged_tensor_to_tensor(-1, values, 0, splits, ["ROW_LENGTHS"])
+    with pytest.raises(ValueError, match="partitions are of 2 values, but 3"):
+        wl.ragged_tensor_to_tensor(-1, values, 0, [ints([0, 1, 2])], ["ROW_SPLITS"])
+
+
 def test_gradients():
     x = np.random.default_rng(0).normal(size=(2, 3)).astype(np.float32)
     slopes.check(wl.diag, x)
     slopes.check(lambda v: wl.sparse_to_dense(ints([3, 1]), v, [5]), x[:, 0])
     slopes.check(lambda w: wl.bincount(ints([1, 0, 1]), w, 3), x[0])
+    rows, ids = ints([1, 0, 1]), ints([0, 0, 2])
+    slopes.check(lambda v: wl.sparse.sparse_segment_mean(v, rows, ids), x)
+    slopes.check(lambda v: wl.ragged_gather([ints([0, 1, 3])], v, rows, 1)["output_dense_values"], x[0])
+    slopes.check(lambda v: wl.ragged_tensor_to_tensor(-1, v, 0, [ints([0, 1, 3])], ["ROW_SPLITS"]), x[0])

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.tensor import to_tensor
+from ..runtime.tensor import Tensor, to_tensor
+from . import indexing, movement
 
 
 def values_of(x: Any, dtype: str | None = None) -> np.ndarray:
@@ -18,3 +19,15 @@ async def fetched(x: Any, dtype: str | None = None) -> np.ndarray:
     """:func:`values_of`, without blocking."""
     tensor = to_tensor(x, dtype)
     return np.reshape(await tensor.data(), tensor.shape)
+
+
+def integers(values: Any) -> Tensor:
+    """Whole numbers as an int32 tensor."""
+    return to_tensor(np.asarray(values).astype(np.int32))
+
+
+def taken(x: Tensor, places: np.ndarray, axis: int = 0) -> Any:
+    """The parts of x along an axis at places in it that the host knows."""
+    if places.size:
+        return indexing.gather(x, integers(places), axis)
+    return movement.slice(x, [0] * x.rank, [*x.shape[:axis], 0, *x.shape[axis + 1 :]])

@@ -10,9 +10,9 @@ import numpy as np
 from ..graph import build as b
 from ..runtime.memory import Record
 from ..runtime.tensor import Tensor, to_tensor
-from . import indexing, movement
+from . import movement
 from .dispatch import method, op, public
-from .host import fetched, values_of
+from .host import fetched, integers, taken, values_of
 
 # -- in sorted sequences ----------------------------------------------------------------------------------------------
 
@@ -102,9 +102,7 @@ def unique(x: Any, axis: int = 0) -> Record:
     numbers: dict[Any, int] = {}
     indices = [numbers.setdefault(key, len(numbers)) for key in _keys(np.moveaxis(values, axis, 0))]
     first = np.unique(np.array(indices, np.int64), return_index=True)[1]
-    return Record(
-        values=to_tensor(np.take(values, first, axis), tensor.dtype), indices=to_tensor(np.array(indices, np.int32))
-    )
+    return Record(values=to_tensor(np.take(values, first, axis), tensor.dtype), indices=integers(indices))
 
 
 @public
@@ -124,7 +122,7 @@ async def where_async(condition: Any) -> Tensor:
     >>> asyncio.run(wl.where_async(wl.tensor1d([True, False, True]))).array_sync()
     [[0], [2]]
     """
-    return to_tensor(np.argwhere(await fetched(condition)).astype(np.int32))
+    return integers(np.argwhere(await fetched(condition)))
 
 
 @public
@@ -155,7 +153,7 @@ async def boolean_mask_async(tensor: Any, mask: Any, axis: int = 0) -> Any:
             f" of shape {list(whole.shape)}"
         )
     flat = movement.reshape(whole, [*whole.shape[:axis], chosen.size, *whole.shape[end:]])
-    return indexing.gather(flat, to_tensor(np.flatnonzero(chosen).astype(np.int32)), axis)
+    return taken(flat, np.flatnonzero(chosen), axis)
 
 
 @public
@@ -179,8 +177,8 @@ async def setdiff1d_async(x: Any, y: Any) -> list[Tensor]:
     if first.dtype != second.dtype:
         raise TypeError(f"setdiff1d_async wants vectors of one dtype, got {first.dtype} and {second.dtype}")
     values, known = await fetched(first), set(_keys(await fetched(second)))
-    places = np.array([i for i, key in enumerate(_keys(values)) if key not in known], np.int32)
-    return [to_tensor(values[places], first.dtype), to_tensor(places)]
+    places = np.array([i for i, key in enumerate(_keys(values)) if key not in known], np.int64)
+    return [to_tensor(values[places], first.dtype), integers(places)]
 
 
 @public
@@ -238,7 +236,7 @@ def broadcast_args(s0: Any, s1: Any) -> Tensor:
     first, second = (np.concatenate([np.ones(rank - len(s), np.int64), s]) for s in shapes)
     if not np.all((first == second) | (first == 1) | (second == 1)):
         raise ValueError(f"the shapes {shapes[0].tolist()} and {shapes[1].tolist()} cannot be broadcast")
-    return to_tensor(np.where(first == 1, second, first).astype(np.int32))
+    return integers(np.where(first == 1, second, first))
 
 
 @method

@@ -11,7 +11,7 @@ import numpy as np
 from ...runtime.memory import Record
 from ...runtime.tensor import Tensor, to_tensor
 from ..dispatch import public
-from ..host import fetched, values_of
+from ..host import fetched, integers, values_of
 
 
 @public
@@ -42,7 +42,7 @@ def non_max_suppression(
     [1, 2]
     """
     chosen, _ = _chosen(values_of(boxes), values_of(scores), max_output_size, iou_threshold, score_threshold)
-    return _numbers(chosen)
+    return integers(chosen)
 
 
 @public
@@ -87,7 +87,7 @@ def non_max_suppression_with_score(
     chosen, left = _chosen(
         values_of(boxes), values_of(scores), max_output_size, iou_threshold, score_threshold, soft_nms_sigma
     )
-    return Record(selected_indices=_numbers(chosen), selected_scores=to_tensor(np.array(left, np.float32)))
+    return Record(selected_indices=integers(chosen), selected_scores=to_tensor(np.array(left, np.float32)))
 
 
 @public
@@ -135,7 +135,7 @@ def non_max_suppression_padded(
     valid = len(chosen)
     if pad_to_max_output_size:
         chosen += [0] * (min(max_output_size, len(corners)) - valid)
-    return Record(selected_indices=_numbers(chosen), valid_outputs=to_tensor(valid, "int32"))
+    return Record(selected_indices=integers(chosen), valid_outputs=to_tensor(valid, "int32"))
 
 
 @public
@@ -159,10 +159,6 @@ async def non_max_suppression_padded_async(
         score_threshold,
         pad_to_max_output_size,
     )
-
-
-def _numbers(chosen: list[int]) -> Tensor:
-    return to_tensor(np.array(chosen, np.int32))
 
 
 def _chosen(
