@@ -29,7 +29,7 @@ def _check_splits(name: str, splits: np.ndarray, size: int) -> None:
 def _ranges(starts: np.ndarray, limits: np.ndarray) -> np.ndarray:
     """All whole numbers from starts up to limits, one range after the other."""
     parts = [np.arange(a, e) for a, e in zip(starts, limits, strict=True)]
-    return np.concatenate(parts) if parts else np.zeros(0, np.int64)
+    return np.concatenate(parts) if parts else np.zeros(0, np.intp)
 
 
 @public
@@ -59,9 +59,9 @@ def ragged_gather(
     ([0, 1, 3], [3.0, 1.0, 2.0])
     """
     name = "ragged_gather"
-    nested = [values_of(s).astype(np.int64) for s in params_nested_splits]
+    nested = [values_of(s).astype(np.intp) for s in params_nested_splits]
     values = to_tensor(params_dense_values)
-    chosen = values_of(indices).astype(np.int64)
+    chosen = values_of(indices).astype(np.intp)
     if not nested or not values.shape:
         raise ValueError(f"{name} wants splits, and values of rank 1 at least, got {len(nested)} and {values.rank}")
     for splits, size in zip(nested, [*(len(s) for s in nested[1:]), values.shape[0]], strict=True):
@@ -113,7 +113,7 @@ def ragged_range(starts: Any, limits: Any, deltas: Any) -> Record:
     first, last, step = np.broadcast_arrays(*(np.atleast_1d(v).astype(np.float64) for v in given))
     if np.any(step == 0):
         raise ValueError("ragged_range: deltas must not be 0")
-    lengths = np.maximum(0, np.ceil((last - first) / step)).astype(np.int64)
+    lengths = np.maximum(0, np.ceil((last - first) / step)).astype(np.intp)
     splits = np.concatenate([[0], np.cumsum(lengths)])
     places = np.arange(splits[-1]) - np.repeat(splits[:-1], lengths)
     values = np.repeat(first, lengths) + places * np.repeat(step, lengths)
@@ -152,7 +152,7 @@ def ragged_tensor_to_tensor(
     """
     name = "ragged_tensor_to_tensor"
     given = to_tensor(values)
-    parts = [values_of(p).astype(np.int64) for p in row_partition_tensors]
+    parts = [values_of(p).astype(np.intp) for p in row_partition_tensors]
     kinds = list(row_partition_types)
     unknown = set(kinds) - {"FIRST_DIM_SIZE", "VALUE_ROWIDS", "ROW_SPLITS"}
     if unknown or not kinds or len(kinds) != len(parts) or "FIRST_DIM_SIZE" in kinds[1:] or kinds[0] == "VALUE_ROWIDS":
@@ -163,7 +163,7 @@ def ragged_tensor_to_tensor(
     sized = kinds[0] == "FIRST_DIM_SIZE"
     height = int(parts[0].reshape(-1)[0]) if sized else len(parts[0]) - 1
     levels = [_rows_and_columns(kind, part) for kind, part in zip(kinds[sized:], parts[sized:], strict=True)]
-    size = _output_shape(name, values_of(shape).astype(np.int64), given.shape, height, levels)
+    size = _output_shape(name, values_of(shape).astype(np.intp), given.shape, height, levels)
     at = np.where(np.arange(height) < size[0], np.arange(height), -1)
     for (rows, columns), width in zip(levels, size[1:], strict=False):
         if rows.size and rows.max() >= len(at):

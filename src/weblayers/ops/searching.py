@@ -101,7 +101,7 @@ def unique(x: Any, axis: int = 0) -> Record:
     values = tensor.numpy()
     numbers: dict[Any, int] = {}
     indices = [numbers.setdefault(key, len(numbers)) for key in _keys(np.moveaxis(values, axis, 0))]
-    first = np.unique(np.array(indices, np.int64), return_index=True)[1]
+    first = np.unique(np.array(indices, np.intp), return_index=True)[1]
     return Record(values=to_tensor(np.take(values, first, axis), tensor.dtype), indices=integers(indices))
 
 
@@ -177,7 +177,7 @@ async def setdiff1d_async(x: Any, y: Any) -> list[Tensor]:
     if first.dtype != second.dtype:
         raise TypeError(f"setdiff1d_async wants vectors of one dtype, got {first.dtype} and {second.dtype}")
     values, known = await fetched(first), set(_keys(await fetched(second)))
-    places = np.array([i for i, key in enumerate(_keys(values)) if key not in known], np.int64)
+    places = np.array([i for i, key in enumerate(_keys(values)) if key not in known], np.intp)
     return [to_tensor(values[places], first.dtype), integers(places)]
 
 
@@ -229,11 +229,11 @@ def broadcast_args(s0: Any, s1: Any) -> Tensor:
     >>> wl.broadcast_args([2, 1], [3]).array_sync()
     [2, 3]
     """
-    shapes = [values_of(s).astype(np.int64) for s in (s0, s1)]
+    shapes = [values_of(s).astype(np.intp) for s in (s0, s1)]
     if any(s.ndim != 1 for s in shapes):
         raise ValueError(f"broadcast_args wants two vectors, got shapes {[list(s.shape) for s in shapes]}")
     rank = max(map(len, shapes))
-    first, second = (np.concatenate([np.ones(rank - len(s), np.int64), s]) for s in shapes)
+    first, second = (np.concatenate([np.ones(rank - len(s), np.intp), s]) for s in shapes)
     if not np.all((first == second) | (first == 1) | (second == 1)):
         raise ValueError(f"the shapes {shapes[0].tolist()} and {shapes[1].tolist()} cannot be broadcast")
     return integers(np.where(first == 1, second, first))

@@ -24,7 +24,7 @@ def _whole(name: str, what: str, values: Any, rank: int) -> np.ndarray:
     array = values_of(values)
     if array.ndim != rank:
         raise ValueError(f"{name} wants {what} of rank {rank}, got shape {list(array.shape)}")
-    return array.astype(np.int64)
+    return array.astype(np.intp)
 
 
 @public
@@ -64,7 +64,7 @@ def sparse_fill_empty_rows(indices: Any, values: Any, dense_shape: Any, default_
         wrong = rows.min() if rows.min() < 0 else rows.max()
         raise ValueError(f"{name}: row {wrong} is out of range for {shape[0]} rows")
     empty = np.bincount(rows, minlength=shape[0]) == 0
-    fillers = np.zeros((int(empty.sum()), places.shape[1]), np.int64)
+    fillers = np.zeros((int(empty.sum()), places.shape[1]), np.intp)
     fillers[:, 0] = np.flatnonzero(empty)
     everything = np.concatenate([places, fillers])
     order = np.argsort(everything[:, 0], kind="stable")
@@ -112,14 +112,14 @@ def sparse_reshape(input_indices: Any, input_shape: Any, new_shape: Any) -> Reco
         target[target.index(-1)] = size // known
     if min(target, default=0) < 0 or math.prod(target) != size:
         raise ValueError(f"{name}: {size} elements of shape {source} cannot have the shape {target}")
-    number = np.zeros(len(places), np.int64)
+    number = np.zeros(len(places), np.intp)
     for column, length in zip(places.T, source, strict=True):
         number = number * length + column
     columns = []
     for length in reversed(target):
         columns.append(number % max(1, length))
         number = number // max(1, length)
-    moved = np.stack(columns[::-1], 1) if columns else np.zeros((len(places), 0), np.int64)
+    moved = np.stack(columns[::-1], 1) if columns else np.zeros((len(places), 0), np.intp)
     return Record(output_indices=integers(moved), output_shape=integers(target))
 
 
