@@ -184,8 +184,8 @@ def attach() -> None:
         if name in _METHODS or not hasattr(Tensor, name):
             setattr(Tensor, name, method)
     for name, read in _PROPERTIES.items():
-        for kind in (Tensor, ComplexTensor):
-            setattr(kind, name, property(read))
+        for values in (Tensor, ComplexTensor):
+            setattr(values, name, property(read))
     for name, method in {**METHODS, **_METHODS}.items():
         if not hasattr(ComplexTensor, name):
             setattr(ComplexTensor, name, method)
