@@ -39,8 +39,10 @@ def test_lengths_are_cut_and_filled():
         wl.rfft(x, 0)
     with pytest.raises(TypeError, match=r"wl\.fft"):
         wl.rfft(wl.tensor(complex_values(4)))
-    with pytest.raises(ValueError, match="at least one"):
-        wl.fft(wl.zeros([2, 0]))
+    for transform in (wl.fft, wl.ifft, wl.rfft, wl.irfft):
+        for empty in (wl.zeros([2, 0]), wl.scalar(1)):
+            with pytest.raises(ValueError, match="at least one value in the last axis, got shape"):
+                transform(empty)
 
 
 @pytest.mark.parametrize("n", [5, 60, 101])
@@ -81,7 +83,19 @@ def test_windows_and_frames():
     assert wl.signal.frame(np.stack([x, x]), 2, 5).shape == (2, 2, 2)
     with pytest.raises(ValueError, match="positive"):
         wl.signal.frame(x, 0, 1)
-    assert [wl.enclosingPowerOfTwo(v) for v in (1, 3, 8, 9)] == [1, 4, 8, 16]
+    assert wl.signal.frame(wl.tensor([1, 2], dtype="int32"), 3, 1).dtype == "int32"
+    with pytest.raises(ValueError, match="a scalar"):
+        wl.signal.frame(1, 1, 1)
+    assert [wl.enclosingPowerOfTwo(v) for v in (0.5, 1, 3, 8, 9)] == [1, 1, 4, 8, 16]
+    with pytest.raises(ValueError, match="positive"):
+        wl.enclosing_power_of_two(0)
+
+
+def test_lengths_of_stft_are_checked():
+    with pytest.raises(ValueError, match="frame: lengths and steps must be positive"):
+        wl.signal.stft(wl.ones([8]), 0, 1)
+    with pytest.raises(ValueError, match="fft_length must be positive"):
+        wl.signal.stft(wl.ones([8]), 4, 1, 0)
 
 
 def test_stft_is_one_plan():

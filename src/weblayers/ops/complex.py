@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import naming, tree
+from ..graph.node import Node
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from . import arithmetic as o
 from . import mathematics, matrices, movement
-from .dispatch import REPEATABLE, Overriding, method, public
+from .dispatch import ADOPTING, REPEATABLE, Overriding, method, op, public
 
 
 class ComplexTensor(naming.Named, Overriding, tree.Composite):
@@ -65,8 +66,20 @@ class ComplexTensor(naming.Named, Overriding, tree.Composite):
         for part in self.parts:
             part.kept = value
 
+    @property
+    def id(self) -> int:
+        return self.parts[0].id
+
+    @property
+    def nbytes(self) -> int:
+        """The bytes of the values, as a dense array."""
+        return sum(part.nbytes for part in self.parts)
+
     def __len__(self) -> int:
         return len(self.parts[0])
+
+    def __bool__(self) -> bool:
+        return bool(self.parts[0] if self.is_symbolic else self.numpy())
 
     # -- values -------------------------------------------------------------------------------------------------------
 
@@ -182,9 +195,11 @@ def of_array(values: np.ndarray) -> ComplexTensor:
 
 
 def is_complex(values: Any) -> bool:
-    """Whether values are complex numbers; of lists the first value says."""
-    while isinstance(values, list | tuple) and values:
-        values = values[0]
+    """Whether values are complex numbers, or lists that have one."""
+    if isinstance(values, list | tuple):
+        # lists may be long: one look at the types says what most of them hold
+        kinds = set(map(type, values))
+        return not kinds <= {bool, int, float} and any(map(is_complex, values))
     kind = getattr(getattr(values, "dtype", None), "kind", "")
     return isinstance(values, ComplexTensor | builtins.complex) or kind == "c"
 
@@ -318,21 +333,44 @@ def _bilinear(fn: Callable[..., Any]) -> Callable[..., ComplexTensor]:
 _mul = _bilinear(o.mul)
 
 
+# Both have reciprocals that are no smaller than GPUs know.
+_TINY, _HUGE = 2.0**-126, 2.0**126
+
+
 def _reciprocal(x: Any) -> Any:
-    if isinstance(x, builtins.complex):
+    if isinstance(x, builtins.complex) and x:
         return 1 / x
     real, imag = parts_of(x)
-    if imag is None:
-        return o.div(1.0, real)
-    size = o.add(o.square(real), o.square(imag))
-    return ComplexTensor(o.div(real, size), o.neg(o.div(imag, size)))
+    return o.div(1.0, real) if imag is None else ComplexTensor(*_reciprocals(real, imag))
 
 
-def _abs(x: ComplexTensor) -> Tensor:
+@op("real", "imag")
+def _reciprocals(real: Any, imag: Any) -> Any:
+    real, imag, scale = _scaled(real, imag)
+    size = real * real + imag * imag
+    return [real / size / scale, o.neg(imag) / size / scale]
+
+
+def _abs(x: ComplexTensor) -> Any:
+    return _modulus(*x.parts)
+
+
+@op("real", "imag")
+def _modulus(real: Any, imag: Any) -> Any:
     """The distance from 0; its gradient there is 0."""
-    size = o.add(*map(o.square, x.parts))
+    real, imag, scale = _scaled(real, imag)
+    size = real * real + imag * imag
     zero = o.equal(size, 0.0)
-    return o.where(zero, 0.0, o.sqrt(o.where(zero, 1.0, size)))
+    return o.where(zero, 0.0, o.sqrt(o.where(zero, 1.0, size)) * scale)
+
+
+def _scaled(real: Node, imag: Node) -> tuple[Node, Node, Node]:
+    """Parts divided so that their squares neither overflow nor vanish, and the divisor.
+
+    What is computed does not depend on the divisor, so that gradients need not know where it comes from.
+    """
+    scale = o.stop_gradient(o.clip_by_value(o.maximum(o.abs(real), o.abs(imag)), _TINY, _HUGE))
+    return real / scale, imag / scale, scale
 
 
 def _exp(x: ComplexTensor) -> ComplexTensor:
@@ -378,3 +416,5 @@ _RULES: dict[str, Callable[..., Any]] = {
     "transpose": _transpose,
     "where": _where,
 }
+
+ADOPTING.append((is_complex, as_complex))

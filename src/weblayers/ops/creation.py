@@ -28,12 +28,15 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
 
     Raises:
         ValueError: if shape and values disagree, or the lists are ragged.
+        TypeError: complex numbers shall have another dtype.
 
     >>> import weblayers as wl
     >>> wl.tensor([[1, 2], [3, 4]]).shape
     (2, 2)
     """
     if dtype == "complex64" or is_complex(values):
+        if dtype not in (None, "complex64"):
+            raise TypeError(f"complex numbers make no {dtype} tensor; take wl.real, wl.imag or wl.abs of them")
         made = as_complex(values)
         return made if shape is None else movement.reshape(made, shape)  # type: ignore[return-value]
     return to_tensor(values, dtype, shape)
@@ -154,7 +157,7 @@ def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
     >>> wl.fill([2], 7).array_sync()
     [7.0, 7.0]
     """
-    if dtype == "complex64":
+    if dtype == "complex64" or is_complex(value):
         return of_array(np.full(tuple(shape), value, np.complex64))  # type: ignore[return-value]
     return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
 

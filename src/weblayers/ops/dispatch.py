@@ -44,6 +44,10 @@ class Overriding:
         raise NotImplementedError
 
 
+# For values that graphs do not know, such as complex numbers: what tells them, and what makes them ones with own ops.
+ADOPTING: list[tuple[Callable[[Any], bool], Callable[[Any], Overriding]]] = []
+
+
 class _Number:
     """A Python number in an eager op: a host scalar, whose value is not part of the plan."""
 
@@ -75,6 +79,9 @@ def op(*tensors: str) -> Callable[[F], F]:
             flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             if any(isinstance(v, Node) for v in flat):
                 return fn(*args, **kwargs)
+            if any(_adopting(v) is not None for v in flat):
+                _replace(given, tensors, _adopted)
+                flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             overriding = next((v for v in flat if isinstance(v, Overriding)), None)
             if overriding is not None:
                 return overriding.overridden(name, given)
@@ -132,6 +139,17 @@ def _replace(arguments: dict[str, Any], names: Sequence[str], fn: Callable[[Any]
         if value is None:
             continue
         arguments[name] = [fn(v) for v in value] if _is_list_of_tensors(value) else fn(value)
+
+
+def _adopting(value: Any) -> Callable[[Any], Overriding] | None:
+    if isinstance(value, Tensor | Overriding | int | float):
+        return None
+    return next((make for tells, make in ADOPTING if tells(value)), None)
+
+
+def _adopted(value: Any) -> Any:
+    make = _adopting(value)
+    return value if make is None else make(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -91,6 +91,7 @@ def _rfft(x: Any, length: int | None) -> Any:
 
 def half_transform(x: Node, length: int | None) -> list[Node]:
     """The real and imaginary parts that :func:`rfft` gives."""
+    _check_axis(x)
     x = b.cast(x, "float32")
     size = x.shape[-1]
     length = size if length is None else length
@@ -104,6 +105,7 @@ def half_transform(x: Node, length: int | None) -> list[Node]:
 
 @op("real", "imag")
 def _irfft(real: Any, imag: Any) -> Any:
+    _check_axis(real)
     size = real.shape[-1]
     if size > 2:
         last = len(real.shape) - 1
@@ -119,11 +121,15 @@ def _first(x: Node, count: int) -> Node:
     return b.slice_(x, [0] * len(x.shape), (*x.shape[:-1], count))
 
 
+def _check_axis(x: Node) -> None:
+    if not x.shape or x.shape[-1] == 0:
+        raise ValueError(f"a Fourier transform wants at least one value in the last axis, got shape {list(x.shape)}")
+
+
 def _over_rows(real: Node, imag: Node | None, inverse: bool) -> list[Node]:
     """The transform of last axes; no imaginary part means zeros, which are not computed with."""
+    _check_axis(real)
     *lead, n = real.shape
-    if n == 0:
-        raise ValueError("a Fourier transform wants at least one value in the last axis")
     rows = math.prod(lead)
     flat = [b.reshape(p, (rows, n)) for p in (real, imag) if p is not None]
     sign = 1 if inverse else -1
@@ -221,13 +227,18 @@ def _bluestein(parts: list[Node], n: int, sign: int) -> list[Node]:
 
 @public
 def enclosing_power_of_two(value: float) -> int:
-    """The smallest power of two that is not less than a number.
+    """The smallest power of two, 1 or more, that is not less than a number.
+
+    Raises:
+        ValueError: the number is not positive.
 
     >>> import weblayers as wl
     >>> wl.enclosing_power_of_two(5)
     8
     """
-    return 1 << math.ceil(math.log2(value))
+    if not value > 0:
+        raise ValueError(f"enclosing_power_of_two wants a positive number, got {value}")
+    return 1 << (math.ceil(value) - 1).bit_length()
 
 
 @public

@@ -11,13 +11,13 @@ from ..graph.node import Aval
 from ..runtime.buffer import TensorBuffer, strides
 from ..runtime.tensor import Tensor, Variable
 from . import arithmetic, creation, image, mathematics, matrices, movement, slicing
-from .complex import ComplexTensor
+from .complex import ComplexTensor, cast
 from .dispatch import METHODS, Overriding
 
 
 def as_type(x: Tensor, dtype: str) -> Any:
     """x as another dtype: :func:`weblayers.cast`."""
-    return arithmetic.cast(x, dtype)
+    return cast(x, dtype)
 
 
 def to_float(x: Tensor) -> Any:
@@ -148,6 +148,11 @@ _METHODS: dict[str, Callable[..., Any]] = {
     "__dlpack_device__": dlpack_device,
 }
 
+_PROPERTIES: dict[str, Callable[..., Any]] = {
+    "rank_type": lambda x: str(x.rank),
+    "strides": lambda x: strides(x.shape),
+}
+
 _BINARY: dict[str, Callable[..., Any]] = {
     "add": arithmetic.add,
     "sub": arithmetic.sub,
@@ -178,8 +183,9 @@ def attach() -> None:
     for name, method in {**METHODS, **_METHODS}.items():
         if name in _METHODS or not hasattr(Tensor, name):
             setattr(Tensor, name, method)
-    Tensor.strides = property(lambda x: strides(x.shape))  # type: ignore[attr-defined]
-    Tensor.rank_type = property(lambda x: str(x.rank))  # type: ignore[attr-defined]
+    for name, read in _PROPERTIES.items():
+        for values in (Tensor, ComplexTensor):
+            setattr(values, name, property(read))
     for name, method in {**METHODS, **_METHODS}.items():
         if not hasattr(ComplexTensor, name):
             setattr(ComplexTensor, name, method)

@@ -44,16 +44,22 @@ def frame(signal: Any, frame_length: int, frame_step: int, pad_end: bool = False
     >>> wl.signal.frame([1, 2, 3, 4], 2, 1).array_sync()
     [[1.0, 2.0], [2.0, 3.0], [3.0, 4.0]]
     """
-    if frame_length < 1 or frame_step < 1:
-        raise ValueError(f"frame: lengths and steps must be positive, got {frame_length} and {frame_step}")
+    _check_frames(frame_length, frame_step)
+    if not signal.shape:
+        raise ValueError("frame wants a signal with an axis of samples, got a scalar")
     *lead, size = signal.shape
     count = -(-size // frame_step) if pad_end else max(0, (size - frame_length) // frame_step + 1)
     end = max(0, (count - 1) * frame_step + frame_length - size)
     signal = b.pad(signal, [0] * (len(lead) + 1), [*[0] * len(lead), end], value=pad_value)
     if not count:
-        return b.full((*lead, 0, frame_length), 0.0)
+        return b.cast(b.full((*lead, 0, frame_length), 0.0), signal.dtype)
     starts = b.reshape(b.iota(count) * frame_step, (count, 1))
     return b.gather(signal, starts + b.iota(frame_length), len(lead))
+
+
+def _check_frames(length: int, step: int) -> None:
+    if length < 1 or step < 1:
+        raise ValueError(f"frame: lengths and steps must be positive, got {length} and {step}")
 
 
 @public
@@ -77,7 +83,8 @@ def stft(
     >>> wl.signal.stft(wl.ones([16]), 8, 4).shape
     (3, 5)
     """
-    length = fft_length or enclosing_power_of_two(frame_length)
+    _check_frames(frame_length, frame_step)
+    length = enclosing_power_of_two(frame_length) if fft_length is None else fft_length
     return ComplexTensor(*_stft(signal, window_fn(frame_length), frame_length, frame_step, length))
 
 
