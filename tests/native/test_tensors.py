@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from weblayers.ops import dispatch
 
 
 @pytest.fixture
@@ -114,6 +115,27 @@ def test_indices_are_numpys(name):
     counts = np.zeros_like(values)
     np.add.at(counts, INDICES[name] if name != "an empty list" else np.array([], int), 1)
     np.testing.assert_array_equal(slope, counts)
+
+
+def test_other_rows_need_no_other_plan(monkeypatch):
+    x = wl.range(0, 100).reshape([50, 2])
+    compiled = []
+    compile_op = dispatch._compile
+    monkeypatch.setattr(dispatch, "_compile", lambda *given: compiled.append(given[0].__name__) or compile_op(*given))
+    for i in range(0, 40, 8):
+        assert x[i].array_sync() == [2 * i, 2 * i + 1] and x[-50 + i, 1].array_sync() == 2 * i + 1
+        assert x[i : i + 8].shape == (8, 2) and x[i : i + 8, 0].array_sync()[0] == 2 * i
+        assert wl.slice(x, [i, 0], [8, 1]).array_sync()[1] == [2 * i + 2]
+    # x[i], x[i, 1], x[i:j], x[i:j, 0] and the slice
+    assert compiled == ["_rows"] * 5
+
+
+def test_plans_are_forgotten(monkeypatch):
+    monkeypatch.setattr(dispatch, "PLANS", 10)
+    for n in range(1, 40):
+        assert wl.tile(wl.ones([1]), [n]).shape == (n,)
+    (cache,) = [c.cell_contents for c in wl.tile.__closure__ if isinstance(c.cell_contents, dict)]
+    assert len(cache) == 10
 
 
 def test_indices_may_be_tensors(x):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import inspect
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -29,6 +30,9 @@ OPS: dict[str, Callable[..., Any]] = {}
 REPEATABLE: dict[str, Callable[..., Any]] = {}
 # The ops that take tensors first, and so are methods of them.
 METHODS: dict[str, Callable[..., Any]] = {}
+
+# So many plans are kept for each op: one for each combination of shapes and other arguments, the latest ones.
+PLANS = 512
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -67,7 +71,7 @@ def op(*tensors: str) -> Callable[[F], F]:
 
     def decorate(fn: F) -> F:
         signature, name = inspect.signature(fn), _qualified(fn).lstrip("_")
-        cache: dict[tuple, _CompiledOp] = {}
+        cache: OrderedDict[tuple, _CompiledOp] = OrderedDict()
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -172,7 +176,7 @@ def _wrapped(result: Any, wrap: Callable[[Node], Any]) -> Any:
 
 
 def _eager(
-    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: dict[tuple, _CompiledOp]
+    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: OrderedDict[tuple, _CompiledOp]
 ) -> Any:
     arguments = bound.arguments
     values: list[Tensor | _Number] = []
@@ -197,6 +201,10 @@ def _eager(
     entry = cache.get(identity)
     if entry is None:
         entry = cache[identity] = _compile(fn, names, bound, values, key)
+        if len(cache) > PLANS:
+            cache.popitem(last=False)
+    else:
+        cache.move_to_end(identity)
     tensors = [v for v in values if isinstance(v, Tensor)]
     numbers = {i: v.value for i, v in enumerate(values) if isinstance(v, _Number)}
     started = time.perf_counter()

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Sequence
 from typing import Any
 
 from ..graph import build as b
-from .dispatch import op
+from ..runtime import tracing
+from ..runtime.tensor import Tensor
+from . import slicing
+from .dispatch import method, op
 
 
 @op("x")
@@ -63,19 +67,37 @@ def broadcast_to(x: Any, shape: Sequence[int]) -> Any:
     return b.broadcast(x, tuple(shape))
 
 
-@op("x")
+@method
 def slice(x: Any, begin: int | Sequence[int], size: int | Sequence[int] | None = None) -> Any:
     """A part of x, from ``begin``, of ``size`` (-1 or left out: up to the end).
+
+    Raises:
+        ValueError: the part does not lie in x.
 
     >>> import weblayers as wl
     >>> wl.slice([1, 2, 3, 4], [1], [2]).array_sync()
     [2.0, 3.0]
     """
-    rank = len(x.shape)
-    start = _padded(begin, rank, 0)
-    sizes = _padded(-1 if size is None else size, rank, -1)
-    stop = [d if s == -1 else a + s for a, s, d in zip(start, sizes, x.shape, strict=True)]
-    return b.slice_(x, start, stop)
+    if not isinstance(x, Tensor) or x.is_symbolic or tracing.current() is not None:
+        return _slice(x, begin, size)
+    return slicing.get_item(x, tuple(builtins.slice(a, e) for a, e in _ends(x.shape, begin, size)))
+
+
+@op("x")
+def _slice(x: Any, begin: int | Sequence[int], size: int | Sequence[int] | None = None) -> Any:
+    ends = _ends(x.shape, begin, size)
+    return b.slice_(x, [a for a, _ in ends], [e for _, e in ends])
+
+
+def _ends(shape: Sequence[int], begin: int | Sequence[int], size: int | Sequence[int] | None) -> list[tuple[int, int]]:
+    """Where a part begins and ends along each axis."""
+    starts = _padded(begin, len(shape), 0)
+    sizes = _padded(-1 if size is None else size, len(shape), -1)
+    ends = [(a, d if s == -1 else a + s) for a, s, d in zip(starts, sizes, shape, strict=True)]
+    for axis, ((a, e), d) in enumerate(zip(ends, shape, strict=True)):
+        if not 0 <= a <= e <= d:
+            raise ValueError(f"slice: from {a} to {e} does not lie in axis {axis} of size {d}")
+    return ends
 
 
 def _padded(values: int | Sequence[int], rank: int, rest: int) -> list[int]:

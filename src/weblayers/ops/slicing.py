@@ -10,6 +10,7 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Node
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .dispatch import op
 from .indexing import gather
@@ -26,7 +27,7 @@ def get_item(x: Any, key: Any) -> Any:
     items = key if isinstance(key, tuple) else (key,)
     at = [i for i, item in enumerate(items) if isinstance(item, list | np.ndarray | Tensor)]
     if not at:
-        return _get_item(x, key=_frozen(items))
+        return _plain(x, items)
     if len(at) > 1:
         raise TypeError("tensors are indexed by one array at a time; for points use wl.gather_nd")
     (i,) = at
@@ -35,6 +36,31 @@ def get_item(x: Any, key: Any) -> Any:
     sizes = {int: 0, type(Ellipsis): len(x.shape) - named}
     axis = sum(sizes.get(type(item), 1) for item in items[:i])
     return gather(rest, _positions(items[i], rest.shape[axis]), axis)
+
+
+def _plain(x: Any, items: Sequence[Any]) -> Any:
+    """Of values: where the first slice begins is a number that the plan is given, so that other rows need no other."""
+    first = items[0] if items else None
+    eager = isinstance(x, Tensor) and not x.is_symbolic and x.shape and tracing.current() is None
+    if not eager or not isinstance(first, builtins.slice | int | np.integer) or isinstance(first, bool):
+        return _get_item(x, key=_frozen(items))
+    size = x.shape[0]
+    if isinstance(first, builtins.slice):
+        rows = range(*first.indices(size))
+        rest: Any = builtins.slice(None)
+    else:
+        if not -size <= first < size:
+            raise IndexError(f"index {first} is out of range for axis 0 of size {size}")
+        rows = range(int(first) % size, int(first) % size + 1)
+        rest = 0
+    if rows.step != 1 or not 0 < len(rows) < size:
+        return _get_item(x, key=_frozen(items))
+    return _rows(x, rows.start, len(rows), _frozen((rest, *items[1:])))
+
+
+@op("x", "start")
+def _rows(x: Any, start: Any, size: int, key: tuple) -> Any:
+    return _get_item(b.dynamic_slice(x, start, size), key)
 
 
 def _positions(index: Any, size: int | None) -> Any:
