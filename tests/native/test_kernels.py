@@ -6,7 +6,7 @@ from tests import kernel_cases
 from tests.golden import kernels
 
 
-@pytest.mark.parametrize("kernel", sorted(kernel_cases.SAME))
+@pytest.mark.parametrize("kernel", sorted(kernel_cases.SAME | kernel_cases.ON_STRINGS))
 def test_recorded_calls(kernel):
     cases = [c for c in kernels() if c["kernel"] == kernel and kernel_cases.is_supported(c)]
     assert cases

@@ -28,6 +28,7 @@ from . import (  # noqa: F401 - to have their ops registered
     searching,
     sparse,
     spatial,
+    string,
 )
 from .control import scan
 from .differentiation import (
@@ -44,7 +45,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"fused", "image", "math", "sparse"}
+_SPACES = {"fused", "image", "math", "sparse", "string"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

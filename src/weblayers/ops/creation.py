@@ -22,7 +22,7 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
     Args:
         values: the values; flat if ``shape`` is given.
         shape: the shape; taken from the nesting of ``values`` if left out.
-        dtype: ``"float32"``, ``"int32"`` or ``"bool"``.
+        dtype: ``"float32"``, ``"int32"``, ``"bool"`` or ``"string"``.
 
     Raises:
         ValueError: if shape and values disagree, or the lists are ragged.
@@ -50,7 +50,7 @@ def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | No
 
 
 @public
-def scalar(value: float, dtype: str | None = None) -> Tensor:
+def scalar(value: float | str, dtype: str | None = None) -> Tensor:
     """A tensor of rank 0.
 
     >>> import weblayers as wl
@@ -142,14 +142,16 @@ def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 @public
-def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
-    """A tensor with one value everywhere.
+def fill(shape: Sequence[int], value: float | str, dtype: str | None = None) -> Tensor:
+    """A tensor with one value everywhere: float32 by default, or strings if the value is one.
 
     >>> import weblayers as wl
     >>> wl.fill([2], 7).array_sync()
     [7.0, 7.0]
     """
-    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
+    if isinstance(value, str) or dtype == "string":
+        return to_tensor(np.full(tuple(shape), value, object), dtype)
+    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype or "float32"]), dtype)
 
 
 @public
