@@ -35,6 +35,7 @@ from . import (  # noqa: F401 - to have their ops registered
     sparse,
     spatial,
     spectral,
+    string,
 )
 from .control import scan
 from .differentiation import (
@@ -51,7 +52,7 @@ from .functions import function
 _GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
-_SPACES = {"browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral"}
+_SPACES = {"browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string"}
 globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 

@@ -24,7 +24,7 @@ def tensor(values: Any, shape: Sequence[int] | None = None, dtype: str | None = 
     Args:
         values: the values; flat if ``shape`` is given.
         shape: the shape; taken from the nesting of ``values`` if left out.
-        dtype: ``"float32"``, ``"int32"``, ``"bool"`` or ``"complex64"``.
+        dtype: ``"float32"``, ``"int32"``, ``"bool"``, ``"complex64"`` or ``"string"``.
 
     Raises:
         ValueError: if shape and values disagree, or the lists are ragged.
@@ -58,7 +58,7 @@ def _ranked(rank: int, values: Any, shape: Sequence[int] | None, dtype: str | No
 
 
 @public
-def scalar(value: float, dtype: str | None = None) -> Tensor:
+def scalar(value: float | str, dtype: str | None = None) -> Tensor:
     """A tensor of rank 0.
 
     >>> import weblayers as wl
@@ -150,16 +150,18 @@ def meshgrid(*axes: Any, indexing: str = "xy") -> list[Tensor]:
 
 
 @public
-def fill(shape: Sequence[int], value: float, dtype: str = "float32") -> Tensor:
-    """A tensor with one value everywhere.
+def fill(shape: Sequence[int], value: float | str, dtype: str | None = None) -> Tensor:
+    """A tensor with one value everywhere: float32 by default, or strings if the value is one.
 
     >>> import weblayers as wl
     >>> wl.fill([2], 7).array_sync()
     [7.0, 7.0]
     """
+    if isinstance(value, str) or dtype == "string":
+        return to_tensor(np.full(tuple(shape), value, object), dtype)
     if dtype == "complex64" or is_complex(value):
         return of_array(np.full(tuple(shape), value, np.complex64))  # type: ignore[return-value]
-    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype]), dtype)
+    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype or "float32"]), dtype)
 
 
 @public
@@ -197,12 +199,13 @@ def linspace(start: float, stop: float, num: int) -> Tensor:
 
 @public
 def range(start: float, stop: float, step: float = 1, dtype: str = "float32") -> Tensor:
-    """Values from ``start`` up to, not including, ``stop``.
+    """Values from ``start`` up to, not including, ``stop``; down to it if that is less.
 
     >>> import weblayers as wl
     >>> wl.range(0, 3).array_sync()
     [0.0, 1.0, 2.0]
     """
+    step = -1 if step == 1 and stop < start else step
     return to_tensor(np.arange(start, stop, step).astype(DTYPES[dtype]), dtype)
 
 

@@ -19,8 +19,10 @@ import numpy as np
 from ..graph import build
 from ..graph.node import Node
 from ..runtime import profiling, tracing
+from ..runtime.strings import StringTensor, is_text
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Trace
+from . import text
 
 # Modules of ops that are not functions of the package itself, but of ``wl.image`` and so on.
 NAMESPACES = ("browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string")
@@ -89,6 +91,8 @@ def op(*tensors: str) -> Callable[[F], F]:
             overriding = next((v for v in flat if isinstance(v, Overriding)), None)
             if overriding is not None:
                 return overriding.overridden(name, given)
+            if any(isinstance(v, StringTensor) or is_text(v) for v in flat):
+                return text.applied(name, fn, tensors, bound)
             trace = tracing.current()
             if trace is not None:
                 _replace(given, tensors, lambda v: _traced(v, trace))

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..graph import build as b
-from ..runtime import tracing
-from ..runtime.tensor import Tensor
 from . import slicing
 from .dispatch import method, op
 
@@ -78,7 +76,7 @@ def slice(x: Any, begin: int | Sequence[int], size: int | Sequence[int] | None =
     >>> wl.slice([1, 2, 3, 4], [1], [2]).array_sync()
     [2.0, 3.0]
     """
-    if not isinstance(x, Tensor) or x.is_symbolic or tracing.current() is not None:
+    if not slicing.is_eager(x):
         return _slice(x, begin, size)
     return slicing.get_item(x, tuple(builtins.slice(a, e) for a, e in _ends(x.shape, begin, size)))
 

@@ -38,11 +38,15 @@ def get_item(x: Any, key: Any) -> Any:
     return gather(rest, _positions(items[i], rest.shape[axis]), axis)
 
 
+def is_eager(x: Any) -> bool:
+    """Whether an op of x runs at once, on the device."""
+    return isinstance(x, Tensor) and x.dtype != "string" and not x.is_symbolic and tracing.current() is None
+
+
 def _plain(x: Any, items: Sequence[Any]) -> Any:
     """Of values: where the first slice begins is a number that the plan is given, so that other rows need no other."""
     first = items[0] if items else None
-    eager = isinstance(x, Tensor) and not x.is_symbolic and x.shape and tracing.current() is None
-    if not eager or not isinstance(first, builtins.slice | int | np.integer) or isinstance(first, bool):
+    if not (is_eager(x) and x.shape and isinstance(first, builtins.slice | int | np.integer)):
         return _get_item(x, key=_frozen(items))
     size = x.shape[0]
     if isinstance(first, builtins.slice):

@@ -357,13 +357,18 @@ class HostComputed(Tensor):
 
 
 def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> Tensor:
-    """A tensor from a number, nested lists, a NumPy array, a JavaScript typed array, or a tensor (itself)."""
+    """A tensor from a number or string, nested lists, a NumPy array, a JavaScript typed array, or a tensor (itself)."""
     if isinstance(values, Tensor):
         return values
     array = _host_array(values)
+    if array.dtype.kind in "OSU" or dtype == "string":
+        # which imports this module
+        from .strings import string_tensor
+
+        return string_tensor(array if hasattr(values, "to_py") else values, dtype, shape)
     inferred = dtype or ("float32" if _from_numbers(values, array) else build.infer_dtype(array))
     if inferred not in DTYPES:
-        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}")
+        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}, string")
     if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
         raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
     array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
@@ -382,14 +387,12 @@ def _host_array(values: Any) -> np.ndarray:
     if hasattr(values, "to_py"):  # a JavaScript array or typed array
         values = values.to_py()
     try:
-        array = np.asarray(values)
+        return np.asarray(values)
+    except UnicodeDecodeError:
+        # bytes beside strings
+        return np.array(values, object)
     except ValueError:
         raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
-    if array.dtype == object or array.dtype.kind in "USV":
-        raise TypeError(
-            f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them"
-        )
-    return array
 
 
 def _from_numbers(values: Any, array: np.ndarray) -> bool:
