@@ -314,3 +314,11 @@ def test_integers_are_refused_where_they_are_not_exact():
             value.array_sync()
     with pytest.raises(ValueError, match="up to 2\\^24"):
         wl.tensor1d([2**24 + 1], "int32")
+
+
+def test_lists_of_tensors_may_hold_arrays_and_lists():
+    assert wl.concat([[1, 2], np.ones(1, np.float32)]).array_sync() == [1, 2, 1]
+    assert wl.stack([[1, 2], [3, 4]], 1).array_sync() == [[1, 3], [2, 4]]
+    assert wl.add_n([[1, 2], wl.ones([2])]).array_sync() == [2, 3]
+    assert wl.concat([[1j], [2]]).array_sync() == [1j, 2]
+    assert wl.function(lambda x: wl.concat([x, [5.0]]))(wl.ones([1])).array_sync() == [1, 5]

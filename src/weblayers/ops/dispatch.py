@@ -35,6 +35,8 @@ METHODS: dict[str, Callable[..., Any]] = {}
 
 # So many plans are kept for each op: one for each combination of shapes and other arguments, the latest ones.
 PLANS = 512
+# A parameter of that name takes a list of tensors, and so of what makes one; others may take a tensor as nested lists.
+LIST = "tensors"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -82,6 +84,8 @@ def op(*tensors: str) -> Callable[[F], F]:
             except TypeError as error:
                 raise TypeError(f"{fn.__name__}{signature}: {error}") from None
             given = bound.arguments
+            if LIST in tensors and isinstance(given[LIST], list | tuple):
+                given[LIST] = [_as_tensor(v) for v in given[LIST]]
             flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             if any(isinstance(v, Node) for v in flat):
                 return fn(*args, **kwargs)
@@ -158,6 +162,11 @@ def _adopting(value: Any) -> Callable[[Any], Overriding] | None:
 def _adopted(value: Any) -> Any:
     make = _adopting(value)
     return value if make is None else make(value)
+
+
+def _as_tensor(value: Any) -> Any:
+    value = _adopted(value)
+    return value if isinstance(value, Tensor | Node | Overriding) else to_tensor(value)
 
 
 def _is_number(value: Any) -> bool:
