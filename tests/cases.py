@@ -355,6 +355,14 @@ case("a product of no rows", lambda x, y: b.dot(x + 1.0, y), np.zeros((0, 4), np
 case("zeros around nothing", lambda x: b.pad(x, (1, 0), (0, 2), value=2.0), np.zeros((0, 3), np.float32))
 case("a part of no rows", lambda x: b.slice_(x, (1, 0), (1, 3)), normal(2, 3))
 case("a scatter of nothing", lambda i, u: b.scatter_add(i, u, 2), np.zeros(0, np.int32), np.zeros((0, 3), np.float32))
+_BYTES = np.random.default_rng(3).integers(0, 256, (6, 5)).astype(np.uint8)
+case("bytes, stored on the way", lambda x: b.cast(b.bind("store", b.concat([x, x], 0)), "float32") + 1.0, _BYTES)
+case(
+    "rows of bytes",
+    lambda x, i: b.dot(b.cast(b.gather(x, i), "float32"), b.constant(np.eye(5, 3, dtype=np.float32))),
+    _BYTES,
+    integers(6, 4),
+)
 case("scatter of rows", lambda i, u: b.scatter_add(i, u, 7), integers(6, 9), normal(9, 5))
 case("scatter of rows of fours", lambda i, u: b.scatter_add(i, u, 5), integers(5, 11), normal(11, 8))
 case("scatter of numbers", lambda i, u: b.scatter_add(i, u, 6), integers(6, 10), normal(10))

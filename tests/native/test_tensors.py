@@ -322,3 +322,12 @@ def test_lists_of_tensors_may_hold_arrays_and_lists():
     assert wl.add_n([[1, 2], wl.ones([2])]).array_sync() == [2, 3]
     assert wl.concat([[1j], [2]]).array_sync() == [1j, 2]
     assert wl.function(lambda x: wl.concat([x, [5.0]]))(wl.ones([1])).array_sync() == [1, 5]
+
+
+def test_bytes_are_for_storage():
+    x = wl.tensor(np.array([200, 100], np.uint8))
+    assert x.dtype == "uint8" and wl.concat([x, x]).dtype == "int32" and x[1:].array_sync() == [100]
+    assert (x + x).dtype == "int32" and (x + x).array_sync() == [400, 200]
+    assert (x - 250).array_sync() == [-50, -150] and (-x).array_sync() == [-200, -100]
+    assert (x / 255).dtype == "float32" and wl.sum(x).array_sync() == 300
+    assert (-wl.tensor([True, False])).array_sync() == [-1, 0]

@@ -75,7 +75,7 @@ def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:
 
 
 def input_format(node: Node) -> str:
-    return "rgba8" if node.dtype == "uint8" else "rgba32f"
+    return "rgba8" if node.op == "input" and node.dtype == "uint8" else "rgba32f"
 
 
 def lower(
@@ -314,8 +314,8 @@ class _Lowering:
 
 
 def _scale(node: Node) -> float:
-    """Bytes are read as shares of 255."""
-    return 255.0 if node.dtype == "uint8" else 1.0
+    """Bytes are read as shares of 255; what a draw has written is no bytes."""
+    return 255.0 if input_format(node) == "rgba8" else 1.0
 
 
 def _emitted(

@@ -134,6 +134,8 @@ def _matched(operands: Sequence[Operand], dtype: str | None) -> list[Node]:
         for o in operands:
             if not isinstance(o, Node):
                 dtype = promote(dtype, infer_dtype(np.asarray(o)))
+        # bytes are for storage: sums of them would be cut off at 255
+        dtype = "int32" if dtype == "uint8" else dtype
     ready = [cast(o, dtype) if isinstance(o, Node) else constant(o, dtype) for o in operands]
     shape = broadcast_shapes(*[n.shape for n in ready])
     return [broadcast(n, shape) for n in ready]
@@ -173,7 +175,8 @@ def minimum(a: Operand, b: Operand) -> Node:
 
 
 def neg(x: Operand) -> Node:
-    return unary("neg", x)
+    x = as_node(x)
+    return unary("neg", cast(x, "int32") if x.dtype in ("uint8", "bool") else x)
 
 
 def compare(name: str, a: Operand, b: Operand) -> Node:

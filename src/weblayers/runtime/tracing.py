@@ -172,6 +172,8 @@ class Compiled:
         self.assigned = list(trace.assigned)
         self.keys = list(trace.scalars)
         self.marks = trace.marks
+        # draws write floats: bytes are what is uploaded, and nothing else
+        outputs = [build.cast(o, "int32") if o.dtype == "uint8" else o for o in outputs]
         # a variable that is assigned is state: its output replaces its input in the next run
         at_input = {t: len(inputs) + i for i, t in enumerate(self.captured)}
         self.graph = Graph(
