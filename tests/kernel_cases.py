@@ -62,6 +62,7 @@ GRADIENTS = {
     "DepthwiseConv2dNativeBackpropInput": ("depthwise_conv2d", "x"),
     "Dilation2DBackpropFilter": ("dilation2d", "filter"),
     "Dilation2DBackpropInput": ("dilation2d", "x"),
+    "EluGrad": ("elu", "x"),
     "LRNGrad": ("local_response_normalization", "x"),
     "MaxPool3DGrad": ("max_pool3d", "x"),
     "MaxPoolGrad": ("max_pool", "x"),
@@ -189,6 +190,9 @@ def _gradient(name, wanted, inputs, attributes):
     given = {"x" if k == "input" else k: v for k, v in inputs.items() if k not in ("dy", "output", "y")}
     shapes = {"x": attributes.pop("input_shape", None), "filter": attributes.pop("filter_shape", None)}
     at = given.pop(wanted, None)
-    if at is None:
+    if name == "elu":
+        # the kernel knows the output only
+        at = wl.where(inputs["y"] > 0, inputs["y"], wl.log1p(inputs["y"]))
+    elif at is None:
         at = wl.zeros(shapes[wanted])
     return wl.grad(lambda v: _op(name)(**given, **{wanted: v}, **attributes))(at, inputs["dy"])

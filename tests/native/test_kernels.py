@@ -6,6 +6,10 @@ from tests import kernel_cases
 from tests.golden import kernels
 
 
+def test_no_recorded_kernel_is_left_out():
+    assert {c["kernel"] for c in kernels()} == kernel_cases.SAME
+
+
 @pytest.mark.parametrize("kernel", sorted(kernel_cases.SAME))
 def test_recorded_calls(kernel):
     cases = [c for c in kernels() if c["kernel"] == kernel and kernel_cases.is_supported(c)]
