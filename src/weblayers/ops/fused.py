@@ -72,40 +72,31 @@ def _called(fn: Any, name: str, config: Mapping[str, Any] | None, arguments: Map
     return fn(**naming.arguments(fn, name, {**(config or {}), **arguments}))
 
 
-@op("x", "filter", "bias", "prelu_activation_weights")
-def _conv2d(
-    x: Any,
-    filter: Any,
-    strides: Any = 1,
-    pad: Pads = "valid",
-    data_format: str = "NHWC",
-    dilations: Any = 1,
-    dim_rounding_mode: str | None = None,
-    bias: Any = None,
-    activation: str = "linear",
-    prelu_activation_weights: Any = None,
-    leakyrelu_alpha: float = 0.2,
-) -> Any:
-    out = spatial.conv2d(x, filter, strides, pad, data_format, dilations, dim_rounding_mode)
-    return _finished(out, bias, activation, prelu_activation_weights, leakyrelu_alpha, data_format in FIRST)
+def _convolution(convolved: Callable[..., Any]) -> Callable[..., Any]:
+    """A convolution, plus a bias, through an activation."""
+
+    def fused(
+        x: Any,
+        filter: Any,
+        strides: Any = 1,
+        pad: Pads = "valid",
+        data_format: str = "NHWC",
+        dilations: Any = 1,
+        dim_rounding_mode: str | None = None,
+        bias: Any = None,
+        activation: str = "linear",
+        prelu_activation_weights: Any = None,
+        leakyrelu_alpha: float = 0.2,
+    ) -> Any:
+        out = convolved(x, filter, strides, pad, data_format, dilations, dim_rounding_mode)
+        return _finished(out, bias, activation, prelu_activation_weights, leakyrelu_alpha, data_format in FIRST)
+
+    # the name under which models have the op
+    fused.__name__ = f"_{convolved.__name__}"
+    return op("x", "filter", "bias", "prelu_activation_weights")(fused)
 
 
-@op("x", "filter", "bias", "prelu_activation_weights")
-def _depthwise_conv2d(
-    x: Any,
-    filter: Any,
-    strides: Any = 1,
-    pad: Pads = "valid",
-    data_format: str = "NHWC",
-    dilations: Any = 1,
-    dim_rounding_mode: str | None = None,
-    bias: Any = None,
-    activation: str = "linear",
-    prelu_activation_weights: Any = None,
-    leakyrelu_alpha: float = 0.2,
-) -> Any:
-    out = spatial.depthwise_conv2d(x, filter, strides, pad, data_format, dilations, dim_rounding_mode)
-    return _finished(out, bias, activation, prelu_activation_weights, leakyrelu_alpha, data_format in FIRST)
+_conv2d, _depthwise_conv2d = map(_convolution, (spatial.conv2d, spatial.depthwise_conv2d))
 
 
 @op("a", "b", "bias", "prelu_activation_weights")

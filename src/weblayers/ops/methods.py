@@ -180,15 +180,11 @@ _OTHERS: dict[str, Callable[..., Any]] = {
 
 def attach() -> None:
     """Give tensors their methods, and operators to them and to what stands for them."""
-    for name, method in {**METHODS, **_METHODS}.items():
-        if name in _METHODS or not hasattr(Tensor, name):
-            setattr(Tensor, name, method)
-    for name, read in _PROPERTIES.items():
+    methods = {**METHODS, **_METHODS, **{name: property(read) for name, read in _PROPERTIES.items()}}
+    for name, method in methods.items():
         for values in (Tensor, ComplexTensor):
-            setattr(values, name, property(read))
-    for name, method in {**METHODS, **_METHODS}.items():
-        if not hasattr(ComplexTensor, name):
-            setattr(ComplexTensor, name, method)
+            if not hasattr(values, name):
+                setattr(values, name, method)
     for kind in (Tensor, Overriding):
         for name, fn in _BINARY.items():
             setattr(kind, f"__{name}__", lambda x, y, fn=fn: fn(x, y))

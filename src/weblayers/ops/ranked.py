@@ -14,8 +14,10 @@ Fn = Callable[..., Any]
 
 
 def _of_rank(rank: int, fn: Fn, adapt: Callable[..., tuple] | None = None) -> None:
+    signature = inspect.signature(fn)
+
     def checked(*given: Any, **named: Any) -> Any:
-        x, *args = inspect.signature(fn).bind(*given, **named).args
+        x, *args = signature.bind(*given, **named).args
         parts = x if fn is movement.concat else [x]
         for part in parts:
             shape = part.shape if hasattr(part, "shape") else to_tensor(part).shape
@@ -26,7 +28,7 @@ def _of_rank(rank: int, fn: Fn, adapt: Callable[..., tuple] | None = None) -> No
     checked.__name__ = checked.__qualname__ = f"{fn.__name__}{rank}d"
     checked.__module__ = __name__
     what = "tensors" if fn is movement.concat else "a tensor"
-    checked.__signature__ = inspect.signature(fn)  # type: ignore[attr-defined]
+    checked.__signature__ = signature  # type: ignore[attr-defined]
     checked.__doc__ = f":func:`{fn.__name__}` of {what} of rank {rank}."
     public(checked)
 

@@ -46,17 +46,15 @@ def is_eager(x: Any) -> bool:
 def _plain(x: Any, items: Sequence[Any]) -> Any:
     """Of values: where the first slice begins is a number that the plan is given, so that other rows need no other."""
     first = items[0] if items else None
-    if not (is_eager(x) and x.shape and isinstance(first, builtins.slice | int | np.integer)):
+    if not (is_eager(x) and x.shape and isinstance(first, builtins.slice | int | np.integer)) or not x.shape[0]:
         return _get_item(x, key=_frozen(items))
     size = x.shape[0]
     if isinstance(first, builtins.slice):
         rows = range(*first.indices(size))
         rest: Any = builtins.slice(None)
     else:
-        if not -size <= first < size:
-            raise IndexError(f"index {first} is out of range for axis 0 of size {size}")
-        rows = range(int(first) % size, int(first) % size + 1)
-        rest = 0
+        known = -size <= first < size
+        rows, rest = range(int(first) % size, int(first) % size + 1) if known else range(0), 0
     if rows.step != 1 or not 0 < len(rows) < size:
         return _get_item(x, key=_frozen(items))
     return _rows(x, rows.start, len(rows), _frozen((rest, *items[1:])))
