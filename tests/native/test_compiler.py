@@ -9,8 +9,8 @@ import pytest
 from tests import textures
 from weblayers.compiler.layout import MAX_EXTENT, layout_of, pack, unpack
 from weblayers.compiler.lower import lower
-from weblayers.compiler.plan import serialize
 from weblayers.compiler.simplify import simplify
+from weblayers.compiler.wire import serialize
 from weblayers.graph import build as b
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.gradient import gradient

@@ -8,7 +8,7 @@ import pytest
 from tests import textures
 from tests.models import cnn, dense1, mlp
 from weblayers.compiler.lower import lower
-from weblayers.compiler.plan import serialize
+from weblayers.compiler.wire import serialize
 from weblayers.graph.evaluate import evaluate
 from weblayers.models.data_sets import Samples, sample_order
 from weblayers.models.segment import scalars_of

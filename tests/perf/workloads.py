@@ -6,7 +6,7 @@ import numpy as np
 
 import weblayers as wl
 from weblayers.compiler.lower import lower
-from weblayers.compiler.plan import serialize
+from weblayers.compiler.wire import serialize
 
 RNG = np.random.default_rng(1)
 L = wl.layers

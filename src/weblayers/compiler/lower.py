@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-
-import numpy as np
 
 from ..graph import build
 from ..graph.node import Node, topological
@@ -17,65 +14,9 @@ from .fuse import MAX_TARGETS, Kernel, computed, fuse
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
 from .pieces import Pieces, at_once
-from .shader import Int, Shader, work
+from .plan import Draw, Plan, Slot, TextureSpec, input_format, spec_of
+from .shader import Int, Shader
 from .simplify import simplify
-
-
-@dataclass(frozen=True)
-class TextureSpec:
-    width: int
-    height: int
-    layers: int
-    format: str = "rgba32f"
-
-
-# What issuing a draw costs beside its fragments.
-DRAW_WORK = 40_000
-
-
-@dataclass
-class Draw:
-    shader: Shader
-    targets: list[tuple[int, int]]  # (buffer, layer)
-    viewport: tuple[int, int, int, int]
-    samplers: list[int]  # buffers
-    uniforms: list[int]  # host registers
-
-    @property
-    def work(self) -> int:
-        """What the draw costs, in statements executed by all its fragments: for sharing time out."""
-        return DRAW_WORK + self.viewport[2] * self.viewport[3] * work(self.shader.body)
-
-
-@dataclass(frozen=True)
-class Slot:
-    """Where a graph input or output is found: the number of an external texture, and the place in it."""
-
-    texture: int
-    placement: Placement
-
-
-@dataclass
-class Plan:
-    """Draws over numbered buffers. Buffers are temporaries first, then inputs, then outputs."""
-
-    textures: list[TextureSpec] = field(default_factory=list)
-    constants: dict[int, np.ndarray] = field(default_factory=dict)
-    input_specs: list[TextureSpec] = field(default_factory=list)
-    output_specs: list[TextureSpec] = field(default_factory=list)
-    draws: list[Draw] = field(default_factory=list)
-    scalar_inputs: int = 0
-    scalar_ops: list[list] = field(default_factory=list)
-    inputs: list[Slot] = field(default_factory=list)
-    outputs: list[Slot] = field(default_factory=list)
-
-
-def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:
-    return TextureSpec(layout.width, layout.height, layout.layers, format_)
-
-
-def input_format(node: Node) -> str:
-    return "rgba8" if node.op == "input" and node.dtype == "uint8" else "rgba32f"
 
 
 def lower(

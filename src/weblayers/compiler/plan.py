@@ -1,80 +1,68 @@
-"""Plans as bytes: what crosses the boundary to the executor in the browser, once."""
+"""Plans: draws over numbered buffers, which any executor can run."""
 
 from __future__ import annotations
 
-import json
-import math
-import struct
-from typing import Any
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .glsl import print_shader
-from .lower import Plan, TextureSpec
-from .pieces import Pieces, at_once
-
-MAGIC = b"WLP1"
+from ..graph.node import Node
+from .layout import Layout, Placement
+from .shader import Shader, work
 
 
-def serialize(plan: Plan) -> bytes:
-    """Magic, header length, JSON header, then the constants as float32 texels."""
-    return at_once(serializing(plan))
+@dataclass(frozen=True)
+class TextureSpec:
+    width: int
+    height: int
+    layers: int
+    format: str = "rgba32f"
 
 
-def serializing(plan: Plan) -> Pieces[bytes]:
-    """The work of :func:`serialize`, in pieces."""
-    shaders: dict[str, int] = {}
-    printed: dict[tuple[int, int, int], str] = {}
-    draws = []
-    for draw in plan.draws:
-        key = id(draw.shader), len(draw.samplers), len(draw.uniforms)
-        if key not in printed:
-            printed[key] = print_shader(draw.shader, *key[1:])
-            yield
-        source = printed[key]
-        draws.append(
-            {
-                "shader": shaders.setdefault(source, len(shaders)),
-                "targets": draw.targets,
-                "viewport": draw.viewport,
-                "samplers": draw.samplers,
-                "uniforms": draw.uniforms,
-                "work": draw.work,
-            }
-        )
-    constants, blobs, at = [], [], 0
-    for texture, data in plan.constants.items():
-        constants.append([texture, at, data.size])
-        blobs.append(data.astype("<f4").tobytes())
-        at += data.size
-    header = {
-        "version": 1,
-        "textures": [_spec(t) for t in plan.textures],
-        "constants": constants,
-        "inputs": len(plan.input_specs),
-        "outputs": [_spec(t)[:3] for t in plan.output_specs],
-        "shaders": list(shaders),
-        "scalar_inputs": plan.scalar_inputs,
-        "scalar_ops": [[_number(v) for v in op] for op in plan.scalar_ops],
-        "draws": draws,
-    }
-    text = json.dumps(header, separators=(",", ":"), default=_plain, allow_nan=False).encode()
-    text += b" " * (-(len(MAGIC) + 4 + len(text)) % 8)
-    return b"".join([MAGIC, struct.pack("<I", len(text)), text, *blobs])
+# What issuing a draw costs beside its fragments.
+DRAW_WORK = 40_000
 
 
-def _spec(spec: TextureSpec) -> list:
-    return [spec.width, spec.height, spec.layers, spec.format]
+@dataclass
+class Draw:
+    shader: Shader
+    targets: list[tuple[int, int]]  # (buffer, layer)
+    viewport: tuple[int, int, int, int]
+    samplers: list[int]  # buffers
+    uniforms: list[int]  # host registers
+
+    @property
+    def work(self) -> int:
+        """What the draw costs, in statements executed by all its fragments: for sharing time out."""
+        return DRAW_WORK + self.viewport[2] * self.viewport[3] * work(self.shader.body)
 
 
-def _number(value: Any) -> Any:
-    """JSON has no infinities: JavaScript makes them of their names."""
-    if not isinstance(value, float) or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+@dataclass(frozen=True)
+class Slot:
+    """Where a graph input or output is found: the number of an external texture, and the place in it."""
+
+    texture: int
+    placement: Placement
 
 
-def _plain(value: object) -> object:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"{type(value).__name__} in a plan")
+@dataclass
+class Plan:
+    """Draws over numbered buffers. Buffers are temporaries first, then inputs, then outputs."""
+
+    textures: list[TextureSpec] = field(default_factory=list)
+    constants: dict[int, np.ndarray] = field(default_factory=dict)
+    input_specs: list[TextureSpec] = field(default_factory=list)
+    output_specs: list[TextureSpec] = field(default_factory=list)
+    draws: list[Draw] = field(default_factory=list)
+    scalar_inputs: int = 0
+    scalar_ops: list[list] = field(default_factory=list)
+    inputs: list[Slot] = field(default_factory=list)
+    outputs: list[Slot] = field(default_factory=list)
+
+
+def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:
+    return TextureSpec(layout.width, layout.height, layout.layers, format_)
+
+
+def input_format(node: Node) -> str:
+    return "rgba8" if node.op == "input" and node.dtype == "uint8" else "rgba32f"

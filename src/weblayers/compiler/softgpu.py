@@ -12,7 +12,7 @@ import numpy as np
 
 from ..graph.primitives.sources import pcg4d
 from ..graph.registry import PRIMITIVES
-from .lower import Plan, TextureSpec
+from .plan import Plan, TextureSpec
 from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
 
 Array = np.ndarray

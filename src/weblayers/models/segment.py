@@ -52,7 +52,7 @@ class Segment:
         run, callbacks, compiled = self._run, self._fit.callbacks, self._run.compiled
         run.begin(start)
         executable = compiled.executable()
-        await prepare(executable)
+        await executable.prepare()
         inputs = [t.storage() for t in (*run.tensors, *compiled.captured)]
         every = callbacks.every
         sink: Callable[[int, np.ndarray], None] | None = None if every == "end" else self._arrived
@@ -162,13 +162,6 @@ class Segment:
                 step += 1
             if not fit.stopped:
                 await callbacks.turn(step - 1, logs, time.monotonic())
-
-
-async def prepare(executable: Any) -> None:
-    """Let the executable compile what it needs, where that takes time."""
-    ready = getattr(executable, "prepare", None)
-    if ready is not None:
-        await ready()
 
 
 def scalars_of(compiled: Compiled) -> tuple[list[float], list[float]]:

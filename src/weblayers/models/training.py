@@ -15,7 +15,7 @@ from ..runtime import debug
 from ..runtime.base import TrainSpec
 from .compilation import Compilation
 from .feeds import ArrayFeed, DatasetFeed, Run
-from .segment import Segment, prepare, scalars_of
+from .segment import Segment, scalars_of
 from .steps import Steps
 
 Feed = ArrayFeed | DatasetFeed
@@ -191,7 +191,7 @@ async def evaluated(steps: Steps, compilation: Compilation, feed: Feed) -> dict[
     async with aclosing(feed.epochs()) as runs:
         async for run in runs:
             executable = run.compiled.executable()
-            await prepare(executable)
+            await executable.prepare()
             run.begin(steps.test_start)
             inputs = [t.storage() for t in (*run.tensors, *run.compiled.captured)]
             result = await executable.train(TrainSpec(run.steps, inputs, *scalars_of(run.compiled))).result()

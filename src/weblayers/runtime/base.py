@@ -47,33 +47,41 @@ class TrainResult:
     cancelled: bool
 
 
-class TrainJob(Protocol):
-    """Steps under way."""
+class Reins(Protocol):
+    """How steps under way are held and led."""
 
     @property
     def steps(self) -> int:
         """How many are made, or on their way to the device."""
         ...
 
-    def state(self) -> dict[int, Any]:
-        """The storage of each swapped input after :attr:`steps` steps; later steps leave it alone."""
-        ...
-
     def cancel(self) -> None: ...
     def pause(self) -> None: ...
     def resume(self) -> None: ...
     def set_scalar(self, index: int, value: float) -> None: ...
+
+
+class TrainJob(Reins, Protocol):
+    """Steps under way."""
+
+    def state(self) -> dict[int, Any]:
+        """The storage of each swapped input after :attr:`steps` steps; later steps leave it alone."""
+        ...
+
     def result(self) -> Awaitable[TrainResult]: ...
 
 
 class Executable(Protocol):
     def run(self, inputs: Sequence[Any], scalars: Sequence[float]) -> list[Any]: ...
+    async def prepare(self) -> None:
+        """Compile what training needs, without holding the page up."""
+
     def train(self, spec: TrainSpec) -> TrainJob: ...
 
 
 class Runtime(Protocol):
-    name: str
-
+    @property
+    def name(self) -> str: ...
     def compile(self, graph: Graph) -> Executable: ...
     def upload(self, array: np.ndarray) -> Any: ...
     async def read(self, storage: Any) -> np.ndarray: ...

@@ -10,12 +10,15 @@ from typing import Any
 from . import glue
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
-from .webgl import WebGLRuntime
+from .plans import PlanRuntime
+from .soft_device import SoftDevice
+from .webgl import WebGLDevice
 
-BACKENDS = ("webgl", "numpy")
+BACKENDS = ("webgl", "softgpu", "numpy")
 
 _numpy = NumpyRuntime()
-_webgl: WebGLRuntime | None = None
+_softgpu = PlanRuntime(SoftDevice())
+_webgl: PlanRuntime | None = None
 _current: Runtime | None = None
 _reason: str | None = None
 
@@ -33,10 +36,10 @@ def current() -> Runtime:
 
 
 def get_backend() -> str:
-    """The name of the backend in use: ``"webgl"`` or ``"numpy"``.
+    """The name of the backend in use: ``"webgl"``, ``"numpy"`` or ``"softgpu"``.
 
     >>> import weblayers as wl
-    >>> wl.get_backend() in ("webgl", "numpy")
+    >>> wl.get_backend() in ("webgl", "numpy", "softgpu")
     True
     """
     return current().name
@@ -51,7 +54,9 @@ class Done:
 
 
 def set_backend(name: str) -> Done:
-    """Compute with ``"webgl"`` or ``"numpy"`` from now on; tensors move when they are next used.
+    """Compute with ``"webgl"``, ``"numpy"`` or ``"softgpu"`` from now on; tensors move when they are next used.
+
+    ``"softgpu"`` runs what WebGL would run with NumPy, slowly: it is for tests of plans where there is no browser.
 
     It may be awaited, as in TensorFlow.js, and need not be.
 
@@ -62,15 +67,16 @@ def set_backend(name: str) -> Done:
     global _current
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
-    _current = _numpy if name == "numpy" else _start_webgl(None)
+    here: dict[str, Runtime] = {"numpy": _numpy, "softgpu": _softgpu}
+    _current = here.get(name) or _start_webgl(None)
     return Done()
 
 
 def set_checked(on: bool) -> None:
-    """Ask WebGL for errors after each draw, or stop doing so."""
+    """Look for errors after each draw, or stop doing so."""
     runtime = current()
-    if isinstance(runtime, WebGLRuntime):
-        runtime.device.debug(on)
+    if isinstance(runtime, PlanRuntime):
+        runtime.device.set_checked(on)
 
 
 def fallback_reason() -> str | None:
@@ -98,14 +104,14 @@ def _choose(module: Any | None) -> None:
         warnings.warn(f"weblayers computes with NumPy, on the CPU: {_reason}", stacklevel=4)
 
 
-def _start_webgl(module: Any | None) -> WebGLRuntime:
+def _start_webgl(module: Any | None) -> PlanRuntime:
     global _webgl
     if _webgl is None:
         if not in_browser():
             raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
         module = module or glue.load()
         try:
-            _webgl = WebGLRuntime(module.createDevice())
+            _webgl = PlanRuntime(WebGLDevice(module.createDevice()))
         except Exception as error:
             raise RuntimeError(_plain_message(error)) from error
     return _webgl

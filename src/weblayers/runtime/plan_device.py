@@ -1,0 +1,83 @@
+"""What executes plans: the interface between the plan runtime and whoever draws."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from ..compiler.pieces import Pieces
+from ..compiler.plan import Plan, TextureSpec
+from .base import LogSink, Reins
+
+
+class Region(NamedTuple):
+    """A rectangle of a texture, in all of its layers."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+@dataclass
+class TrainOrder:
+    """Many steps of a loaded plan, over textures by number.
+
+    After each step the ``swaps`` exchange inputs and outputs. The output ``logs`` is the device's own (0 in
+    ``outputs``): its rows of floats are handed to ``on_logs`` as :class:`~.base.TrainSpec` says.
+    """
+
+    plan: int
+    steps: int
+    inputs: list[int]
+    outputs: list[int]
+    swaps: list[tuple[int, int]]
+    logs: int
+    scalars: list[float]
+    increments: list[float]
+    on_logs: LogSink | None
+    every: str
+
+
+class DeviceJob(Reins, Protocol):
+    """Steps under way on a device."""
+
+    def result(self) -> Awaitable[tuple[np.ndarray, bool]]:
+        """The rows of finished steps, and whether some are missing as the job was cancelled."""
+        ...
+
+
+class PlanDevice(Protocol):
+    """Textures by number, and plans over them. Texels are float32 ``[layers, height, width, 4]``."""
+
+    name: str
+
+    def alloc(self, spec: TextureSpec) -> int: ...
+    def free(self, ids: Sequence[int]) -> None: ...
+    def upload(self, id_: int, texels: np.ndarray) -> None: ...
+    def read(self, id_: int, region: Region) -> Awaitable[np.ndarray]: ...
+    def read_sync(self, id_: int, region: Region) -> np.ndarray: ...
+
+    def encoding(self, plan: Plan) -> Pieces[Any]:
+        """The work of bringing a plan into the form that the device loads."""
+        ...
+
+    def load(self, plan: Plan, encoded: Any) -> int: ...
+    def ready(self, plan: int) -> Awaitable[None]:
+        """Done once the plan can run without anybody waiting for a compiler."""
+        ...
+
+    def free_plan(self, plan: int) -> None: ...
+    def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
+        """Free textures, then run a plan; gives the textures of its outputs."""
+        ...
+
+    def train(self, order: TrainOrder) -> DeviceJob: ...
+    def memory(self) -> dict[str, Any]: ...
+    def counters(self) -> dict[str, Any]: ...
+    def set_checked(self, on: bool) -> None:
+        """Look for errors after each draw, or stop doing so."""
+        ...

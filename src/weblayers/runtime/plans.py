@@ -1,0 +1,326 @@
+"""The plan runtime: tensors in a device's textures, graphs as its plans."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..compiler.layout import Layout, Placement, layout_of, pack, unpack, whole
+from ..compiler.lower import lower_copies, lowering
+from ..compiler.pieces import Pieces, at_once, in_turns
+from ..compiler.plan import Plan, TextureSpec, spec_of
+from ..graph import build
+from ..graph.node import DTYPES, Aval, Node
+from ..graph.program import Graph
+from .base import TrainJob, TrainResult, TrainSpec
+from .plan_device import PlanDevice, Region, TrainOrder
+
+
+class Texture:
+    """A texture of the device, given back when the last tensor in it is gone."""
+
+    def __init__(self, runtime: PlanRuntime, id_: int, spec: TextureSpec) -> None:
+        self._runtime, self.id, self.spec = runtime, id_, spec
+
+    @property
+    def nbytes(self) -> int:
+        s = self.spec
+        return s.width * s.height * s.layers * (4 if s.format == "rgba8" else 16)
+
+    def __del__(self) -> None:
+        self._runtime.release(self.id)
+
+
+@dataclass(frozen=True)
+class DeviceStorage:
+    texture: Texture
+    placement: Placement
+    aval: Aval
+
+    @property
+    def layout(self) -> Layout:
+        return layout_of(self.aval.shape)
+
+    @property
+    def nbytes(self) -> int:
+        return self.texture.nbytes
+
+
+class PlanRuntime:
+    def __init__(self, device: PlanDevice) -> None:
+        self.device = device
+        self._released: list[int] = []
+
+    @property
+    def name(self) -> str:
+        return self.device.name
+
+    # -- memory -------------------------------------------------------------------------------------------------------
+
+    def release(self, id_: int) -> None:
+        """Queue a texture for freeing: the queue crosses the boundary with the next call, not on its own."""
+        self._released.append(id_)
+
+    def flush(self) -> None:
+        if self._released:
+            self.device.free(self._released)
+            self._released.clear()
+
+    def allocate(self, spec: TextureSpec) -> Texture:
+        self.flush()
+        return Texture(self, self.device.alloc(spec), spec)
+
+    def upload(self, array: np.ndarray) -> DeviceStorage:
+        layout = layout_of(array.shape)
+        format_ = "rgba8" if array.dtype == np.uint8 else "rgba32f"
+        texture = self.allocate(spec_of(layout, format_))
+        self.device.upload(texture.id, pack(array, layout))
+        return DeviceStorage(texture, whole(layout), Aval(array.shape, build.infer_dtype(array)))
+
+    def memory(self) -> dict[str, Any]:
+        self.flush()
+        return self.device.memory()
+
+    def counters(self) -> dict[str, Any]:
+        return self.device.counters()
+
+    # -- reading ------------------------------------------------------------------------------------------------------
+
+    async def read(self, storage: DeviceStorage) -> np.ndarray:
+        self.flush()
+        if not storage.aval.size:
+            return _nothing(storage)
+        region = _region(storage)
+        return _values(storage, region, await self.device.read(storage.texture.id, region))
+
+    def read_sync(self, storage: DeviceStorage) -> np.ndarray:
+        self.flush()
+        if not storage.aval.size:
+            return _nothing(storage)
+        region = _region(storage)
+        return _values(storage, region, self.device.read_sync(storage.texture.id, region))
+
+    # -- running ------------------------------------------------------------------------------------------------------
+
+    def compile(self, graph: Graph) -> PlanExecutable:
+        return PlanExecutable(self, graph)
+
+    def loading(self, plan: Plan) -> Pieces[_Loaded]:
+        """The work of loading a plan."""
+        encoded = yield from self.device.encoding(plan)
+        return _Loaded(self, plan, self.device.load(plan, encoded))
+
+    def run(self, loaded: _Loaded, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
+        released, self._released = self._released, []
+        ids = self.device.run(loaded.id, [t.id for t in textures], scalars, released)
+        return [Texture(self, i, spec) for i, spec in zip(ids, loaded.plan.output_specs, strict=True)]
+
+
+@dataclass
+class _Loaded:
+    """A plan in the device, which forgets it with this."""
+
+    runtime: PlanRuntime
+    plan: Plan
+    id: int
+
+    def __del__(self) -> None:
+        self.runtime.device.free_plan(self.id)
+
+
+class PlanExecutable:
+    """A graph, compiled for wherever its inputs lie."""
+
+    def __init__(self, runtime: PlanRuntime, graph: Graph) -> None:
+        self._runtime, self._graph = runtime, graph
+        self._plans: dict[tuple[Placement, ...], _Loaded] = {}
+        self._training: _Loaded | None = None
+        self._copies: _Copies | None = None
+
+    def run(self, inputs: Sequence[DeviceStorage], scalars: Sequence[float]) -> list[DeviceStorage]:
+        key = tuple(s.placement for s in inputs)
+        loaded = self._plans.get(key)
+        if loaded is None:
+            graph = self._graph
+            work = lowering(graph.inputs, graph.scalars, graph.outputs, placements=dict(enumerate(key)))
+            loaded = self._plans[key] = at_once(self._runtime.loading(at_once(work)))
+        textures = self._runtime.run(loaded, [s.texture for s in inputs], scalars)
+        return [
+            DeviceStorage(textures[slot.texture], slot.placement, node.aval)
+            for slot, node in zip(loaded.plan.outputs, self._graph.outputs, strict=True)
+        ]
+
+    def _compiling(self) -> Pieces[_Loaded]:
+        """The work of making the training plan."""
+        graph = self._graph
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+        return (yield from self._runtime.loading(plan))
+
+    async def prepare(self) -> None:
+        """Compile the training plan and what it needs, without holding the page up."""
+        if self._training is None:
+            self._training = await in_turns(self._compiling())
+        await self._runtime.device.ready(self._training.id)
+
+    def train(self, spec: TrainSpec) -> TrainJob:
+        loaded = self._training = self._training or at_once(self._compiling())
+        if self._copies is None:
+            self._copies = _Copies(self._runtime, loaded.plan)
+        return _PlanJob(self._runtime, self._graph, loaded, self._copies, spec)
+
+
+class _PlanJob:
+    def __init__(self, runtime: PlanRuntime, graph: Graph, loaded: _Loaded, copies: _Copies, spec: TrainSpec) -> None:
+        self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
+        self._copies = copies
+        plan = loaded.plan
+        log_texture = plan.outputs[0].texture
+        # outputs that replace inputs need a second texture each; others are made for this job
+        self._outputs = [None if i == log_texture else runtime.allocate(s) for i, s in enumerate(plan.output_specs)]
+        swaps = {plan.inputs[i].texture: plan.outputs[o].texture for i, o in graph.swaps.items()}
+        self._inputs = copies.bound_inputs(graph.inputs, spec.inputs, set(swaps))
+        self._swaps = sorted(swaps.items())
+        sink = spec.on_logs
+        runtime.flush()
+        self._job = runtime.device.train(
+            TrainOrder(
+                loaded.id,
+                spec.steps,
+                inputs=[t.id for t in self._inputs],
+                outputs=[t.id if t else 0 for t in self._outputs],
+                swaps=self._swaps,
+                logs=log_texture,
+                scalars=spec.scalars,
+                increments=spec.increments,
+                on_logs=None if sink is None else lambda first, rows: sink(first, self._log_rows(rows)),
+                every=spec.every,
+            )
+        )
+
+    def _log_rows(self, rows: np.ndarray) -> np.ndarray:
+        (n,) = self._graph.outputs[0].shape
+        return rows.reshape(-1, -(-n // 4) * 4)[:, :n]
+
+    def cancel(self) -> None:
+        self._job.cancel()
+
+    def pause(self) -> None:
+        self._job.pause()
+
+    def resume(self) -> None:
+        self._job.resume()
+
+    def set_scalar(self, index: int, value: float) -> None:
+        self._job.set_scalar(index, value)
+
+    @property
+    def steps(self) -> int:
+        return self._job.steps
+
+    def _state_textures(self) -> dict[int, Texture]:
+        """The texture of each input slot that the next step would read its state from."""
+        swapped = self.steps % 2 == 1
+        pairs = ((i, self._outputs[o] if swapped else self._inputs[i]) for i, o in self._swaps)
+        return {i: texture for i, texture in pairs if texture is not None}
+
+    def _stored(self, textures: Mapping[int, Texture]) -> dict[int, DeviceStorage]:
+        slots = self._loaded.plan.inputs
+        return {
+            i: DeviceStorage(textures[slots[i].texture], slots[i].placement, self._graph.inputs[i].aval)
+            for i in self._graph.swaps
+        }
+
+    def state(self) -> dict[int, DeviceStorage]:
+        copies = {i: self._copies.whole(i, texture) for i, texture in self._state_textures().items()}
+        # before the next step is issued
+        self._runtime.flush()
+        return self._stored(copies)
+
+    async def result(self) -> TrainResult:
+        """The outcome; who is cancelled while waiting may ask again."""
+        logs, cancelled = await self._job.result()
+        return TrainResult(self._log_rows(logs), self._stored(self._state_textures()), cancelled)
+
+
+class _Copies:
+    """Plans that bring inputs to where a training plan wants them, each made once."""
+
+    def __init__(self, runtime: PlanRuntime, plan: Plan) -> None:
+        self._runtime, self._plan = runtime, plan
+        self._made: dict[tuple[int, tuple[Placement, ...], tuple[Placement, ...]], _Loaded] = {}
+
+    def bound_inputs(self, nodes: Sequence[Node], storages: Sequence[DeviceStorage], state: set[int]) -> list[Texture]:
+        """The texture for each input slot; tensors that lie elsewhere than the plan wants are copied together.
+
+        State is always copied: a run overwrites it step by step, and if the run fails the tensors keep what they had.
+        """
+        slots = self._plan.inputs
+        groups: dict[int, list[int]] = {}
+        for i, slot in enumerate(slots):
+            groups.setdefault(slot.texture, []).append(i)
+        textures: list[Texture] = []
+        for texture, members in sorted(groups.items()):
+            first = storages[members[0]].texture
+            sources = [storages[i].placement for i in members]
+            targets = [slots[i].placement for i in members]
+            if any(storages[i].texture is not first for i in members) or sources != targets:
+                copied = [nodes[i] for i in members]
+                textures.append(self._copied(texture, copied, sources, targets, [storages[i].texture for i in members]))
+            elif texture in state:
+                textures.append(self.whole(texture, first))
+            else:
+                textures.append(first)
+        return textures
+
+    def whole(self, slot: int, texture: Texture) -> Texture:
+        """A copy of a texture that lies as the plan wants it."""
+        spec = self._plan.input_specs[slot]
+        node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+        place = [Placement(spec.layers)]
+        return self._copied(slot, [node], place, place, [texture])
+
+    def _copied(
+        self,
+        texture: int,
+        nodes: Sequence[Node],
+        sources: Sequence[Placement],
+        targets: Sequence[Placement],
+        textures: Sequence[Texture],
+    ) -> Texture:
+        key = texture, tuple(sources), tuple(targets)
+        loaded = self._made.get(key)
+        if loaded is None:
+            plan = lower_copies(nodes, sources, targets, self._plan.input_specs[texture])
+            loaded = self._made[key] = at_once(self._runtime.loading(plan))
+        (made,) = self._runtime.run(loaded, textures, [])
+        return made
+
+
+# -- conversions ----------------------------------------------------------------------------------------------------
+
+
+def _region(storage: DeviceStorage) -> Region:
+    """Where a tensor is in its texture."""
+    layout, place = storage.layout, storage.placement
+    if layout.folded:
+        return Region(0, 0, layout.width, layout.height)
+    last = place.row + layout.rows - 1
+    return Region(place.x, place.y, layout.width, last // place.layers - place.y + 1)
+
+
+def _nothing(storage: DeviceStorage) -> np.ndarray:
+    return np.zeros(storage.aval.shape, DTYPES[storage.aval.dtype])
+
+
+def _values(storage: DeviceStorage, region: Region, texels: np.ndarray) -> np.ndarray:
+    layout, place, shape = storage.layout, storage.placement, storage.aval.shape
+    dtype = DTYPES[storage.aval.dtype]
+    if place.layers == layout.layers and place.layer == 0:
+        return unpack(texels, layout, shape, dtype)
+    # rows that begin inside a block: lay the blocks' rows out and take those that are ours
+    rows = texels.transpose(1, 0, 2, 3).reshape(region.height * place.layers, region.width * 4)
+    mine = rows[place.layer : place.layer + layout.rows, : layout.cols]
+    return np.ascontiguousarray(mine.reshape(shape).astype(dtype))

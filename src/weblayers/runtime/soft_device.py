@@ -1,0 +1,124 @@
+"""A device that draws with NumPy: plans are run as a browser would run them, packed and swapped, without one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from ..compiler import softgpu
+from ..compiler.pieces import Pieces
+from ..compiler.plan import Plan, TextureSpec
+from .plan_device import Region, TrainOrder
+from .stepping import Stepper
+
+
+class SoftDevice:
+    name = "softgpu"
+
+    def __init__(self) -> None:
+        self._textures: dict[int, np.ndarray] = {}
+        self._plans: dict[int, Plan] = {}
+        self._next = count(1)
+        self._counts = {"draws": 0, "runs": 0, "steps": 0, "uploads": 0, "reads": 0, "plansLoaded": 0}
+
+    def alloc(self, spec: TextureSpec) -> int:
+        dtype = np.uint8 if spec.format == "rgba8" else np.float32
+        texels = np.zeros((spec.layers, spec.height, spec.width, 4), dtype)
+        return self._kept(texels if dtype == np.uint8 else np.full_like(texels, np.nan))
+
+    def _kept(self, texels: np.ndarray) -> int:
+        id_ = next(self._next)
+        self._textures[id_] = texels
+        return id_
+
+    def free(self, ids: Iterable[int]) -> None:
+        for id_ in ids:
+            del self._textures[id_]
+
+    def upload(self, id_: int, texels: np.ndarray) -> None:
+        self._counts["uploads"] += 1
+        self._textures[id_][...] = texels
+
+    def read_sync(self, id_: int, region: Region) -> np.ndarray:
+        self._counts["reads"] += 1
+        x, y, width, height = region
+        return self._textures[id_][:, y : y + height, x : x + width].astype(np.float32)
+
+    async def read(self, id_: int, region: Region) -> np.ndarray:
+        return self.read_sync(id_, region)
+
+    def encoding(self, plan: Plan) -> Pieces[None]:
+        return
+        yield
+
+    def load(self, plan: Plan, encoded: None) -> int:
+        self._counts["plansLoaded"] += 1
+        id_ = next(self._next)
+        self._plans[id_] = plan
+        return id_
+
+    async def ready(self, plan: int) -> None:
+        """It is."""
+
+    def free_plan(self, plan: int) -> None:
+        del self._plans[plan]
+
+    def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
+        self.free(freed)
+        self._counts["runs"] += 1
+        return [self._kept(texels) for texels in self.drawn(self._plans[plan], inputs, scalars)]
+
+    def drawn(self, plan: Plan, inputs: Sequence[int], scalars: Sequence[float]) -> list[np.ndarray]:
+        """The output textures of a plan."""
+        self._counts["draws"] += len(plan.draws)
+        return softgpu.run_plan(plan, [self._textures[i] for i in inputs], scalars)
+
+    def train(self, order: TrainOrder) -> _Job:
+        return _Job(self, self._plans[order.plan], order)
+
+    def write(self, id_: int, texels: np.ndarray) -> None:
+        """Put values into a texture, as a draw does."""
+        self._textures[id_] = texels
+
+    def memory(self) -> dict[str, Any]:
+        used = sum(t.nbytes for t in self._textures.values())
+        return {
+            "textures": len(self._textures),
+            "bytes": used,
+            "poolTextures": 0,
+            "poolBytes": 0,
+            "plans": len(self._plans),
+            "programs": 0,
+        }
+
+    def counters(self) -> dict[str, Any]:
+        return dict(self._counts)
+
+    def set_checked(self, on: bool) -> None:
+        """It always looks."""
+
+
+class _Job(Stepper):
+    """Steps of a plan. State goes back in where it came out: inputs and outputs exchange their textures."""
+
+    def __init__(self, device: SoftDevice, plan: Plan, order: TrainOrder) -> None:
+        self._device, self._plan, self._order = device, plan, order
+        self._inputs, self._outputs = list(order.inputs), list(order.outputs)
+        super().__init__(self._made, order.steps, order.scalars, order.increments, order.on_logs, order.every)
+
+    def _made(self, scalars: list[float]) -> np.ndarray:
+        made = self._device.drawn(self._plan, self._inputs, scalars)
+        self._device._counts["steps"] += 1
+        for number, texels in enumerate(made):
+            if number != self._order.logs:
+                self._device.write(self._outputs[number], texels)
+        for i, o in self._order.swaps:
+            self._inputs[i], self._outputs[o] = self._outputs[o], self._inputs[i]
+        return made[self._order.logs].reshape(-1)
+
+    async def result(self) -> tuple[np.ndarray, bool]:
+        rows = await self.rows()
+        return np.concatenate(rows) if rows else np.zeros(0, np.float32), self.cancelled

@@ -1,0 +1,88 @@
+"""Steps made on the host, one after the other, with the event loop in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from .base import LogSink
+
+# The event loop gets its turn this often, so that a page (or another task) goes on while the host computes.
+YIELD_SECONDS = 0.01
+
+
+class Stepper:
+    """Calls ``step(scalars)`` for a row of logs, so many times.
+
+    Scalar k has the value ``scalars[k] + i * increments[k]`` at step i. Rows go to ``on_logs`` as
+    :class:`~.base.TrainSpec` says.
+    """
+
+    def __init__(
+        self,
+        step: Callable[[list[float]], np.ndarray],
+        steps: int,
+        scalars: Sequence[float],
+        increments: Sequence[float],
+        on_logs: LogSink | None = None,
+        every: str = "end",
+    ) -> None:
+        self._step, self._total = step, steps
+        self._scalars, self._increments = list(scalars), increments
+        self._on_logs, self._every = on_logs, every
+        self._rows: list[np.ndarray] = []
+        self._told = 0
+        self._cancelled = False
+        self._going = asyncio.Event()
+        self._going.set()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def steps(self) -> int:
+        return len(self._rows)
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancelled
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._going.set()
+
+    def pause(self) -> None:
+        self._going.clear()
+
+    def resume(self) -> None:
+        self._going.set()
+
+    def set_scalar(self, index: int, value: float) -> None:
+        self._scalars[index] = value
+
+    async def rows(self) -> list[np.ndarray]:
+        """The rows of all steps, once they are made; who is cancelled while waiting may ask again."""
+        if self._task is None:
+            self._task = asyncio.ensure_future(self._run())
+        await asyncio.shield(self._task)
+        return self._rows
+
+    async def _run(self) -> None:
+        turn = time.monotonic()
+        for i in range(self._total):
+            await self._going.wait()
+            if self._cancelled:
+                break
+            self._rows.append(self._step([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
+            # who follows every step sees the state of each
+            if self._every == "step" or time.monotonic() - turn > YIELD_SECONDS:
+                self._tell()
+                await asyncio.sleep(0)
+                turn = time.monotonic()
+        self._tell()
+
+    def _tell(self) -> None:
+        if self._on_logs and self._every != "end" and self._told < len(self._rows):
+            told, self._told = self._told, len(self._rows)
+            self._on_logs(told, np.stack(self._rows[told:]))
