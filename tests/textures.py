@@ -3,12 +3,12 @@
 import numpy as np
 
 from weblayers.compiler import softgpu
-from weblayers.compiler.layout import layout_of, pack, unpack
+from weblayers.compiler.layout import pack, unpack
 from weblayers.graph.node import DTYPES
 
 
 def write(texture, slot, array):
-    layout, place = layout_of(array.shape), slot.placement
+    place, layout = slot.placement, slot.placement.layout
     texels = pack(array if array.dtype == np.uint8 else array.astype(np.float32), layout)
     if layout.folded or place.layers != layout.layers:
         texture[
@@ -24,7 +24,7 @@ def write(texture, slot, array):
 
 
 def read(texture, slot, node):
-    layout, place = layout_of(node.shape), slot.placement
+    place, layout = slot.placement, slot.placement.layout
     if not node.aval.size:
         return np.zeros(node.shape, DTYPES[node.dtype])
     if layout.folded:

@@ -1,6 +1,7 @@
 import pytest
 
 import weblayers as wl
+from weblayers.compiler import verify
 
 
 @pytest.fixture(params=["numpy", "softgpu"])
@@ -9,3 +10,8 @@ def backend(request):
     wl.set_backend(request.param)
     yield request.param
     wl.set_backend("numpy")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def plans_are_verified():
+    verify.enable()

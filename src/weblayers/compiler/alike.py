@@ -10,7 +10,7 @@ from typing import Any
 
 from ..graph.node import Node
 from .emit.emitter import Source
-from .fuse import Kernel
+from .kernel import Kernel
 from .layout import Placement
 
 

@@ -1,250 +1,220 @@
 """Packs what is updated alike into shared textures, so that one draw updates a whole model.
 
-An optimizer computes the same expression for every weight. Kernels of one such expression become a single kernel over
-an atlas: a texture in which each weight has a rectangle, with equal rectangles in the atlases of its gradients and
-moments. A gradient that is computed as one matrix for a kernel and its bias (see ``simplify.bias_as_row``) keeps them
-together: the bias lies in the row under its kernel.
+Updates of one expression become a single kernel over an atlas: a texture in which each weight has a rectangle, with
+equal rectangles in the atlases of its gradients and moments. A gradient that is computed as one matrix for a kernel and
+its bias (see ``simplify.bias_as_row``) keeps them together: the bias lies in the row under its kernel.
+
+What is packed is decided before kernels are made, as a kernel can write to one place only; where it lies afterwards,
+as single rows that one kernel computes are neighbours in a block.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ..graph import build as b
-from ..graph.node import Node, make_node
-from .fuse import Kernel, is_leaf
+from ..graph.node import Node, make_node, topological
+from ..graph.scan import substituted
+from .fuse import BLOCK_ROWS
+from .kernel import Kernel
 from .layout import MAX_EXTENT, Placement, layout_of
+from .simplify import algebra, rewrite
+from .updates import Update, updates
+from .views import is_leaf, is_view, number
 
-Home = tuple[Node, Placement]
+
+class Home(NamedTuple):
+    """Where a value lies: in the texture that is named by ``owner``."""
+
+    owner: Node
+    placement: Placement
 
 
-@dataclass
 class Packing:
-    """The kernels after packing, and for packed values the atlas and the place where they live."""
+    """What of a training step's state is packed.
 
-    kernels: list[Kernel]
-    homes: dict[Node, Home] = field(default_factory=dict)
+    Args:
+        outputs: of the graph.
+        swaps: of each state input, the output that replaces it.
+    """
 
+    def __init__(self, outputs: Sequence[Node], swaps: Mapping[Node, Node]) -> None:
+        self._atlases = _atlases(updates(outputs, swaps))
+        members = [u for atlas in self._atlases for u in atlas.updates]
+        packed = {o for u in members for o in u.outputs}
+        # states whose texels are laid out as their gradients', not as their shapes say: each is a reshape of another
+        self.stands = {
+            state: b.input_node((u.layout.rows, u.layout.cols), state.dtype)
+            for u in members
+            for state in u.states
+            if layout_of(state.shape) != u.layout
+        }
+        before = [o for o in outputs if o not in packed]
+        before += [leaf.value for u in members for leaf in u.gradients]
+        before += [n.inputs[0] for u in members for n in u.spread if number(n) is None]
+        after: Sequence[Node] = before
+        if self.stands:
+            new = {state: b.reshape(stand, state.shape) for state, stand in self.stands.items()}
+            after = rewrite(substituted(before, new), algebra)
+        # what is still to be computed, by what it was before states were laid out anew
+        self.computed = dict(zip(before, after, strict=True))
 
-@dataclass
-class _Member:
-    """One kernel of a group: the stored values that it reads, with the row of each at which it begins."""
+    def marks(self) -> dict[Node, Any]:
+        """Of each value that will lie in an atlas, the mark that it shares with those beside which it may be drawn."""
+        found: dict[Node, Any] = {}
+        for atlas in self._atlases:
+            for unit in atlas.units:
+                for value in unit.values:
+                    found[self.computed[value]] = atlas if unit.is_row else value
+        return found
 
-    kernel: Kernel
-    leaves: list[tuple[Node, int]]
+    def placed(self, kernels: Sequence[Kernel]) -> tuple[list[Kernel], dict[Node, Home]]:
+        """All kernels, those of the updates included, and the homes of what is packed."""
+        made, homes = list(kernels), dict[Node, Home]()
+        for atlas in self._atlases:
+            places, shape = atlas.places({n: k for k in kernels for n in k.outputs}, self.computed)
+            merged, owners = self._merged(atlas.updates[0], shape)
+            made.append(merged)
+            for u, x, row in places:
+                for owner, leaf in zip(owners, u.slots, strict=True):
+                    value = self.stands.get(leaf.value) or self.computed.get(leaf.value) or leaf.value
+                    first = row if leaf.value in u.states else row - leaf.row
+                    homes[value] = Home(owner, Placement(layout_of(value.shape), BLOCK_ROWS, x, first))
+                for owner, output in zip(merged.outputs, u.outputs, strict=True):
+                    homes[output] = Home(owner, Placement(u.layout, BLOCK_ROWS, x, row))
+        return made, homes
 
-
-def pack_updates(kernels: Sequence[Kernel], swaps: Mapping[Node, Node]) -> Packing:
-    """``swaps`` maps each state input to the output that replaces it after a step."""
-    groups: dict[tuple, list[_Member]] = {}
-    for kernel in kernels:
-        found = _signature(kernel, swaps)
-        if found is not None:
-            signature, leaves = found
-            groups.setdefault(signature, []).append(_Member(kernel, leaves))
-    packing = Packing(list(kernels))
-    produced = {n for k in kernels for n in k.outputs}
-    for members in groups.values():
-        if len(members) > 1:
-            _pack(packing, members, swaps, produced)
-    return packing
-
-
-# -- recognizing equal updates --------------------------------------------------------------------------------------
-
-
-def _signature(kernel: Kernel, swaps: Mapping[Node, Node]) -> tuple[tuple, list[tuple[Node, int]]] | None:
-    """The kernel's expression with its stored values and shapes left out; None if it cannot be packed."""
-    state_outputs = set(swaps.values())
-    if kernel.root is not None or not all(n in state_outputs for n in kernel.outputs):
-        return None
-    if kernel.layout.folded:
-        return None
-    leaves: list[tuple[Node, int]] = []
-    numbers: dict[Node, int] = {}
-    reads = set(kernel.reads)
-    terms: list[tuple] = []
-
-    def visit(node: Node) -> int | None:
-        if node in numbers:
-            return numbers[node]
-        term = _leaf_term(node, reads, leaves, kernel)
-        if term is None:
-            if not node.prim.elementwise:
-                return None
-            parts = [visit(i) for i in node.inputs]
-            if any(p is None for p in parts):
-                return None
-            term = (node.op, node.key, *parts)
-        numbers[node] = len(terms)
-        terms.append(term)
-        return numbers[node]
-
-    ends = [visit(n) for n in kernel.outputs]
-    if any(e is None for e in ends):
-        return None
-    roles = tuple(_role(leaf, swaps, kernel) for leaf, _ in leaves)
-    return None if None in roles else ((tuple(terms), tuple(ends), roles), leaves)
-
-
-def _leaf_term(node: Node, reads: set[Node], leaves: list[tuple[Node, int]], kernel: Kernel) -> tuple | None:
-    spread = node
-    while spread.op in ("broadcast", "reshape") and not spread.is_host:
-        spread = spread.inputs[0]
-    if spread.is_host:
-        return ("host", spread)
-    base, row = _rows_of(node)
-    if base not in reads or layout_of(base.shape).cols != kernel.layout.cols:
-        return None
-    leaves.append((base, row))
-    return ("leaf", len(leaves) - 1)
-
-
-def _rows_of(node: Node) -> tuple[Node, int]:
-    """A value that is whole rows of another: that other, and the first row."""
-    row = 0
-    while True:
-        if node.op == "reshape" and layout_of(node.shape).cols == layout_of(node.inputs[0].shape).cols:
-            node = node.inputs[0]
-        elif node.op == "slice" and _whole_rows(node):
-            row += node.param("start")[0]
-            node = node.inputs[0]
-        else:
-            return node, row
-
-
-def _whole_rows(node: Node) -> bool:
-    (x,) = node.inputs
-    return len(x.shape) == 2 and node.shape[1] == x.shape[1] and node.param("step") == (1, 1)
-
-
-def _role(leaf: Node, swaps: Mapping[Node, Node], kernel: Kernel) -> int | None:
-    """What stands for a leaf: the output that replaces it (state), or -1 for a value that some kernel computes."""
-    if leaf in swaps:
-        new = swaps[leaf]
-        return kernel.outputs.index(new) if new in kernel.outputs else None
-    # where loops write is settled
-    return None if is_leaf(leaf) or leaf.op == "slots" else -1
-
-
-# -- placing --------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Unit:
-    """Members that share their computed values: they are placed as one rectangle."""
-
-    rows: int
-    texels: int
-    members: list[tuple[_Member, int]] = field(default_factory=list)
-    x: int = 0
-    row: int = 0
-
-
-def _pack(packing: Packing, members: list[_Member], swaps: Mapping[Node, Node], produced: set[Node]) -> None:
-    units: dict[tuple[Node, ...], _Unit] = {}
-    for m in members:
-        computed = [(n, row) for n, row in m.leaves if n not in swaps]
-        bases = tuple(n for n, _ in computed)
-        if (
-            not computed
-            or len({row for _, row in computed}) != 1
-            or any(n not in produced or n in packing.homes for n in bases)
-        ):
-            return
-        height = max(layout_of(n.shape).rows for n in bases)
-        unit = units.setdefault(bases, _Unit(height, m.kernel.layout.blocks_wide))
-        unit.members.append((m, computed[0][1]))
-    owners = [n for bases in units for n in bases]
-    if len(owners) != len(set(owners)) or not _separate(packing, set(owners)):
-        return
-    width, height = _shelve(list(units.values()))
-    shape = (height * 4, width * 4)
-    if width > MAX_EXTENT or height > MAX_EXTENT:
-        return
-    first = members[0]
-    slots = [b.input_node(shape, n.dtype) for n, _ in first.leaves]
-    outputs = _rebuilt(first, slots, shape)
-    for bases, unit in units.items():
-        for member, row in unit.members:
-            _settle(packing, member, unit, row, slots, outputs, swaps)
-        for base in bases:
-            packing.homes[base] = (packing.homes[base][0], Placement(4, unit.x, unit.row))
-    gone = {m.kernel for m in members}
-    merged = Kernel(outputs, None, list(slots))
-    packing.kernels = [k for k in packing.kernels if k not in gone]
-    packing.kernels.append(merged)
-
-
-def _separate(packing: Packing, owners: set[Node]) -> bool:
-    """Give every packed value a kernel of its own: the targets of one draw must be equal in size and place."""
-    kernels: list[Kernel] = []
-    for k in packing.kernels:
-        mine = [n for n in k.outputs if n in owners]
-        if not mine or len(k.outputs) == 1:
-            kernels.append(k)
-            continue
-        if k.root is not None:
-            return False
-        rest = [n for n in k.outputs if n not in owners]
-        parts = [[n] for n in mine] + ([rest] if rest else [])
-        kernels += [Kernel(part, None, [*k.reads, *(n for n in k.outputs if n not in part)]) for part in parts]
-    packing.kernels = kernels
-    return True
-
-
-def _settle(
-    packing: Packing,
-    member: _Member,
-    unit: _Unit,
-    row: int,
-    slots: list[Node],
-    outputs: list[Node],
-    swaps: Mapping[Node, Node],
-) -> None:
-    place = Placement(4, unit.x, unit.row + row)
-    for slot, (leaf, _) in zip(slots, member.leaves, strict=True):
-        packing.homes[leaf] = (slot, place)
-    for new, node in zip(outputs, member.kernel.outputs, strict=True):
-        packing.homes[node] = (new, place)
-
-
-def _shelve(units: list[_Unit]) -> tuple[int, int]:
-    """Place rectangles on shelves, highest first; gives the atlas' width and height in blocks."""
-    heights = {id(u): -(-u.rows // 4) for u in units}
-    area = sum(heights[id(u)] * u.texels for u in units)
-    limit = max(max(u.texels for u in units), min(MAX_EXTENT, math.isqrt(area) * 2))
-    x = y = shelf = width = 0
-    for unit in sorted(units, key=lambda u: -heights[id(u)]):
-        if x and x + unit.texels > limit:
-            x, y, shelf = 0, y + shelf, 0
-        unit.x, unit.row = x, y * 4
-        x += unit.texels
-        shelf = max(shelf, heights[id(unit)])
-        width = max(width, x)
-    return width, y + shelf
-
-
-def _rebuilt(member: _Member, slots: list[Node], shape: tuple[int, ...]) -> list[Node]:
-    """The member's outputs as expressions over the whole atlas."""
-    reads = set(member.kernel.reads)
-    slot_of = {leaf: slots[i] for i, (leaf, _) in enumerate(member.leaves)}
-    new: dict[Node, Node] = {}
-
-    def visit(node: Node) -> Node:
-        if node not in new:
-            spread = node
-            while spread.op in ("broadcast", "reshape") and not spread.is_host:
-                spread = spread.inputs[0]
-            base, _ = _rows_of(node)
-            if spread.is_host:
-                new[node] = b.broadcast(spread, shape)
-            elif base in reads:
-                new[node] = slot_of[base]
+    def _merged(self, first: Update, shape: tuple[int, int]) -> tuple[Kernel, list[Node]]:
+        """The kernel of an atlas, and the inputs that stand for what it reads."""
+        owners = [b.input_node(shape, leaf.value.dtype) for leaf in first.slots]
+        owner_of = dict(zip(first.slots, owners, strict=True))
+        new: dict[Node, Node] = {}
+        stored = set()
+        for n in topological(first.outputs, leaves=first.leaves.keys() | set(first.spread)):
+            if n in first.leaves:
+                new[n] = owner_of[first.leaves[n]]
+            elif n in first.spread:
+                source = number(n) or self.computed[n.inputs[0]]
+                stored.add(source)
+                new[n] = b.broadcast(b.reshape(source, ()), shape)
+            elif is_view(n):
+                new[n] = new[n.inputs[0]]
             else:
-                new[node] = make_node(node.prim, tuple(visit(i) for i in node.inputs), node.params)
-        return new[node]
+                new[n] = make_node(n.prim, tuple(new[i] for i in n.inputs), n.params)
+        outputs = [new[o] for o in first.outputs]
+        return Kernel.of(outputs, None, lambda n: is_leaf(n) or n in stored), owners
 
-    return [visit(n) for n in member.kernel.outputs]
+
+# -- what is packed together ----------------------------------------------------------------------------------------
+
+
+class _Unit:
+    """Updates that share their gradients: they are placed as one rectangle."""
+
+    def __init__(self, values: tuple[Node, ...]) -> None:
+        self.values = values
+        self.updates: list[Update] = []
+        self.rows = max(layout_of(v.shape).rows for v in values)
+        self.texels = layout_of(values[0].shape).blocks_wide
+
+    @property
+    def is_row(self) -> bool:
+        """Whether it is a single row that may lie beside others in a block."""
+        return self.rows == 1 and len(self.values) == 1
+
+
+class _Atlas:
+    def __init__(self, units: list[_Unit]) -> None:
+        self.units = units
+
+    @property
+    def updates(self) -> list[Update]:
+        return [u for unit in self.units for u in unit.updates]
+
+    def places(
+        self, kernel_of: Mapping[Node, Kernel], computed: Mapping[Node, Node]
+    ) -> tuple[list[tuple[Update, int, int]], tuple[int, int]]:
+        """Of each update the first texel column and the first row, and the shape of the whole."""
+        items: dict[object, list[_Unit]] = {}
+        for unit in self.units:
+            key = kernel_of[computed[unit.values[0]]] if unit.is_row else unit
+            items.setdefault(key, []).append(unit)
+        corners, width, height = _shelve(list(items.values()))
+        found = []
+        for item, (x, y) in zip(items.values(), corners, strict=True):
+            for i, unit in enumerate(item):
+                found += [(u, x, y * BLOCK_ROWS + i + u.gradients[0].row) for u in unit.updates]
+        return found, (height * BLOCK_ROWS, width * 4)
+
+
+def _atlases(found: Iterable[Update]) -> list[_Atlas]:
+    """Updates of equal expression together, in atlases that fit a texture."""
+    groups: dict[tuple[Any, ...], list[Update]] = {}
+    for u in found:
+        groups.setdefault(u.signature, []).append(u)
+    owner: dict[Node, tuple[Any, ...]] = {}
+    atlases: list[_Atlas] = []
+    for signature, members in groups.items():
+        units: dict[tuple[Node, ...], _Unit] = {}
+        for u in members:
+            values = tuple(leaf.value for leaf in u.gradients)
+            if all(owner.get(v, signature) == signature for v in values) and _is_placeable(u):
+                unit = units.setdefault(values, _Unit(values))
+                if unit.updates or all(v not in owner for v in values):
+                    _add(unit, u)
+                    owner |= dict.fromkeys(values, signature)
+        atlases += map(_Atlas, _fitting([unit for unit in units.values() if unit.updates]))
+    return [atlas for atlas in atlases if len(atlas.updates) > 1]
+
+
+def _is_placeable(u: Update) -> bool:
+    """Whether its gradients lie alike, in textures that are not folded."""
+    alike = len({leaf.row for leaf in u.gradients}) == 1
+    return alike and not any(layout_of(leaf.value.shape).folded for leaf in u.gradients)
+
+
+def _add(unit: _Unit, u: Update) -> None:
+    """Put an update into a unit, unless another variable has its rows: that one then stays alone."""
+    row = u.gradients[0].row
+    taken = [(v.gradients[0].row, v.layout.rows) for v in unit.updates]
+    if all(row + u.layout.rows <= first or first + rows <= row for first, rows in taken):
+        unit.updates.append(u)
+
+
+def _fitting(units: list[_Unit]) -> list[list[_Unit]]:
+    """The units in lists, each of which fits one texture."""
+    lists: list[list[_Unit]] = []
+    while units:
+        count = len(units)
+        while count > 1 and max(_shelve([[u] for u in units[:count]])[1:]) > MAX_EXTENT:
+            count //= 2
+        lists.append(units[:count])
+        units = units[count:]
+    return lists
+
+
+def _shelve(items: Sequence[Sequence[_Unit]]) -> tuple[list[tuple[int, int]], int, int]:
+    """Place items on shelves, highest first: their corners, and the atlas' width and height, all in blocks.
+
+    The units of an item are rows of one block, or it is one unit. The shelves' length is chosen so that little is lost.
+    """
+    sizes = [(item[0].texels, max(-(-u.rows // BLOCK_ROWS) for u in item)) for item in items]
+    widest, area = max(w for w, _ in sizes), sum(w * h for w, h in sizes)
+    limits = {max(widest, min(MAX_EXTENT, math.isqrt(area) * quarters // 4)) for quarters in range(3, 13)}
+    placed = [_on_shelves(sizes, limit) for limit in sorted(limits)]
+    return min(placed, key=lambda p: (max(p[1], p[2]) > MAX_EXTENT, p[1] * p[2]))
+
+
+def _on_shelves(sizes: Sequence[tuple[int, int]], limit: int) -> tuple[list[tuple[int, int]], int, int]:
+    corners = [(0, 0)] * len(sizes)
+    x = y = shelf = width = 0
+    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i][1]):
+        w, h = sizes[i]
+        if x and x + w > limit:
+            x, y, shelf = 0, y + shelf, 0
+        corners[i] = x, y
+        x += w
+        shelf, width = max(shelf, h), max(width, x)
+    return corners, width, y + shelf

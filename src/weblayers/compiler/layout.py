@@ -86,8 +86,9 @@ def layout_of(shape: Shape) -> Layout:
 
 @dataclass(frozen=True)
 class Placement:
-    """A tensor inside a texture of ``layers`` layers: its first column block and its first row."""
+    """A tensor inside a texture of ``layers`` layers: how it is laid out, its first column block and its first row."""
 
+    layout: Layout
     layers: int
     x: int = 0
     row: int = 0
@@ -103,7 +104,7 @@ class Placement:
 
 def whole(layout: Layout) -> Placement:
     """The placement of a tensor that has a texture of its own."""
-    return Placement(layout.layers)
+    return Placement(layout, layout.layers)
 
 
 def pack(array: np.ndarray, layout: Layout) -> np.ndarray:

@@ -17,10 +17,12 @@ from ..graph import build as b
 from ..graph.node import Aval, Node, Primitive, make_node, topological
 from ..graph.scan import Body, placeholders, substituted
 from .emit import Emitter, Window
-from .fuse import Kernel, computed, fuse
+from .fuse import fuse
+from .kernel import Kernel
 from .layout import MAX_EXTENT, Layout, Placement, layout_of
 from .shader import Int
 from .simplify import simplify
+from .views import computed, origin
 
 
 def _executed_as_a_whole(*_: object, **__: object) -> np.ndarray:
@@ -73,7 +75,7 @@ class Stack:
     def placement(self, t: int) -> Placement:
         whole = layout_of(self.shape)
         y = self.first_row(t) // 4
-        return Placement(4, y // MAX_EXTENT * whole.blocks_wide, y % MAX_EXTENT * whole.col_folds * 4)
+        return Placement(self.layout, 4, y // MAX_EXTENT * whole.blocks_wide, y % MAX_EXTENT * whole.col_folds * 4)
 
     def at(self, loop: Node, t: int) -> Node:
         """The value at a step."""
@@ -160,11 +162,10 @@ class Loop:
         self._repeated = [self._shared(k) for k in kernels]
 
     def _take(self, leaf: Node, around: Node) -> None:
-        """Read a value of the graph around; reshapes that leave it where it is are read through."""
-        while around.op == "reshape" and layout_of(around.inputs[0].shape) == layout_of(around.shape):
-            around = around.inputs[0]
+        """Read a value of the graph around."""
+        around = origin(around)
         self._operand[leaf] = len(self.operands)
-        self.operands.append(computed(around) if around.is_host else around)
+        self.operands.append(b.bind("store", around) if around.is_host else around)
 
     def _stacked(self, kernel: Kernel) -> dict[Node, Stack]:
         """Where a kernel's outputs live: side by side, as the targets of a draw lie at the same place."""
@@ -257,7 +258,7 @@ def opened(outputs: Sequence[Node]) -> list[Node]:
             loop = Loop(make_node(n.prim, inputs, n.params), results[n])
             new[n] = make_node(LOOP, tuple(loop.operands), {"loop": loop})
         elif n.op in ("last", "each"):
-            new[n] = inputs[0].param("loop").result(inputs[0], n)
+            new[n] = b.reshape(inputs[0].param("loop").result(inputs[0], n), n.shape)
         else:
             new[n] = n if inputs == n.inputs else make_node(n.prim, inputs, n.params)
     return [new[n] for n in outputs]

@@ -6,17 +6,21 @@ from collections.abc import Callable, Mapping, Sequence
 
 from ..graph import build
 from ..graph.node import Node, topological
+from ..graph.scan import substituted
+from . import verify
 from .alike import expression
-from .atlas import Home, pack_updates
+from .atlas import Home, Packing
 from .emit import Emitter, Source
 from .emit.emitter import Coord
-from .fuse import MAX_TARGETS, Kernel, computed, fuse
+from .fuse import fuse
+from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
 from .pieces import Pieces, at_once
 from .plan import Draw, Plan, Slot, TextureSpec, input_format, spec_of
 from .shader import Int, Shader
 from .simplify import simplify
+from .views import computed, is_leaf
 
 
 def lower(
@@ -45,18 +49,45 @@ def lowering(
     log: bool = False,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
+    inputs, outputs, homes = _as_placed(inputs, outputs, placements or {})
     simple = simplify(outputs)
     yield
-    ends = [computed(n) for n in opened(simple)]
+    ends = _distinct([computed(n) for n in opened(simple)], [*([0] if log else []), *(swaps or {}).values()])
     yield
-    kernels = fuse(ends, ends[0] if log else None)
+    packing = Packing(ends, {inputs[i]: ends[o] for i, o in (swaps or {}).items()})
     yield
-    pairs = {inputs[i]: ends[o] for i, o in (swaps or {}).items()}
-    packing = pack_updates(kernels, pairs)
+    wanted = list(packing.computed.values())
+    kernels = fuse(wanted, packing.computed[ends[0]] if log else None, packed=packing.marks())
     yield
-    work = _Lowering(inputs, scalars, ends, packing.kernels, packing.homes, placements or {})
+    kernels, packed = packing.placed(kernels)
+    inputs = [packing.stands.get(n, n) for n in inputs]
+    ends = [packing.computed.get(n, n) for n in ends]
+    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed})
     yield from work.draws()
+    verify.plan(work.plan, swaps or {})
     return work.plan
+
+
+def _as_placed(
+    inputs: Sequence[Node], outputs: Sequence[Node], placements: Mapping[int, Placement]
+) -> tuple[list[Node], list[Node], dict[Node, Home]]:
+    """The graph over inputs that have the shapes in which somebody else has laid them out, and where they lie."""
+    placed, new = list(inputs), dict[Node, Node]()
+    for i, place in placements.items():
+        node, layout = inputs[i], place.layout
+        if layout_of(node.shape) != layout:
+            placed[i] = build.input_node((layout.rows, layout.cols), node.dtype)
+            new[node] = build.reshape(placed[i], node.shape)
+    homes = {placed[i]: Home(placed[i], place) for i, place in placements.items()}
+    return placed, substituted(outputs, new) if new else list(outputs), homes
+
+
+def _distinct(ends: list[Node], states: Sequence[int]) -> list[Node]:
+    """The outputs, those at ``states`` each with a texture of its own: a step exchanges it for that of an input."""
+    for o in states:
+        while any(ends[o] is n for i, n in enumerate(ends) if i != o):
+            ends[o] = build.bind("store", ends[o])
+    return ends
 
 
 def lower_copies(
@@ -68,11 +99,13 @@ def lower_copies(
     one comes after it.
     """
     atlas = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-    copies = [computed(n) for n in inputs]
+    shaped = [build.reshape(n, (t.layout.rows, t.layout.cols)) for n, t in zip(inputs, targets, strict=True)]
+    placed, values, homes = _as_placed(inputs, shaped, dict(enumerate(sources)))
+    copies = [build.bind("store", v) for v in values]
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
-    kernels = [Kernel([copies[i]], None, [inputs[i]]) for i in order]
-    homes = {copy: (atlas, place) for copy, place in zip(copies, targets, strict=True)}
-    work = _Lowering(inputs, (), copies, kernels, homes, dict(enumerate(sources)))
+    kernels = [Kernel.of([copies[i]], None, is_leaf) for i in order]
+    homes |= {copy: Home(atlas, place) for copy, place in zip(copies, targets, strict=True)}
+    work = _Lowering(placed, (), copies, kernels, homes)
     at_once(work.draws())
     return work.plan
 
@@ -85,13 +118,10 @@ class _Lowering:
         outputs: Sequence[Node],
         kernels: list[Kernel],
         homes: Mapping[Node, Home],
-        placements: Mapping[int, Placement],
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
-        self._homes = dict(homes)
-        for i, place in placements.items():
-            self._homes[inputs[i]] = (inputs[i], place)
-        self._kernels = unrolled(_scheduled(kernels, self._homes))
+        self._homes = homes
+        self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
         # every buffer is named by the node that it was made for
@@ -110,7 +140,7 @@ class _Lowering:
     # -- buffers ----------------------------------------------------------------------------------------------------
 
     def _home(self, node: Node) -> Home:
-        return self._homes.get(node) or (node, whole(layout_of(node.shape)))
+        return self._homes.get(node) or Home(node, whole(layout_of(node.shape)))
 
     def _slots(self, nodes: Sequence[Node], slots: list[Slot]) -> dict[Node, int]:
         numbers: dict[Node, int] = {}
@@ -293,25 +323,3 @@ def _fragment_coords(s: Shader, layout: Layout, corner: tuple[Int, Int], layers:
     # a tensor of one element is asked for as one, not as a texel
     vec = layout.rows * layout.cols > 1
     return [Coord(s.add(s.mul(y, layout.layers), i) if layout.rows > 1 else 0, x, vec) for i in layers]
-
-
-def _scheduled(kernels: list[Kernel], homes: Mapping[Node, Home]) -> list[Kernel]:
-    """Kernels in an order in which everything is written before it is read."""
-    writers: dict[Node, list[Kernel]] = {}
-    for k in kernels:
-        for n in k.outputs:
-            writers.setdefault(homes[n][0] if n in homes else n, []).append(k)
-    done: dict[Kernel, None] = {}
-
-    def visit(kernel: Kernel) -> None:
-        if kernel in done:
-            return
-        for n in kernel.reads:
-            for writer in writers.get(homes[n][0] if n in homes else n, ()):
-                if writer is not kernel:
-                    visit(writer)
-        done[kernel] = None
-
-    for kernel in kernels:
-        visit(kernel)
-    return list(done)

@@ -6,6 +6,7 @@ Every pass keeps the meaning; tests hold them to it on random graphs.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ import numpy as np
 from ..graph import build as b
 from ..graph.node import Node, make_node, topological
 from .expand import expanded
+from .views import number, origin
 
 Rule = Callable[[Node], Node]
 
@@ -27,6 +29,7 @@ def simplify(outputs: Sequence[Node]) -> list[Node]:
     outputs = rewrite(outputs, algebra)
     outputs = rewrite(outputs, shape_contractions)
     outputs = rewrite(outputs, bias_as_row(outputs))
+    outputs = factored_sums(outputs)
     outputs = rewrite(outputs, split_sums)
     return rewrite(outputs, algebra)
 
@@ -46,9 +49,8 @@ def rewrite(outputs: Sequence[Node], rule: Rule) -> list[Node]:
 
 def _constant(node: Node) -> float | None:
     """The number that every element of the node is, if it is a constant."""
-    while node.op in ("broadcast", "reshape"):
-        node = node.inputs[0]
-    return node.param("value") if node.op == "constant" else None
+    scalar = number(node)
+    return scalar.param("value") if scalar is not None and scalar.op == "constant" else None
 
 
 def algebra(node: Node) -> Node:
@@ -205,6 +207,88 @@ def _pointwise_conv(node: Node) -> Node:
     return b.reshape(_thin_dot(product), node.shape)
 
 
+# -- factors of sums ------------------------------------------------------------------------------------------------
+
+
+def factored_sums(outputs: Sequence[Node]) -> list[Node]:
+    """A sum of products, some factors of which are the same for all summands, as a sum times these factors.
+
+    What normalization sums for its gradients so comes down to two sums of a tensor, which one draw computes.
+    """
+    order = topological(outputs)
+    users = Counter(i for n in order for i in set(n.inputs))
+    # in the order in which nodes were seen: a product of the same factors is the same node
+    numbers: dict[Node, int] = {}
+    new: dict[Node, Node] = {}
+    for node in order:
+        made = make_node(node.prim, tuple(new[i] for i in node.inputs), node.params)
+        if node.op == "reduce_sum" and node.dtype == "float32":
+            (x,) = made.inputs
+            # a value that others read too is there: over many rows, only what needs less is summed in its place
+            alone = _sums_rows(node) and users[node.inputs[0]] == 1
+            if alone or _is_separable(x, made.param("axes"), 1 if _sums_rows(node) else 2):
+                made = _sum(x, made.param("axes"), numbers)
+        numbers.setdefault(made, len(numbers))
+        new[node] = made
+    return [new[n] for n in outputs]
+
+
+def _sum(x: Node, axes: tuple[int, ...], numbers: dict[Node, int]) -> Node:
+    negative, rest, same = _factors(x, axes)
+    if not rest:
+        return b.reduce("sum", x, axes)
+    if len(rest) == 1 and rest[0].op in ("add", "sub") and _is_separable(rest[0], axes, 2):
+        total = make_node(rest[0].prim, tuple(_sum(i, axes, numbers) for i in rest[0].inputs), {})
+    else:
+        product = x
+        if same or negative:
+            product, *others = sorted(rest, key=lambda n: numbers.get(n, -1))
+            for factor in others:
+                product = b.mul(product, factor)
+        total = b.reduce("sum", product, axes)
+    for factor, divides in same:
+        shape = tuple(d for i, d in enumerate(factor.shape) if i not in axes) if factor.shape else ()
+        factor = b.broadcast(b.reshape(factor, shape), total.shape)
+        total = b.div(total, factor) if divides else b.mul(total, factor)
+    return b.neg(total) if negative else total
+
+
+def _is_separable(x: Node, axes: tuple[int, ...], most: int) -> bool:
+    """Whether a sum's terms all lose factors when they are summed apart, and keep at most so many."""
+    terms, stack = list[Node](), [x]
+    while stack:
+        n = stack.pop()
+        stack.extend(n.inputs) if n.op in ("add", "sub", "neg") else terms.append(n)
+    parts = [_factors(n, axes) for n in terms]
+    return len(terms) > 1 and all(1 <= len(rest) <= most and same for _, rest, same in parts)
+
+
+def _factors(x: Node, axes: tuple[int, ...]) -> tuple[bool, list[Node], list[tuple[Node, bool]]]:
+    """A product's sign, the factors that differ along axes, and those that do not, with whether they divide."""
+    negative, rest, same = False, list[Node](), list[tuple[Node, bool]]()
+    stack = [x]
+    while stack:
+        n = stack.pop()
+        if n.op == "mul":
+            stack.extend(reversed(n.inputs))
+        elif n.op == "neg":
+            negative = not negative
+            stack.append(n.inputs[0])
+        elif n.op == "div" and _is_same_along(n.inputs[1], axes):
+            stack.append(n.inputs[0])
+            same.append((n.inputs[1].inputs[0], True))
+        elif _is_same_along(n, axes):
+            same.append((n.inputs[0], False))
+        else:
+            rest.append(n)
+    return negative, rest, same
+
+
+def _is_same_along(x: Node, axes: tuple[int, ...]) -> bool:
+    (source,) = x.inputs if x.op == "broadcast" else (x,)
+    return source is not x and (not source.shape or all(source.shape[a] == 1 for a in axes))
+
+
 # -- bias gradients ---------------------------------------------------------------------------------------------------
 
 
@@ -214,18 +298,18 @@ def bias_as_row(outputs: Sequence[Node]) -> Rule:
     The sum is the product with one more row of ones: no draw of its own, and the bias lies under the kernel.
     """
     order = topological(outputs)
-    sums = {n.inputs[0] for n in order if _sums_rows(n)}
-    products: dict[Node, Node] = {}
+    sums = {_columns_of(n.inputs[0], n.aval.size) for n in order if _sums_rows(n)}
+    products: dict[tuple[Node, int], Node] = {}
     for n in order:
-        if _is_kernel_gradient(n) and n.inputs[1] in sums:
-            products.setdefault(n.inputs[1], n)
+        if _is_kernel_gradient(n) and _rows_of_gradient(n) in sums:
+            products.setdefault(_rows_of_gradient(n), n)
 
     def rule(node: Node) -> Node:
-        if _is_kernel_gradient(node) and products.get(node.inputs[1]) is node:
+        if _is_kernel_gradient(node) and products.get(_rows_of_gradient(node)) is node:
             whole = _with_ones(node)
             return b.slice_(whole, (0, 0), node.shape)
-        if _sums_rows(node) and node.inputs[0] in products:
-            whole = _with_ones(products[node.inputs[0]])
+        if _sums_rows(node) and (product := products.get(_columns_of(node.inputs[0], node.aval.size))):
+            whole = _with_ones(product)
             rows, cols = whole.shape
             return b.reshape(b.slice_(whole, (rows - 1, 0), (rows, cols)), node.shape)
         return node
@@ -233,12 +317,21 @@ def bias_as_row(outputs: Sequence[Node]) -> Rule:
     return rule
 
 
+def _columns_of(x: Node, columns: int) -> tuple[Node, int]:
+    """A value as a matrix of so many columns, whatever its shape."""
+    while x.op == "reshape":
+        x = x.inputs[0]
+    return x, columns
+
+
+def _rows_of_gradient(product: Node) -> tuple[Node, int]:
+    return _columns_of(product.inputs[1], product.shape[1])
+
+
 def _sums_rows(node: Node) -> bool:
-    return (
-        node.op == "reduce_sum"
-        and node.param("axes") == tuple(range(len(node.inputs[0].shape) - 1))
-        and node.shape[0] > 1
-    )
+    """Whether a node is a sum over the first axes, so that it is the sum of a matrix' rows."""
+    leading = node.op == "reduce_sum" and node.param("axes") == tuple(range(len(node.param("axes"))))
+    return leading and 1 < node.aval.size < node.inputs[0].aval.size
 
 
 def _is_kernel_gradient(node: Node) -> bool:

@@ -58,7 +58,7 @@ class Draw:
 
     def _assign(self, variable: Variable, value: Array) -> None:
         if not self.active.all():
-            value = _select(self.active, value, self.values[variable])
+            value = _select(self.active, value, self.values[variable], variable.type == "v")
         self.values[variable] = value
 
     def _loop(self, loop: Loop) -> None:
@@ -73,7 +73,12 @@ class Draw:
     def _evaluate(self, value: Value) -> Array:
         args = [self._get(a) for a in value.args]
         op = value.op
-        if op in _OPS:
+        if op == "const":
+            # vectors have their four components last, whether fragments differ in them or not
+            out = np.full(4 if value.type == "v" else (), args[0])
+        elif op == "select":
+            out = _select(*args, value.type == "v")
+        elif op in _OPS:
             out = _OPS[op](*args)
         elif op == "fetch":
             out = self._fetch(*args)
@@ -111,10 +116,8 @@ def _vec4(*parts: Array) -> Array:
     return np.stack(np.broadcast_arrays(*parts), -1)
 
 
-def _select(condition: Array, a: Array, b: Array) -> Array:
-    if max(a.ndim, b.ndim) == 2 and condition.ndim == 1:
-        condition = condition[:, None]
-    return np.where(condition, a, b)
+def _select(condition: Array, a: Array, b: Array, vectors: bool) -> Array:
+    return np.where(condition[..., None] if vectors else condition, a, b)
 
 
 def _random(i: Array, key: Array, counter: Array) -> Array:
@@ -127,7 +130,6 @@ def _truncated_division(a: Array, n: Array) -> Array:
 
 
 _OPS: dict[str, Callable[..., Array]] = {
-    "const": lambda x: x,
     "read": lambda x: x,
     "iadd": np.add,
     "imul": np.multiply,
@@ -138,7 +140,6 @@ _OPS: dict[str, Callable[..., Array]] = {
     "ige": np.greater_equal,
     "ieq": np.equal,
     "band": np.logical_and,
-    "select": _select,
     "to_int": lambda x: np.nan_to_num(np.trunc(x), nan=-1, posinf=2**30, neginf=-(2**30)).astype(np.int64),
     "to_float": lambda x: x.astype(np.float32),
     "trunc": np.trunc,

@@ -42,7 +42,7 @@ class DeviceStorage:
 
     @property
     def layout(self) -> Layout:
-        return layout_of(self.aval.shape)
+        return self.placement.layout
 
     @property
     def nbytes(self) -> int:
@@ -279,7 +279,7 @@ class _Copies:
         """A copy of a texture that lies as the plan wants it."""
         spec = self._plan.input_specs[slot]
         node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-        place = [Placement(spec.layers)]
+        place = [Placement(layout_of(node.shape), spec.layers)]
         return self._copied(slot, [node], place, place, [texture])
 
     def _copied(

@@ -1,0 +1,184 @@
+"""Which values are stored: the graph's outputs, what products read, and what costs more to compute again than to read.
+
+Everything else is computed wherever it is needed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from ..graph.node import Node, topological
+from .kernel import MAX_SAMPLERS, ROOTS
+from .views import is_leaf, is_view, operand, origin
+
+# So many values may be read to compute one, as its kernel may have others beside it.
+MAX_READS = MAX_SAMPLERS - 2
+
+# In scalar operations: about what a draw costs, measured on software WebGL.
+RECOMPUTE_LIMIT = 200_000
+# The same for each element that is written, and that is read.
+STORE_COST, READ_COST = 10.0, 3.5
+# A reduction of values that are themselves reductions: from so much serial work per fragment on, the inner is stored.
+SERIAL_LIMIT = 2_000
+# Operations on top of each other between what is stored. It bounds the expressions that shader compilers get to see,
+# and the depth of the recursion that prints them.
+MAX_DEPTH = 64
+
+_COSTS = {
+    "exp": 4,
+    "log": 4,
+    "tanh": 6,
+    "sigmoid": 6,
+    "erf": 12,
+    "pow": 8,
+    "random_bits": 12,
+    "div": 2,
+    "sqrt": 2,
+    "chain_sum": 40,
+}
+_MOVES = frozenset(("broadcast", "reshape", "transpose", "iota", "slice"))
+
+
+def computed_nodes(outputs: Iterable[Node]) -> list[Node]:
+    """What the outputs reach and shaders compute or read, inputs before users: no host scalars, no views."""
+    return [n for n in topological(outputs) if not n.is_host and not is_view(n)]
+
+
+def stored_values(order: Sequence[Node], outputs: Iterable[Node]) -> set[Node]:
+    """The nodes of ``order`` that are stored, the outputs and inputs of the graph among them."""
+    return _Storing(order, outputs).stored
+
+
+class _Storing:
+    def __init__(self, order: Sequence[Node], outputs: Iterable[Node]) -> None:
+        self.stored = set(outputs)
+        for n in order:
+            if is_leaf(n) or n.op == "slots":
+                self.stored.add(n)
+            elif n.op in ROOTS:
+                self.stored |= {operand(i) for i in n.inputs}
+            elif n.op == "loop":
+                self.stored |= {origin(i) for i in n.inputs if not i.is_host}
+        self._users = self._readers(order)
+        self._reads: dict[Node, frozenset[Node]] = {}
+        self._depth: dict[Node, int] = {}
+        self._weight: dict[Node, float] = {}
+        # what is computed on the way to a value, down to what is stored
+        self._parts: dict[Node, frozenset[Node]] = {}
+        for n in order:
+            self._visit(n)
+        self.stored |= self._roots_read_elsewhere(order)
+
+    def _readers(self, order: Sequence[Node]) -> dict[Node, list[Node]]:
+        """Who reads a value: who reads it reshaped reads it."""
+        users: dict[Node, list[Node]] = {n: [] for n in order}
+        for n in reversed(order):
+            mine = users[n] if n.op == "reshape" and n not in self.stored else [n]
+            for i in set(_inputs(n)):
+                users[i] += mine
+        return users
+
+    def _visit(self, n: Node) -> None:
+        if n.op == "loop":
+            # its kernels read what they need, each for itself
+            self._settle(n)
+            return
+        self._bound(n)
+        settled = n in self.stored or n.op in ROOTS
+        if not settled and (self._too_deep(n) or self._is_worth_storing(n)):
+            self.stored.add(n)
+            settled = True
+        self._settle(n) if settled else self._extend(n)
+
+    def _settle(self, n: Node) -> None:
+        self._reads[n] = frozenset((n,))
+        self._depth[n], self._weight[n], self._parts[n] = 0, READ_COST, frozenset((n,))
+
+    def _extend(self, n: Node) -> None:
+        inputs = _inputs(n)
+        self._reads[n] = frozenset().union(*(self._reads[i] for i in inputs))
+        self._depth[n] = 1 + max((self._depth[i] for i in inputs), default=0)
+        if _reduces(n):
+            self._weight[n], parts = _extent(n) * max(1.0, self._cost(inputs[0])), frozenset[Node]()
+        else:
+            self._weight[n] = float(_COSTS.get(n.op, 1))
+            parts = frozenset[Node]().union(*(self._parts[i] for i in inputs))
+        self._parts[n] = parts | {n}
+
+    def _too_deep(self, n: Node) -> bool:
+        return max((self._depth[i] for i in _inputs(n)), default=0) >= MAX_DEPTH - 1
+
+    def _bound(self, n: Node) -> None:
+        """Store inputs of a node, those with the most reads first, until it reads few enough values."""
+        inputs = _inputs(n)
+        while len(frozenset().union(*(self._reads[i] for i in inputs))) > MAX_READS:
+            widest = max(inputs, key=lambda i: len(self._reads[i]))
+            if len(self._reads[widest]) <= 1:
+                raise ValueError(
+                    f"{n.op} of {len(inputs)} tensors: a draw reads at most {MAX_READS}; join fewer at a time"
+                )
+            self.stored.add(widest)
+            self._settle(widest)
+
+    def _cost(self, n: Node) -> float:
+        """Scalar operations to compute one element from what is stored, counting shared parts once."""
+        return sum(self._weight[p] for p in self._parts[n])
+
+    def _is_worth_storing(self, n: Node) -> bool:
+        if n.op in _MOVES:
+            return False
+        if n.op == "store":
+            return True
+        inputs, users = _inputs(n), self._users[n]
+        if len(users) > 1 and self._ends_product(n):
+            return True
+        if _reduces(n):
+            each = _extent(n) * max(1.0, self._cost(inputs[0]))
+        else:
+            each = sum(self._cost(i) for i in inputs) + _COSTS.get(n.op, 1)
+        # users of one shape tend to share a kernel, where the value is computed once
+        evaluations = {u.shape: (u.aval.size / 4 if u.op == "broadcast" else n.aval.size) for u in users}
+        extra = (sum(evaluations.values()) - n.aval.size) * each
+        if extra > RECOMPUTE_LIMIT + STORE_COST * n.aval.size:
+            return True
+        return any(u.op.startswith("reduce_") and each > 100 and _extent(u) * each > SERIAL_LIMIT for u in users)
+
+    def _ends_product(self, n: Node) -> bool:
+        """Whether a product's kernel can store a value in place of the product itself, which nobody else reads."""
+        while n.prim.elementwise and n not in self.stored:
+            below = [i for i in _inputs(n) if len(self._users[i]) == 1 and (i.op in ROOTS or i.prim.elementwise)]
+            roots = [i for i in below if i.op in ROOTS and i not in self.stored]
+            if roots or not below:
+                return bool(roots)
+            n = below[0]
+        return False
+
+    def _roots_read_elsewhere(self, order: Sequence[Node]) -> set[Node]:
+        """Roots that something else than an elementwise chain reads: those cannot stay inside their kernel."""
+        through: dict[Node, frozenset[Node]] = {}
+        read: set[Node] = set()
+        for n in order:
+            reached = frozenset[Node]().union(*(through.get(i, frozenset()) for i in _inputs(n)))
+            if n.op in ROOTS:
+                read |= reached
+                through[n] = frozenset((n,))
+            elif not n.prim.elementwise:
+                read |= reached
+            elif n not in self.stored:
+                through[n] = reached
+        return read
+
+
+def _inputs(n: Node) -> list[Node]:
+    return [x for x in map(origin, n.inputs) if not x.is_host]
+
+
+def _reduces(n: Node) -> bool:
+    return n.op.startswith(("reduce_", "arg", "pool_"))
+
+
+def _extent(n: Node) -> int:
+    if n.op.startswith("pool_"):
+        return math.prod(n.param("window"))
+    return max(1, n.inputs[0].aval.size // max(1, n.aval.size))

@@ -1,0 +1,68 @@
+"""Values under other names.
+
+A reshape that keeps the layout is another name for the same texels, and a broadcast host scalar is one number: the
+compiler reads through them, so that they need neither a draw nor a texture of their own.
+"""
+
+from __future__ import annotations
+
+from ..graph import build as b
+from ..graph.node import Node
+from .layout import layout_of
+
+
+def is_leaf(node: Node) -> bool:
+    """Whether a node is stored before anything runs."""
+    return node.op in ("input", "array")
+
+
+def is_view(node: Node) -> bool:
+    """Whether a node is a reshape of something that lies in the same texels."""
+    return node.op == "reshape" and layout_of(node.shape) == layout_of(node.inputs[0].shape)
+
+
+def origin(node: Node) -> Node:
+    """The value that a node is a name of."""
+    while is_view(node):
+        node = node.inputs[0]
+    return node
+
+
+def computed(node: Node) -> Node:
+    """The value that a draw writes for an output: inputs and host scalars are copied."""
+    value = origin(node)
+    return b.bind("store", value) if is_leaf(value) or value.is_host else value
+
+
+def operand(node: Node) -> Node:
+    """What is stored for a product to read a node: reshapes that keep texels whole cost it some address arithmetic."""
+    node = origin(node)
+    inner = node
+    while inner.op == "reshape" and not (layout_of(inner.shape).cols % 4 or layout_of(inner.inputs[0].shape).cols % 4):
+        inner = origin(inner.inputs[0])
+    return inner if inner.op in ("input", "array", "dot", "conv", "conv_kernel_grad", "slots") else node
+
+
+def number(node: Node) -> Node | None:
+    """The host scalar that every element of a node is, if there is one."""
+    while not node.is_host:
+        if node.op not in ("broadcast", "reshape"):
+            return None
+        node = node.inputs[0]
+    return node
+
+
+def rows_of(node: Node) -> tuple[Node, int]:
+    """The value of which a node is whole rows, and the first of them."""
+    row = 0
+    while True:
+        node = origin(node)
+        if node.op != "slice" or not _is_rows(node):
+            return node, row
+        row += node.param("start")[0]
+        node = node.inputs[0]
+
+
+def _is_rows(node: Node) -> bool:
+    (x,) = node.inputs
+    return len(x.shape) == 2 and node.shape[1] == x.shape[1] and node.param("step") == (1, 1)
