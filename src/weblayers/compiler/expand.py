@@ -74,7 +74,6 @@ def _argsort(node: Node) -> Node:
     keys = b.cast(x, "float32")
     keys = b.neg(keys) if not node.param("descending") else keys
     # what fills up to a power of two comes last: nothing is less, and of equals its places are behind
-    keys = b.maximum(keys, IDENTITY["max"])
     keys = b.pad(keys, [0] * len(x.shape), [0] * len(lead) + [size - n], value=IDENTITY["max"])
     places = b.broadcast(b.iota(size), keys.shape)
     block = 2

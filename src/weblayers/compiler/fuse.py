@@ -6,10 +6,12 @@ other stored values of equal layout share a draw.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from ..graph.node import Node
+from ..graph.node import Node, topological
+from ..graph.scan import taken_apart
 from .kernel import MAX_TARGETS, ROOTS, Kernel, frontier, scheduled
 from .layout import Layout, layout_of
 from .store import MAX_READS, computed_nodes, stored_values
@@ -33,10 +35,16 @@ def fuse(
     one block.
     """
     order = computed_nodes(outputs)
-    stored = stored_values(order, outputs)
-    drafts = _Drafts(order, stored, alone, packed or {})
     if share:
+        # gates are computed by the kernel that wants them, if it is one: draws that are repeated are worth most
+        inline = {n for parts in taken_apart(topological(outputs)).values() for n in parts}
+        inline = inline if inline.isdisjoint(outputs) else set()
+        drafts = _Drafts(order, stored_values(order, outputs, inline), alone, packed or {}, inline)
+        if not drafts.compute_once(inline):
+            drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {})
         drafts.share_products()
+    else:
+        drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {})
     return drafts.kernels(set(outputs))
 
 
@@ -63,22 +71,35 @@ class _Draft:
 
 class _Drafts:
     def __init__(
-        self, order: Sequence[Node], stored: Set[Node], alone: Node | None, packed: Mapping[Node, object]
+        self,
+        order: Sequence[Node],
+        stored: Set[Node],
+        alone: Node | None,
+        packed: Mapping[Node, object],
+        inline: Set[Node] = frozenset(),
     ) -> None:
-        self._stored, self._alone, self._packed = stored, alone, packed
+        self._stored, self._alone, self._packed, self._inline = stored, alone, packed, inline
         self._drafts: list[_Draft] = []
         self._by_layout: dict[Layout, list[_Draft]] = {}
         self._home: dict[Node, _Draft] = {}
         for node in order:
-            if node.op in ROOTS or node.op == "loop":
+            if self._is_root(node) or node.op == "loop":
                 self._join(node, self._open(node, node))
             elif node.op == "slots":
                 self._join(node, self._home[origin(node.inputs[0])])
             elif node in stored and not is_leaf(node):
                 self._place(node)
 
+    def _is_root(self, node: Node) -> bool:
+        return node.op in ROOTS and node not in self._inline
+
     def _is_stored(self, node: Node) -> bool:
-        return node.op in ROOTS or node in self._stored
+        return self._is_root(node) or node in self._stored
+
+    def compute_once(self, values: Iterable[Node]) -> bool:
+        """Whether each of the values is computed by one kernel only."""
+        computed = Counter(n for d in self._drafts for n in topological(d.outputs, leaves=d.reads) if n not in d.reads)
+        return all(computed[v] <= 1 for v in values)
 
     # -- placing ------------------------------------------------------------------------------------------------------
 

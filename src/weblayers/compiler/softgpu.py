@@ -77,7 +77,7 @@ class Draw:
             # vectors have their four components last, whether fragments differ in them or not
             out = np.full(4 if value.type == "v" else (), args[0])
         elif op == "select":
-            out = _select(*args, value.type == "v")
+            out = _select(args[0], args[1], args[2], value.type == "v")
         elif op in _OPS:
             out = _OPS[op](*args)
         elif op == "fetch":

@@ -6,7 +6,7 @@ Everything else is computed wherever it is needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 
 from ..graph.node import Node, topological
 from .kernel import MAX_SAMPLERS, ROOTS
@@ -16,14 +16,17 @@ from .views import is_leaf, is_view, operand, origin
 MAX_READS = MAX_SAMPLERS - 2
 
 # In scalar operations: about what a draw costs, measured on software WebGL.
-RECOMPUTE_LIMIT = 200_000
+RECOMPUTE_LIMIT = 500_000
 # The same for each element that is written, and that is read.
 STORE_COST, READ_COST = 10.0, 3.5
 # A reduction of values that are themselves reductions: from so much serial work per fragment on, the inner is stored.
-SERIAL_LIMIT = 2_000
+SERIAL_LIMIT = 10_000
 # Operations on top of each other between what is stored. It bounds the expressions that shader compilers get to see,
 # and the depth of the recursion that prints them.
 MAX_DEPTH = 64
+
+# Rows and columns of a fragment's block.
+BLOCK = 4
 
 _COSTS = {
     "exp": 4,
@@ -45,14 +48,17 @@ def computed_nodes(outputs: Iterable[Node]) -> list[Node]:
     return [n for n in topological(outputs) if not n.is_host and not is_view(n)]
 
 
-def stored_values(order: Sequence[Node], outputs: Iterable[Node]) -> set[Node]:
-    """The nodes of ``order`` that are stored, the outputs and inputs of the graph among them."""
-    return _Storing(order, outputs).stored
+def stored_values(order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node] = frozenset()) -> set[Node]:
+    """The nodes of ``order`` that are stored: products, and the outputs and inputs of the graph among them.
+
+    Those ``inline`` are computed where they are needed, products or not.
+    """
+    return _Storing(order, outputs, inline).stored
 
 
 class _Storing:
-    def __init__(self, order: Sequence[Node], outputs: Iterable[Node]) -> None:
-        self.stored = set(outputs)
+    def __init__(self, order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node]) -> None:
+        self.stored, self._inline = set(outputs), inline
         for n in order:
             if is_leaf(n) or n.op == "slots":
                 self.stored.add(n)
@@ -85,11 +91,14 @@ class _Storing:
             self._settle(n)
             return
         self._bound(n)
-        settled = n in self.stored or n.op in ROOTS
-        if not settled and (self._too_deep(n) or self._is_worth_storing(n)):
+        settled = n in self.stored or self._is_root(n)
+        if not settled and n not in self._inline and (self._too_deep(n) or self._is_worth_storing(n)):
             self.stored.add(n)
             settled = True
         self._settle(n) if settled else self._extend(n)
+
+    def _is_root(self, n: Node) -> bool:
+        return n.op in ROOTS and n not in self._inline
 
     def _settle(self, n: Node) -> None:
         self._reads[n] = frozenset((n,))
@@ -101,6 +110,10 @@ class _Storing:
         self._depth[n] = 1 + max((self._depth[i] for i in inputs), default=0)
         if _reduces(n):
             self._weight[n], parts = _extent(n) * max(1.0, self._cost(inputs[0])), frozenset[Node]()
+        elif n.op == "broadcast" and inputs:
+            # the rows and columns of a fragment's block have what is spread over them in common
+            shared = min(BLOCK, n.aval.size // max(1, inputs[0].aval.size))
+            self._weight[n], parts = self._cost(inputs[0]) / shared, frozenset[Node]()
         else:
             self._weight[n] = float(_COSTS.get(n.op, 1))
             parts = frozenset[Node]().union(*(self._parts[i] for i in inputs))
@@ -148,7 +161,7 @@ class _Storing:
         """Whether a product's kernel can store a value in place of the product itself, which nobody else reads."""
         while n.prim.elementwise and n not in self.stored:
             below = [i for i in _inputs(n) if len(self._users[i]) == 1 and (i.op in ROOTS or i.prim.elementwise)]
-            roots = [i for i in below if i.op in ROOTS and i not in self.stored]
+            roots = [i for i in below if self._is_root(i) and i not in self.stored]
             if roots or not below:
                 return bool(roots)
             n = below[0]
@@ -160,7 +173,7 @@ class _Storing:
         read: set[Node] = set()
         for n in order:
             reached = frozenset[Node]().union(*(through.get(i, frozenset()) for i in _inputs(n)))
-            if n.op in ROOTS:
+            if self._is_root(n):
                 read |= reached
                 through[n] = frozenset((n,))
             elif not n.prim.elementwise:

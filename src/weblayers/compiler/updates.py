@@ -197,7 +197,7 @@ def _made(
         if n in ordered:
             leaf = ordered[n]
             role = states.index(leaf.value) if leaf.value in states else -1
-            term = ("leaf", numbers[leaf], role)
+            term: tuple[Any, ...] = ("leaf", numbers[leaf], role)
         elif n in spread:
             term = ("spread", number(n) or n.inputs[0])
         elif is_view(n):

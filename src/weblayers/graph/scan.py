@@ -136,6 +136,65 @@ def final(loop: Node, value: Node) -> Node:
     return b.reshape(b.slice_(stack, (t, *(0 for _ in value.shape)), (t + 1, *value.shape)), value.shape)
 
 
+def at_all_steps(loop: Node, value: Node) -> Node:
+    """A value of the body at all steps, computed for all of them at once: products of a batch are those of all batches.
+
+    It must be made of products with a captured right side and of elementwise functions.
+    """
+    body: Body = loop.param("body")
+    _, captured, _ = body.split(loop.inputs)
+    stacks: dict[Node, Node] = {}
+    for n in topological([value], body.leaves):
+        if n in body.leaves or not body.leaves.intersection(topological([n], body.leaves)):
+            stacks[n] = each(loop, n)
+        elif n.op == "dot":
+            left, right = n.inputs
+            rows = b.reshape(stacks[left], (body.steps * left.shape[0], left.shape[1]))
+            weights = captured[body.captured.index(right)]
+            stacks[n] = b.reshape(make_node(n.prim, (rows, weights), n.params), (body.steps, *n.shape))
+        else:
+            stacks[n] = make_node(n.prim, tuple(stacks[i] for i in n.inputs), n.params)
+    return stacks[value]
+
+
+def taken_apart(order: Sequence[Node]) -> dict[Node, list[Node]]:
+    """Values whose parts are each read once, such as gates that are computed side by side, by one product and
+    elementwise functions of it: with each, what it is made of, the product first.
+
+    One kernel can compute all parts at the places where they are wanted.
+    """
+    users: dict[Node, list[Node]] = {}
+    for n in order:
+        for i in set(n.inputs):
+            users.setdefault(i, []).append(n)
+    found: dict[Node, list[Node]] = {}
+    for n in order:
+        if n.op == "dot" and len(n.shape) == 2 and not n.param("ta"):
+            chain = [n]
+            while len(after := users.get(chain[-1], [])) == 1 and after[0].prim.elementwise:
+                chain.append(after[0])
+            if _is_read_once(chain[-1], users):
+                found[chain[-1]] = chain
+    return found
+
+
+def _is_read_once(value: Node, users: Mapping[Node, list[Node]]) -> bool:
+    """Whether a value is read by slices only that have nothing in common."""
+    waiting, slices = [value], list[Node]()
+    while waiting:
+        for user in users.get(waiting.pop(), ()):
+            if user.op not in ("reshape", "slice"):
+                return False
+            (waiting if user.op == "reshape" else slices).append(user)
+    apart = all(_are_apart(x, y) for i, x in enumerate(slices) for y in slices[:i])
+    return len(slices) > 1 and len({x.inputs[0] for x in slices}) == 1 and apart
+
+
+def _are_apart(x: Node, y: Node) -> bool:
+    ranges = [list(zip(n.param("start"), n.param("stop"), strict=True)) for n in (x, y)]
+    return any(a[1] <= b[0] or b[1] <= a[0] for a, b in zip(*ranges, strict=True))
+
+
 def _repeated(value: Node, steps: int) -> Node:
     return b.broadcast(b.reshape(value, (1, *value.shape)), (steps, *value.shape))
 

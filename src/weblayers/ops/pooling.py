@@ -9,7 +9,7 @@ from typing import Any
 
 from ..graph import build as b
 from ..graph.node import Node
-from ..graph.primitives.reduction import IDENTITY
+from ..graph.primitives.reduction import of_nothing
 from .dispatch import method, op
 from .windows import Pads, over_images, paddings, per_axis
 
@@ -61,7 +61,7 @@ def _pooled(
         return b.pool(kind, x, window, strides, around)
     # one shifted view per place of the window: the compiler reads them all in one draw
     lo, hi = (0, *(p[0] for p in around), 0), (0, *(p[1] for p in around), 0)
-    x = b.pad(x, lo, hi, value=IDENTITY["max"] if kind == "max" else 0.0)
+    x = b.pad(x, lo, hi, value=of_nothing(kind, x.dtype))
     columns = zip(x.shape[1:-1], window, strides, dilations, strict=True)
     out = [(n - ((w - 1) * d + 1)) // s + 1 for n, w, s, d in columns]
     total: Node | None = None

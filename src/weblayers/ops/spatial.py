@@ -8,7 +8,7 @@ from typing import Any
 
 from ..graph import build as b
 from ..graph.node import Node
-from ..graph.primitives.reduction import IDENTITY
+from ..graph.primitives.reduction import of_nothing
 from .convolutions import convolution, convolution_transpose, depthwise_convolution
 from .dispatch import op
 from .windows import Pads, over_images, paddings, per_axis, spatial_pads
@@ -222,7 +222,7 @@ def dilation2d(
 def _dilated(x: Node, filter: Node, strides: Sizes, pad: Pads, dilations: Sizes) -> Node:
     window, steps, apart = filter.shape[:2], per_axis(strides, 2), per_axis(dilations, 2)
     (top, bottom), (left, right) = paddings(pad, x.shape[1:3], window, steps, apart)
-    x = b.pad(x, (0, top, left, 0), (0, bottom, right, 0), value=IDENTITY["max"])
+    x = b.pad(x, (0, top, left, 0), (0, bottom, right, 0), value=of_nothing("max", x.dtype))
     columns = zip(x.shape[1:3], window, steps, apart, strict=True)
     out = [(n - ((w - 1) * d + 1)) // s + 1 for n, w, s, d in columns]
     largest: Node | None = None

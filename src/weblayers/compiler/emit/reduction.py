@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
-from ...graph.primitives.reduction import IDENTITY
+from ...graph.primitives.reduction import COMBINE, IDENTITY
 from ..layout import stripped
 from ..shader import Int, Value
 from .emitter import Accumulators, Coord, Emitter, Position, handles, level
@@ -14,8 +14,6 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles, level
 UNROLL = 4
 
 Body = Callable[[list[list[Int]]], None]
-
-_COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
 
 
 @handles("reduce_sum", "reduce_prod", "reduce_max", "reduce_min")
@@ -72,7 +70,7 @@ def _down(e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: s
     def body(bases: list[list[Int]]) -> None:
         at = [e.coord(x.shape, Position(tuple(b), vec)) for b in bases]
         for lane, value in enumerate(e.values(x, at)):
-            acc.combine(_COMBINE[kind], lane, value)
+            acc.combine(COMBINE[kind], lane, value)
 
     _nest(e, x, loops, bases, body)
     return [acc.get(lane) for lane in range(len(acc))]
@@ -80,7 +78,7 @@ def _down(e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: s
 
 def _along_columns(e: Emitter, x: Node, bases: list[list[Int]], loops: list[int], kind: str) -> list[Value]:
     """Over the columns (and perhaps more axes): texels are combined as vectors, the four partial results last."""
-    s, op = e.shader, _COMBINE[kind]
+    s, op = e.shader, COMBINE[kind]
     dims = stripped(x.shape)
     axis, texels, tail = len(dims) - 1, dims[-1] // 4, dims[-1] % 4
     looped = texels > UNROLL or _count(x, loops) > UNROLL

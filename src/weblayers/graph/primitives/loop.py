@@ -62,7 +62,11 @@ class _Backward:
         stands = dict(zip(kept, s.placeholders(kept), strict=True))
         steps = s.substituted(steps, stands)
         self._slices = [*stands.values(), *outside]
-        self._stacks = [*(s.each(loop, k) for k in kept), *(g for _, g in stacked)]
+        # gates that a product gives are computed again, for all steps at once: the steps then need not store them
+        gates = s.taken_apart(topological([*body.next, *(v for v, _ in stacked)], body.leaves))
+        again = {v for v, (product, *_) in gates.items() if product.inputs[1] in body.captured}
+        stacks = [s.at_all_steps(loop, k) if k in again else s.each(loop, k) for k in kept]
+        self._stacks = [*stacks, *(g for _, g in stacked)]
         a, c = len(floats), len(floats) + len(self._captured)
         self._before, self._of_captured, self._of_slices = steps[:a], steps[a:c], steps[c:]
 

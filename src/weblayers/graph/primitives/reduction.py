@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -49,7 +50,9 @@ def _prod(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
 
 
 # The value of an empty maximum or minimum, and what tails of a texel are filled with.
-IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -3.4e38, "min": 3.4e38}
+IDENTITY = {"sum": 0.0, "prod": 1.0, "max": -math.inf, "min": math.inf}
+# The primitive of two values that each repeats.
+COMBINE = {"sum": "add", "prod": "mul", "max": "max", "min": "min"}
 
 
 def of_nothing(kind: str, dtype: str) -> float:

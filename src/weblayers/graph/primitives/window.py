@@ -13,7 +13,7 @@ from .. import build as b
 from ..node import Aval, Node, Shape
 from ..registry import define
 from .movement import pad_value
-from .reduction import IDENTITY
+from .reduction import of_nothing
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -45,11 +45,11 @@ def _pool_sum(x: np.ndarray, **p: Any) -> np.ndarray:
 
 
 def _pool_max(x: np.ndarray, **p: Any) -> np.ndarray:
-    return _windows(x, **p, fill=IDENTITY["max"]).max(-1)
+    return _windows(x, **p, fill=of_nothing("max", x.dtype.name)).max(-1)
 
 
 def _pool_argmax(x: np.ndarray, **p: Any) -> np.ndarray:
-    return _windows(x, **p, fill=IDENTITY["max"]).argmax(-1).astype(np.int32)
+    return _windows(x, **p, fill=of_nothing("max", x.dtype.name)).argmax(-1).astype(np.int32)
 
 
 def _pool_sum_vjp(g: Node, out: Node, x: Node, window: Shape, strides: Shape, padding: Pairs) -> list[Node | None]:
