@@ -28,7 +28,7 @@ def expression(
             continue
         source = sources.get(node)
         if source is not None:
-            terms[node] = ("read", source.sampler, source.placement, source.scale, node.aval)
+            terms[node] = ("read", source.sampler, source.placement, source.scale, source.offset, node.aval)
         elif node.op == "constant":
             terms[node] = ("constant", node.key, node.aval)
         elif node.is_host:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from ..graph import build
 from ..graph.node import Node, topological
@@ -10,7 +11,7 @@ from ..graph.scan import substituted
 from . import verify
 from .alike import expression
 from .atlas import Home, Packing
-from .emit import Emitter, Source
+from .emit import Emitter, Offset, Source
 from .emit.emitter import Coord
 from .fuse import fuse
 from .kernel import MAX_TARGETS, Kernel, scheduled
@@ -130,6 +131,7 @@ class _Lowering:
         self._temporaries = self._allocate()
         self._number_buffers()
         self._shaders: dict[tuple, tuple[Shader, list[int]]] = {}
+        self._moves: list[Node] = []
 
     def draws(self) -> Pieces[None]:
         """Make the draws, a kernel at a time."""
@@ -227,14 +229,24 @@ class _Lowering:
                 self._draw_layers(kernel, part)
 
     def _draw_layers(self, kernel: Kernel, layers: Sequence[int]) -> None:
-        sources, samplers = self._sources(kernel)
-        places = [self._home(n)[1] for n in kernel.outputs]
-        key, hosts = expression(kernel, sources, places, layers)
+        moved = _Moved(self._moves)
+        sources, samplers = self._sources(kernel, moved)
+        homes = [self._home(n) for n in kernel.outputs]
+        places = [home.placement for home in homes]
+        first = places[0]
+        corner = moved.offset(first) if homes[0].owner is not kernel.outputs[0] else None
+        written = [replace(p, x=0, row=0) if corner else p for p in places]
+        key, hosts = expression(kernel, sources, written, layers)
+        key = (*key, corner)
         if key not in self._shaders:
-            corner = places[0].x, places[0].y
-            self._shaders[key] = _emitted(kernel, sources, lambda _: corner, layers, hosts)
+
+            def at(e: Emitter) -> tuple[Int, Int]:
+                return (e.integer(corner.x), e.integer(corner.y)) if corner else (first.x, first.y)
+
+            self._shaders[key] = _emitted(kernel, sources, at, layers, [*hosts, *moved.nodes])
         shader, uniforms = self._shaders[key]
-        self._issue(kernel, shader, places, layers, samplers, [self._registers[hosts[i]] for i in uniforms])
+        registers = [self._registers[n] for n in hosts] + [self._number(v) for v in moved.values]
+        self._issue(kernel, shader, places, layers, samplers, [registers[i] for i in uniforms])
 
     def _draw_step(self, kernel: StepKernel, layers: range) -> None:
         """A draw of a loop's body: its shader is the same in all steps, what it is told and bound to is not."""
@@ -272,7 +284,7 @@ class _Lowering:
         viewport = (places[0].x, places[0].y, kernel.layout.width, kernel.layout.height)
         self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
 
-    def _sources(self, kernel: Kernel) -> tuple[dict[Node, Source], list[int]]:
+    def _sources(self, kernel: Kernel, moved: _Moved) -> tuple[dict[Node, Source], list[int]]:
         samplers: list[int] = []
         sources = {}
         for node in kernel.reads:
@@ -280,8 +292,40 @@ class _Lowering:
             buffer = self._buffer[owner]
             if buffer not in samplers:
                 samplers.append(buffer)
-            sources[node] = Source(samplers.index(buffer), place, _scale(node))
+            offset = None
+            if owner is not node or place != whole(place.layout):
+                offset = moved.offset(place)
+            here = replace(place, x=0, row=0) if offset else place
+            sources[node] = Source(samplers.index(buffer), here, _scale(node), offset=offset)
         return sources, samplers
+
+
+class _Moved:
+    """Where a kernel's values lie in textures that they share, as uniforms: kernels that differ in that share a shader.
+
+    ``nodes`` stand for the ``values``; all kernels number theirs alike.
+    """
+
+    def __init__(self, known: list[Node]) -> None:
+        self._known = known
+        self.values: list[int] = []
+
+    @property
+    def nodes(self) -> list[Node]:
+        return self._known[: len(self.values)]
+
+    def offset(self, place: Placement) -> Offset | None:
+        """The offset of a place; None if it begins inside a block and has more rows than one."""
+        if place.layout.rows > 1 and place.layer:
+            return None
+        layer = self._next(place.layer) if place.layout.rows == 1 else None
+        return Offset(self._next(place.x), self._next(place.y), layer)
+
+    def _next(self, value: int) -> Node:
+        self.values.append(value)
+        if len(self._known) < len(self.values):
+            self._known.append(build.scalar_node())
+        return self._known[len(self.values) - 1]
 
 
 def _scale(node: Node) -> float:

@@ -47,6 +47,14 @@ class Window:
     unit: str
 
 
+class Offset(NamedTuple):
+    """Host scalars that say where in its texture a value begins, in texels; for a single row also in which layer."""
+
+    x: Node
+    y: Node
+    layer: Node | None
+
+
 @dataclass(frozen=True)
 class Source:
     """Where a materialized node is read: a sampler and a placement in its texture."""
@@ -55,6 +63,7 @@ class Source:
     placement: Placement
     scale: float = 1.0
     window: Window | None = None
+    offset: Offset | None = None
 
 
 Handler = Callable[["Emitter", Node, Sequence[Coord]], list[Value]]
@@ -178,7 +187,11 @@ class Emitter:
         elif layout.col_folds > 1:
             y = s.add(s.mul(y, layout.col_folds), s.div(texel, MAX_EXTENT))
             texel = s.mod(texel, MAX_EXTENT)
-        return s.add(texel, place.x), y, layer
+        x = s.add(texel, place.x)
+        if source.offset is not None:
+            x, y = s.add(x, self.integer(source.offset.x)), s.add(y, self.integer(source.offset.y))
+            layer = layer if source.offset.layer is None else self.integer(source.offset.layer)
+        return x, y, layer
 
     # -- coordinates ----------------------------------------------------------------------------------------------
 
