@@ -16,6 +16,7 @@ from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
 from . import device, scopes
+from .base import Executable, Runtime
 from .tensor import Tensor, Variable, to_tensor
 
 _stack: list[Trace] = []
@@ -183,18 +184,18 @@ class Compiled:
             {at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)},
         )
         self._outputs = len(outputs)
-        self._executables: dict[str, Any] = {}
+        self._executables: dict[Runtime, Executable] = {}
 
     @property
     def host_scalars(self) -> list[HostScalar]:
         return [k for k in self.keys if isinstance(k, HostScalar)]
 
-    def executable(self) -> Any:
+    def executable(self) -> Executable:
         """The graph, compiled for the current runtime."""
         runtime = device.current()
-        if runtime.name not in self._executables:
-            self._executables[runtime.name] = runtime.compile(self.graph)
-        return self._executables[runtime.name]
+        if runtime not in self._executables:
+            self._executables[runtime] = runtime.compile(self.graph)
+        return self._executables[runtime]
 
     def __call__(self, tensors: Sequence[Tensor], scalars: dict[int, float] | None = None) -> list[Tensor]:
         return self.run([*tensors, *self.captured], self.keys, self.assigned, scalars)
