@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from . import device, scopes
 from .base import Executable, Runtime
 from .tensor import Tensor, Variable, to_tensor
 
-_stack: list[Trace] = []
+_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 class Known:
@@ -79,17 +80,18 @@ class Trace:
 
 
 def current() -> Trace | None:
-    return _stack[-1] if _stack else None
+    return _current.get()
 
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
-    _stack.append(trace)
+    before = _current.get()
+    _current.set(trace)
     try:
         with scopes.paused():
             yield trace
     finally:
-        _stack.pop()
+        _current.set(before)
 
 
 def symbolic(node: Node) -> Tensor:
