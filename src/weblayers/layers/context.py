@@ -31,7 +31,8 @@ class _Context:
     limits: _Limits | None = None
 
 
-_context: ContextVar[_Context] = ContextVar("calls of layers", default=_Context())
+_OUTSIDE = _Context()
+_context: ContextVar[_Context] = ContextVar("calls of layers", default=_OUTSIDE)
 
 
 @contextmanager

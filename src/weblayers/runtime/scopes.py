@@ -102,7 +102,8 @@ def tidy(name_or_fn: str | Callable[[], Any] | None = None, fn: Callable[[], Any
     """Run a function and free the tensors that it made, but for those it gives and those that are kept.
 
     Without a function it is a context: ``with wl.tidy():`` frees at its end all tensors made inside that are not kept,
-    whatever it awaits: what other tasks make meanwhile is left alone. Variables stay. Python frees what nobody refers to anyhow; this frees at once what somebody still does.
+    whatever it awaits: what other tasks make meanwhile is left alone. Variables stay. Python frees what nobody refers
+    to anyhow; this frees at once what somebody still does.
 
     Args:
         name_or_fn: a function without arguments; or a name, for readers of the program only.

@@ -6,7 +6,8 @@ graph, and an assignment to a variable becomes one of its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -24,20 +25,31 @@ _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 class Known:
-    """The nodes that stood for tensors and host scalars in the traces so far, by the order in which they were touched.
+    """The nodes that stood for something in the traces so far, by the order in which they were needed: tensors, host
+    scalars, and placeholders.
 
     Traced again, perhaps with other tensors of the same shapes, a program is then the same graph.
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[int, Any], Node] = {}
+        self._nodes: dict[tuple[str, int, Aval], Node] = {}
 
-    def tensor(self, number: int, aval: Aval) -> Node:
-        key = number, aval
+    def _of(self, kind: str, number: int, aval: Aval) -> Node:
+        key = kind, number, aval
         return self._nodes.get(key) or self._nodes.setdefault(key, build.input_node(aval.shape, aval.dtype))
 
+    def inputs(self, tensors: Sequence[Tensor]) -> list[Node]:
+        """Nodes for what a function is called with."""
+        return [self._of("input", i, t._aval) for i, t in enumerate(tensors)]
+
+    def tensor(self, number: int, aval: Aval) -> Node:
+        return self._of("tensor", number, aval)
+
+    def placeholder(self, number: int, aval: Aval) -> Node:
+        return self._of("placeholder", number, aval)
+
     def scalar(self, number: int, dtype: str) -> Node:
-        key = number, dtype
+        key = "scalar", number, Aval((), dtype)
         return self._nodes.get(key) or self._nodes.setdefault(key, build.scalar_node(dtype))
 
 
@@ -49,6 +61,8 @@ class Trace:
         self.assigned: dict[Variable, Node] = {}
         self.scalars: dict[HostScalar | int, Node] = {}
         self._known = known or Known()
+        self._placeholders = itertools.count()
+        self._draws: dict[Hashable, int] = {}
         self.in_loop = False
         # which layer has given which values, in order
         self.marks: list[tuple[str, list[Node]]] = []
@@ -72,6 +86,16 @@ class Trace:
             self.captured[tensor] = self._known.tensor(len(self.captured), tensor._aval)
         return self.captured[tensor]
 
+    def placeholder(self, aval: Aval) -> Node:
+        """A leaf of a part of the graph: another one each time, and the same ones when this is traced again."""
+        return self._known.placeholder(next(self._placeholders), aval)
+
+    def draws(self, source: Hashable) -> int:
+        """How often random numbers were drawn from a source before, in this trace."""
+        count = self._draws.get(source, 0)
+        self._draws[source] = count + 1
+        return count
+
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
         if key not in self.scalars:
@@ -88,7 +112,7 @@ def tracing(trace: Trace) -> Iterator[Trace]:
     before = _current.get()
     _current.set(trace)
     try:
-        with scopes.paused():
+        with scopes.paused(), build.numbered(trace.placeholder):
             yield trace
     finally:
         _current.set(before)
