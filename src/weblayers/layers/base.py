@@ -50,7 +50,8 @@ class Layer(Used, metaclass=naming.Configurable):
         activity_regularizer: what to add to the loss for the layer's output.
 
     ``call`` may take ``training``, ``mask`` and arguments of its own. Attributes that are layers, or have layers in
-    lists, tuples or dictionaries, are part of the layer. Arguments kept as attributes of the same name are written by :meth:`get_config`.
+    lists, tuples or dictionaries, are part of the layer. Arguments kept as attributes of the same name are written by
+    :meth:`get_config`.
     """
 
     # whether the input's mask is also the output's
