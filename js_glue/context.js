@@ -1,6 +1,10 @@
 // @ts-check
 /** A WebGL2 context that can compute in floats, or an error that says what is missing. */
 
+export const LOST =
+  "the browser took the GPU away (WebGL context lost): what was computed and not read yet is gone. Once the browser gives" +
+  " the GPU back, new work can go on";
+
 const ATTRIBUTES = {
   antialias: false,
   alpha: false,
@@ -59,6 +63,11 @@ export function createContext(given) {
     throw new Error(`this GPU writes ${caps.maxDrawBuffers} textures at a time; weblayers needs 8`);
   }
   return { gl, canvas, caps };
+}
+
+/** @param {WebGL2RenderingContext} gl @throws {Error} where the context is lost, which calls of WebGL do not say */
+export function checkAlive(gl) {
+  if (gl.isContextLost()) throw new Error(LOST);
 }
 
 /** On a page a canvas element: fences of an OffscreenCanvas there never signal in Safari (tfjs PR 7436). */

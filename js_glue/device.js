@@ -4,43 +4,49 @@
  * arguments are numbers, lists of numbers and typed arrays.
  */
 
-import { createContext } from "./context.js";
+import { LOST, checkAlive, createContext } from "./context.js";
 import { Counters } from "./counters.js";
 import { Executor } from "./executor.js";
+import { LoadedPlan } from "./loaded_plan.js";
 import { parsePlan } from "./plan.js";
 import { Programs } from "./programs.js";
 import { Readback } from "./readback.js";
-import { evaluator } from "./scalars.js";
 import { Textures } from "./textures.js";
 import { TrainJob } from "./train.js";
 
-/** @typedef {import("./plan.js").Plan} Plan */
-/** @typedef {{plan: Plan, programs: import("./programs.js").Program[], textures: number[], scalars: (inputs: ArrayLike<number>) => Float64Array}} LoadedPlan */
-
-export const LOST = "The browser took the GPU away (WebGL context lost)";
+/**
+ * @typedef {object} Options
+ * @property {HTMLCanvasElement | OffscreenCanvas} [canvas]
+ * @property {number} [poolBytes]
+ * @property {(device: Device) => void} [onRestored] told of the device that takes over once a lost context is back
+ */
 
 export class Device {
-  /** @param {{canvas?: HTMLCanvasElement | OffscreenCanvas, poolBytes?: number}} [options] */
+  /** @param {Options} [options] */
   constructor(options = {}) {
     const { gl, canvas, caps } = createContext(options.canvas);
     this.gl = gl;
     this.tally = new Counters();
     const state = { stale: true };
-    this.textures = new Textures(gl, state, options.poolBytes ?? 256 * 2 ** 20);
+    const forget = (/** @type {WebGLTexture} */ texture) => this.executor.forget(texture);
+    this.textures = new Textures(gl, state, caps, options.poolBytes ?? 256 * 2 ** 20, forget);
     this.programs = new Programs(gl, state, this.tally);
     this.readback = new Readback(gl, this.textures, this.tally);
     this.executor = new Executor(gl, state, this.textures, this.tally);
-    this.lost = false;
     this.checked = false;
     /** Milliseconds of GPU time per unit of work, learnt by training jobs; 0 before the first. */
     this.msPerWork = 0;
+    this._lost = false;
     this._caps = caps;
     /** @type {Map<number, LoadedPlan>} */
     this._plans = new Map();
     this._nextPlan = 1;
     /** @type {Set<TrainJob>} */
     this._jobs = new Set();
-    canvas.addEventListener("webglcontextlost", (event) => this._contextLost(event));
+    canvas.addEventListener("webglcontextlost", (event) => this._contextLost(event), { once: true });
+    // nothing of a lost context is left: what comes after it is another device
+    const restored = () => options.onRestored?.(new Device({ ...options, canvas }));
+    canvas.addEventListener("webglcontextrestored", restored, { once: true });
   }
 
   /** What the GPU can do. */
@@ -54,15 +60,8 @@ export class Device {
    */
   loadPlan(bytes) {
     this._use();
-    const plan = parsePlan(bytes);
-    const textures = plan.textures.map(([w, h, layers, format]) => this.textures.alloc(w, h, layers, format));
-    for (const { texture, data } of plan.constants) {
-      const [w, h] = plan.textures[texture];
-      this.textures.upload(textures[texture], 0, 0, w, h, data);
-    }
-    const programs = plan.shaders.map((source) => this.programs.get(source));
     const id = this._nextPlan++;
-    this._plans.set(id, { plan, programs, textures, scalars: evaluator(plan.scalarInputs, plan.scalarOps) });
+    this._plans.set(id, new LoadedPlan(this, parsePlan(bytes)));
     this.tally.now.plansLoaded++;
     return id;
   }
@@ -76,12 +75,11 @@ export class Device {
     this._use();
   }
 
-  /** @param {number} id */
+  /** Forget a plan; jobs that run it go on. @param {number} id */
   freePlan(id) {
     const loaded = this._plans.get(id);
-    if (!loaded) return;
     this._plans.delete(id);
-    this._dropTextures(loaded.textures);
+    if (!this._lost) loaded?.release();
   }
 
   /** @param {number} w @param {number} h @param {number} layers @param {string} format */
@@ -90,15 +88,10 @@ export class Device {
     return this.textures.alloc(w, h, layers, format);
   }
 
-  /** @param {Iterable<number>} ids */
+  /** Textures that running jobs work on are freed at their end. @param {Iterable<number>} ids */
   free(ids) {
     this.tally.now.calls++;
-    this._dropTextures(ids);
-  }
-
-  /** @param {Iterable<number>} ids */
-  _dropTextures(ids) {
-    for (const deleted of this.textures.free(ids)) this.executor.forget(deleted);
+    if (!this._lost) this.textures.free(ids);
   }
 
   /**
@@ -117,21 +110,24 @@ export class Device {
    * @returns {number[]} the ids of the outputs
    */
   run(planId, inputs, scalars, freed = []) {
-    this._dropTextures(freed);
-    const { plan } = this._plan(planId);
-    const outputs = plan.outputs.map(([w, h, layers]) => this.textures.alloc(w, h, layers, "rgba32f"));
-    this.runInto(planId, inputs, outputs, scalars);
-    return outputs;
-  }
-
-  /** @param {number} planId @param {number[]} inputs @param {number[]} outputs @param {number[]} scalars */
-  runInto(planId, inputs, outputs, scalars) {
     this._use();
+    this.textures.free(freed);
     const loaded = this._plan(planId);
     this.tally.now.runs++;
-    const slots = [...loaded.textures, ...inputs, ...outputs];
-    const records = this.executor.bind(loaded.plan.draws, this.programs.linked(loaded.programs), slots);
-    this.executor.draw(records, 0, records.length, loaded.scalars(scalars), 0, this.checked);
+    const outputs = this.textures.allocAll(loaded.outputs);
+    try {
+      const own = loaded.take();
+      try {
+        const records = this.executor.bind(loaded.draws, this.programs.linked(loaded.programs), [...own, ...inputs, ...outputs]);
+        this.executor.draw(records, 0, records.length, loaded.scalars(scalars), 0, this.checked);
+      } finally {
+        loaded.giveBack(own);
+      }
+    } catch (error) {
+      this.textures.free(outputs);
+      throw error;
+    }
+    return outputs;
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */
@@ -156,8 +152,7 @@ export class Device {
    */
   train(spec) {
     this._use();
-    const segments = spec.segments.map(({ plan, steps }) => ({ loaded: this._plan(plan), steps }));
-    const job = new TrainJob(this, segments, spec);
+    const job = new TrainJob(this, this._plan(spec.plan), spec);
     this._jobs.add(job);
     const done = () => this._jobs.delete(job);
     job.promise.then(done, done);
@@ -191,7 +186,8 @@ export class Device {
 
   _use() {
     this.tally.now.calls++;
-    if (this.lost) throw new Error(LOST);
+    if (this._lost) throw new Error(LOST);
+    checkAlive(this.gl);
   }
 
   /** @param {number} id */
@@ -203,8 +199,9 @@ export class Device {
 
   /** @param {Event} event */
   _contextLost(event) {
+    // or the context would never be restored
     event.preventDefault();
-    this.lost = true;
+    this._lost = true;
     const error = new Error(LOST);
     for (const job of this._jobs) job.fail(error);
     this.readback.fail(error);

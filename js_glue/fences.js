@@ -3,8 +3,11 @@
  * Waiting for the GPU without waiting: fences are polled from the event loop, in the order of their creation.
  *
  * Fences only signal after the page has returned to the event loop, and polling them out of order can miss one
- * (tfjs issue 1145). Message tasks poll as fast as the loop turns; animation frames are a second heartbeat.
+ * (tfjs issue 1145). Message tasks poll as fast as the loop turns; timers leave the processor to others.
  */
+
+import { LOST } from "./context.js";
+import { later, soon } from "./turns.js";
 
 /** @typedef {{sync: WebGLSync, eager: boolean, resolve: () => void, reject: (error: Error) => void}} Waiting */
 
@@ -19,8 +22,6 @@ export class Fences {
     this._polling = false;
     /** When the oldest fence became the one to wait for. */
     this._waitingSince = 0;
-    this._channel = new MessageChannel();
-    this._channel.port1.onmessage = () => this._poll();
     /** @type {Error | null} */
     this._failed = null;
   }
@@ -36,7 +37,7 @@ export class Fences {
     if (this._failed) return Promise.reject(this._failed);
     const sync = gl.fenceSync(gl.SYNC_GPU_COMMANDS_COMPLETE, 0);
     gl.flush();
-    if (!sync) return Promise.reject(new Error("the GPU gave no fence"));
+    if (!sync) return Promise.reject(new Error(gl.isContextLost() ? LOST : "the GPU gave no fence"));
     return new Promise((resolve, reject) => {
       this._queue.push({ sync, eager, resolve, reject });
       if (!this._polling) {
@@ -47,14 +48,16 @@ export class Fences {
     });
   }
 
-  /** @param {Error} error */
+  /** Everything that waits ends so, and whatever comes. @param {Error} error */
   fail(error) {
     this._failed = error;
-    for (const { reject } of this._queue.splice(0)) reject(error);
+    this._reject(error);
   }
 
-  _again() {
-    this._channel.port2.postMessage(null);
+  /** @param {Error} error */
+  _reject(error) {
+    this._polling = false;
+    for (const { reject } of this._queue.splice(0)) reject(error);
   }
 
   _poll() {
@@ -64,6 +67,10 @@ export class Fences {
       // a timeout of 0 asks and does not wait
       const status = gl.clientWaitSync(sync, 0, 0);
       if (status === gl.TIMEOUT_EXPIRED) break;
+      if (status === gl.WAIT_FAILED) {
+        this._reject(new Error(gl.isContextLost() ? LOST : "the GPU did not wait for its fence"));
+        return;
+      }
       this._queue.shift();
       this._waitingSince = performance.now();
       gl.deleteSync(sync);
@@ -75,7 +82,8 @@ export class Fences {
   }
 
   _idle() {
-    if (this._queue[0].eager && performance.now() - this._waitingSince < EAGER_MS) this._again();
-    else setTimeout(() => this._again(), 1);
+    const poll = () => this._poll();
+    if (this._queue[0].eager && performance.now() - this._waitingSince < EAGER_MS) soon(poll);
+    else later(poll);
   }
 }

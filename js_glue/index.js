@@ -6,7 +6,7 @@ import { Device } from "./device.js";
 export { Device };
 
 /**
- * @param {{canvas?: HTMLCanvasElement | OffscreenCanvas, poolBytes?: number}} [options]
+ * @param {import("./device.js").Options} [options]
  * @throws {Error} with a plain reason where the browser cannot do it
  */
 export function createDevice(options) {

@@ -13,7 +13,7 @@
 
 /**
  * @typedef {object} Plan
- * @property {[number, number, number, string][]} textures
+ * @property {import("./textures.js").Spec[]} textures
  * @property {{texture: number, data: Float32Array}[]} constants
  * @property {number} inputs
  * @property {[number, number, number][]} outputs

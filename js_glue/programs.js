@@ -1,6 +1,9 @@
 // @ts-check
 /** Shader programs, shared between plans by their source, linked in parallel and asked about late. */
 
+import { checkAlive } from "./context.js";
+import { pause } from "./turns.js";
+
 /** @typedef {import("./counters.js").Counters} Counters */
 /**
  * @typedef {object} Program
@@ -8,6 +11,7 @@
  * @property {WebGLProgram} handle
  * @property {WebGLShader} fragment
  * @property {boolean} linked
+ * @property {number} users how many plans draw with it; it is deleted with the last
  * @property {WebGLUniformLocation | null} uniforms
  */
 
@@ -36,22 +40,35 @@ export class Programs {
   }
 
   /**
-   * The program of a fragment shader; compiling and linking are only begun.
+   * The program of a fragment shader, for one more plan; compiling and linking are only begun.
    * @param {string} source
    * @returns {Program}
    */
   get(source) {
     const known = this._bySource.get(source);
-    if (known) return known;
+    if (known) {
+      known.users++;
+      return known;
+    }
     const gl = this._gl;
     const fragment = this._compile(gl.FRAGMENT_SHADER, source);
     const handle = /** @type {WebGLProgram} */ (gl.createProgram());
     gl.attachShader(handle, this._vertex);
     gl.attachShader(handle, fragment);
     gl.linkProgram(handle);
-    const program = { source, handle, fragment, linked: false, uniforms: null };
+    const program = { source, handle, fragment, linked: false, users: 1, uniforms: null };
     this._bySource.set(source, program);
     return program;
+  }
+
+  /** One plan less draws with them. @param {Program[]} programs */
+  release(programs) {
+    for (const program of programs) {
+      if (--program.users) continue;
+      this._bySource.delete(program.source);
+      this._gl.deleteProgram(program.handle);
+      this._gl.deleteShader(program.fragment);
+    }
   }
 
   /**
@@ -64,13 +81,14 @@ export class Programs {
   }
 
   /**
-   * Waits until all are linked without holding the page up for long.
+   * Waits until all are linked, or nobody needs them any more, without holding the page up for long.
    * @param {Program[]} programs
    */
   async ready(programs) {
     for (const program of programs) {
       const begun = performance.now();
-      while (!program.linked) {
+      while (!program.linked && program.users) {
+        checkAlive(this._gl);
         if (this._parallel && !this._gl.getProgramParameter(program.handle, this._parallel.COMPLETION_STATUS_KHR)) {
           await pause();
           continue;
@@ -87,7 +105,8 @@ export class Programs {
   _finish(program) {
     const gl = this._gl;
     if (!this._parallel) this._counters.now.linkWaits++;
-    if (!gl.getProgramParameter(program.handle, gl.LINK_STATUS) && !gl.isContextLost()) {
+    if (!gl.getProgramParameter(program.handle, gl.LINK_STATUS)) {
+      checkAlive(gl);
       const log = gl.getShaderInfoLog(program.fragment) || gl.getProgramInfoLog(program.handle) || "no reason given";
       throw new Error(`a shader does not compile: ${log.trim()}\n${numbered(program.source)}`);
     }
@@ -116,9 +135,4 @@ export class Programs {
 /** @param {string} source */
 function numbered(source) {
   return source.split("\n").map((line, i) => `${i + 1}: ${line}`).join("\n");
-}
-
-/** A turn of the event loop. */
-function pause() {
-  return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -1,6 +1,7 @@
 // @ts-check
 /** Texels back to the host: through a pixel-pack buffer and a fence, or at once for those who must wait. */
 
+import { checkAlive } from "./context.js";
 import { Fences } from "./fences.js";
 
 export class Readback {
@@ -38,6 +39,7 @@ export class Readback {
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
       gl.getBufferSubData(gl.PIXEL_PACK_BUFFER, 0, out);
       gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
+      checkAlive(gl);
       return out instanceof Float32Array ? out : Float32Array.from(out);
     } finally {
       gl.deleteBuffer(buffer);
@@ -56,6 +58,7 @@ export class Readback {
     this._layers(id, (layer) => {
       gl.readPixels(x, y, w, h, gl.RGBA, this._type(format), out.subarray(layer * size, (layer + 1) * size));
     });
+    checkAlive(gl);
     return out instanceof Float32Array ? out : Float32Array.from(out);
   }
 

@@ -10,8 +10,26 @@ function round(x) {
   return floor % 2 === 0 ? floor : floor + 1;
 }
 
+/** @param {number} a @param {number} b has the result's sign, as in Python */
+function mod(a, b) {
+  const rest = a % b;
+  return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+}
+
+/** @param {number} x */
+function erf(x) {
+  if (!(Math.abs(x) <= 6)) return Math.sign(x);
+  // all terms have one sign: nothing is lost
+  let sum = 0;
+  for (let term = x, n = 1; term !== 0 && sum + term !== sum; n++) {
+    sum += term;
+    term *= (2 * x * x) / (2 * n + 1);
+  }
+  return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
 /** @type {Record<string, (a: number, b: number, c: number) => number>} */
-const OPERATIONS = {
+export const OPERATIONS = {
   neg: (a) => -a,
   abs: Math.abs,
   sign: Math.sign,
@@ -35,21 +53,24 @@ const OPERATIONS = {
   tanh: Math.tanh,
   sigmoid: (a) => 1 / (1 + Math.exp(-a)),
   relu: (a) => (a < 0 ? 0 : a),
+  erf,
   isnan: (a) => Number(Number.isNaN(a)),
   not: (a) => Number(a === 0),
   stop_gradient: (a) => a,
   cast_int32: Math.trunc,
+  // as NumPy and C do: the last eight bits
+  cast_uint8: (a) => Math.trunc(a) & 255,
   cast_float32: (a) => a,
   cast_bool: (a) => Number(a !== 0),
   add: (a, b) => a + b,
   sub: (a, b) => a - b,
   mul: (a, b) => a * b,
   div: (a, b) => a / b,
-  pow: (a, b) => a ** b,
+  // 1 where NumPy and C say so
+  pow: (a, b) => (a === 1 || (a === -1 && Math.abs(b) === Infinity) ? 1 : a ** b),
   max: Math.max,
   min: Math.min,
-  // the sign of the divisor, as in Python
-  mod: (a, b) => a - b * Math.floor(a / b),
+  mod,
   atan2: Math.atan2,
   eq: (a, b) => Number(a === b),
   lt: (a, b) => Number(a < b),

@@ -5,18 +5,36 @@
  */
 
 /** @typedef {"rgba32f" | "rgba8"} Format */
-/** @typedef {{texture: WebGLTexture, w: number, h: number, layers: number, format: Format, bytes: number}} Entry */
+/** @typedef {[number, number, number, string]} Spec width, height, layers, format */
+/**
+ * @typedef {object} Entry
+ * @property {WebGLTexture} texture
+ * @property {number} w
+ * @property {number} h
+ * @property {number} layers
+ * @property {Format} format
+ * @property {number} bytes
+ * @property {number} holders how many jobs work on it
+ * @property {boolean} freed whether it goes to the pool with the last holder
+ */
+
+// Whether the GPU had the memory is only asked, as it waits for the answer, where a texture is large.
+const LARGE_BYTES = 2 ** 24;
 
 export class Textures {
   /**
    * @param {WebGL2RenderingContext} gl
    * @param {import("./context.js").State} state
+   * @param {{maxTextureSize: number, maxArrayLayers: number}} caps
    * @param {number} poolBytes what freed textures may hold
+   * @param {(texture: WebGLTexture) => void} onDelete told of each texture that is deleted
    */
-  constructor(gl, state, poolBytes) {
+  constructor(gl, state, caps, poolBytes, onDelete) {
     this._gl = gl;
     this._state = state;
+    this._caps = caps;
     this._poolLimit = poolBytes;
+    this._onDelete = onDelete;
     /** @type {Map<number, Entry>} */
     this._live = new Map();
     /** Freed textures, oldest first. @type {Map<WebGLTexture, Entry>} */
@@ -37,31 +55,60 @@ export class Textures {
     return id;
   }
 
-  /**
-   * Give textures back to the pool.
-   * @param {Iterable<number>} ids
-   * @returns {WebGLTexture[]} those that were deleted to keep the pool within its limit
-   */
+  /** All or, where the GPU has no room for all, none. @param {Spec[]} specs */
+  allocAll(specs) {
+    /** @type {number[]} */
+    const ids = [];
+    try {
+      for (const spec of specs) ids.push(this.alloc(...spec));
+    } catch (error) {
+      this.free(ids);
+      throw error;
+    }
+    return ids;
+  }
+
+  /** Give textures back to the pool, those that are held once they are not. @param {Iterable<number>} ids */
   free(ids) {
     for (const id of ids) {
       const entry = this._live.get(id);
       if (!entry) continue;
-      this._live.delete(id);
-      this._bytes -= entry.bytes;
-      this._poolBytes += entry.bytes;
-      this._pool.set(entry.texture, entry);
-      const key = shapeKey(entry.w, entry.h, entry.layers, entry.format);
-      const same = this._byShape.get(key);
-      if (same) same.push(entry.texture);
-      else this._byShape.set(key, [entry.texture]);
+      entry.freed = true;
+      if (!entry.holders) this._toPool(id, entry);
     }
-    return this._trim();
+    this._trim(this._poolLimit);
+  }
+
+  /** Have textures stay what they are, also when they are freed, until they are let go. @param {number[]} ids */
+  hold(ids) {
+    for (const entry of ids.map((id) => this.get(id))) entry.holders++;
+  }
+
+  /** The end of {@link hold}. @param {number[]} ids */
+  letGo(ids) {
+    for (const id of ids) {
+      const entry = this._live.get(id);
+      if (entry && --entry.holders === 0 && entry.freed) this._toPool(id, entry);
+    }
+    this._trim(this._poolLimit);
+  }
+
+  /** @param {number} id @param {Entry} entry */
+  _toPool(id, entry) {
+    this._live.delete(id);
+    this._bytes -= entry.bytes;
+    this._poolBytes += entry.bytes;
+    this._pool.set(entry.texture, entry);
+    const key = shapeKey(entry.w, entry.h, entry.layers, entry.format);
+    const same = this._byShape.get(key);
+    if (same) same.push(entry.texture);
+    else this._byShape.set(key, [entry.texture]);
   }
 
   /** @param {number} id @returns {Entry} */
   get(id) {
     const entry = this._live.get(id);
-    if (!entry) throw new Error(`there is no texture ${id}`);
+    if (!entry || entry.freed) throw new Error(`there is no texture ${id}`);
     return entry;
   }
 
@@ -91,22 +138,54 @@ export class Textures {
     };
   }
 
-  /** @param {number} w @param {number} h @param {number} layers @param {Format} format @returns {Entry} */
+  /**
+   * @param {number} w @param {number} h @param {number} layers @param {Format} format
+   * @returns {Entry}
+   */
   _create(w, h, layers, format) {
+    const bytes = w * h * layers * (format === "rgba8" ? 4 : 16);
+    const { maxTextureSize, maxArrayLayers } = this._caps;
+    if (Math.max(w, h) > maxTextureSize || layers > maxArrayLayers) {
+      const most = `${maxTextureSize}x${maxTextureSize}x${maxArrayLayers}`;
+      throw new Error(`a texture of ${w}x${h}x${layers} texels is more than this GPU allows, which is ${most}`);
+    }
+    let texture = this._stored(w, h, layers, format, bytes);
+    if (!texture) {
+      // what nobody uses may have taken the room
+      this._trim(0);
+      texture = this._stored(w, h, layers, format, bytes);
+    }
+    if (!texture) {
+      throw new Error(
+        `the GPU is out of memory: it has none for a texture of ${w}x${h}x${layers} texels, ${megabytes(bytes)}, beside` +
+          ` ${megabytes(this._bytes)} in use; smaller batches or a smaller model take less`,
+      );
+    }
+    return { texture, w, h, layers, format, bytes, holders: 0, freed: false };
+  }
+
+  /**
+   * A new texture, or null where the GPU has no memory for it.
+   * @param {number} w @param {number} h @param {number} layers @param {Format} format @param {number} bytes
+   */
+  _stored(w, h, layers, format, bytes) {
     const gl = this._gl;
     const texture = gl.createTexture();
-    if (!texture) throw new Error("the GPU gave no texture");
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
     this._state.stale = true;
     gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format === "rgba8" ? gl.RGBA8 : gl.RGBA32F, w, h, layers);
+    if (bytes >= LARGE_BYTES && gl.getError() === gl.OUT_OF_MEMORY) {
+      gl.deleteTexture(texture);
+      return null;
+    }
     for (const filter of [gl.TEXTURE_MIN_FILTER, gl.TEXTURE_MAG_FILTER]) {
       gl.texParameteri(gl.TEXTURE_2D_ARRAY, filter, gl.NEAREST);
     }
     for (const wrap of [gl.TEXTURE_WRAP_S, gl.TEXTURE_WRAP_T]) {
       gl.texParameteri(gl.TEXTURE_2D_ARRAY, wrap, gl.CLAMP_TO_EDGE);
     }
-    return { texture, w, h, layers, format, bytes: w * h * layers * (format === "rgba8" ? 4 : 16) };
+    return texture;
   }
 
   /** @param {number} w @param {number} h @param {number} layers @param {string} format */
@@ -116,22 +195,27 @@ export class Textures {
     const entry = /** @type {Entry} */ (this._pool.get(texture));
     this._pool.delete(texture);
     this._poolBytes -= entry.bytes;
+    entry.freed = false;
     return entry;
   }
 
-  _trim() {
-    const deleted = [];
+  /** Delete the oldest textures of the pool until it holds no more than that. @param {number} bytes */
+  _trim(bytes) {
     for (const [texture, entry] of this._pool) {
-      if (this._poolBytes <= this._poolLimit) break;
+      if (this._poolBytes <= bytes) break;
       this._pool.delete(texture);
       this._poolBytes -= entry.bytes;
       const same = /** @type {WebGLTexture[]} */ (this._byShape.get(shapeKey(entry.w, entry.h, entry.layers, entry.format)));
       same.splice(same.indexOf(texture), 1);
       this._gl.deleteTexture(texture);
-      deleted.push(texture);
+      this._onDelete(texture);
     }
-    return deleted;
   }
+}
+
+/** @param {number} bytes */
+function megabytes(bytes) {
+  return `${Math.ceil(bytes / 2 ** 20)} MB`;
 }
 
 /** @param {number} w @param {number} h @param {number} layers @param {string} format */

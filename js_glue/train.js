@@ -4,11 +4,13 @@
  * most two in flight; between slices the page has its turn. Logs collect in a ring texture and are read back by slice.
  */
 
-/** @typedef {import("./device.js").LoadedPlan} LoadedPlan */
-/** @typedef {{loaded: LoadedPlan, steps: number}} Segment */
+import { isHidden } from "./turns.js";
+
+/** @typedef {import("./loaded_plan.js").LoadedPlan} LoadedPlan */
 /**
  * @typedef {object} TrainSpec
- * @property {{plan: number, steps: number}[]} segments
+ * @property {number} plan
+ * @property {number} steps
  * @property {number[]} inputs
  * @property {number[]} outputs 0 for the log, which the job makes
  * @property {[number, number][]} swaps numbers of inputs and outputs that exchange roles after each step
@@ -16,29 +18,32 @@
  * @property {number[]} scalars at the first step
  * @property {number[]} increments of the scalars per step
  * @property {number} [budgetMs]
- * @property {((first: number, rows: Float32Array) => void) | null} [onLogs]
+ * @property {LogSink | null} [onLogs]
  * @property {"end" | "frame" | "step"} [logEvery]
  */
-/** @typedef {{steps: number, swapped: boolean, logs: Float32Array, cancelled: boolean, milliseconds: number}} TrainResult */
+/** @typedef {((first: number, rows: Float32Array) => void) & {destroy?: () => void}} LogSink a proxy of Python's is destroyed */
+/** @typedef {{steps: number, swapped: boolean, logs: Float32Array, cancelled: boolean}} TrainResult */
 
 const RING_ROWS = 1024;
 const FRAME_MS = 16;
 const IN_FLIGHT = 2;
 const FIRST_WORK = 1e6;
+// nobody sees the frames of a hidden page
+const HIDDEN_BUDGET_MS = 100;
 
 export class TrainJob {
-  /** @param {import("./device.js").Device} device @param {Segment[]} segments @param {TrainSpec} spec */
-  constructor(device, segments, spec) {
+  /** @param {import("./device.js").Device} device @param {LoadedPlan} loaded @param {TrainSpec} spec */
+  constructor(device, loaded, spec) {
     this._device = device;
-    this._segments = segments;
+    this._loaded = loaded;
     this._spec = spec;
     this._scalars = Float64Array.from(spec.scalars);
-    this._total = segments.reduce((sum, s) => sum + s.steps, 0);
-    this._rowFloats = segments[0].loaded.plan.outputs[spec.logs][0] * 4;
-    this._ring = device.textures.alloc(this._rowFloats / 4, Math.min(RING_ROWS, Math.max(1, this._total)), 1, "rgba32f");
-    this._ringRows = device.textures.get(this._ring).h;
+    /** The scalars of the step that is being issued. */
+    this._current = this._scalars.slice();
+    this._total = spec.steps;
+    this._rowFloats = loaded.outputs[spec.logs][0] * 4;
+    this._ringRows = Math.min(RING_ROWS, Math.max(1, this._total));
     this._logs = new Float32Array(this._total * this._rowFloats);
-    this._records = segments.map((s) => this._bind(s));
     // steps issued, asked back from the ring, read, and told of
     this._issued = 0;
     this._asked = 0;
@@ -46,12 +51,26 @@ export class TrainJob {
     this._told = 0;
     this._toldAt = 0;
     this._cancelled = false;
-    /** @type {Error | null} */
+    /** @type {unknown} */
     this._error = null;
     /** @type {(() => void) | null} */
     this._resume = null;
     this._paused = false;
-    this._begun = performance.now();
+    /** When the slice before was done. */
+    this._lastDone = 0;
+    // the textures that it works on are its own until its end, whoever frees them
+    this._own = loaded.take();
+    /** @type {number[]} */
+    this._held = [];
+    this._ring = 0;
+    /** The records of even and of odd steps. @type {import("./executor.js").Record[][]} */
+    this._records = [];
+    try {
+      this._bind();
+    } catch (error) {
+      this._giveBack();
+      throw error;
+    }
     /** @type {Promise<TrainResult>} */
     this.promise = this._run();
   }
@@ -67,7 +86,7 @@ export class TrainJob {
     this.resume();
   }
 
-  /** Issue nothing more until resumed. */
+  /** Issue nothing more after the end of a step until resumed. */
   pause() {
     this._paused = true;
   }
@@ -77,140 +96,149 @@ export class TrainJob {
     this._resume?.();
   }
 
-  /** @param {number} index @param {number} value */
+  /** From the next step on. @param {number} index @param {number} value */
   setScalar(index, value) {
     this._scalars[index] = value;
   }
 
-  /** @param {Error} error */
+  /** @param {unknown} error */
   fail(error) {
-    this._error = error;
+    this._error ??= error;
     this.resume();
   }
 
-  /** The records of a segment's draws for even and for odd steps. @param {Segment} segment */
-  _bind({ loaded }) {
+  _bind() {
+    const { textures, executor, programs } = this._device;
     const { inputs, outputs, swaps, logs } = this._spec;
-    const { executor, programs } = this._device;
-    const linked = programs.linked(loaded.programs);
-    const ringSlot = loaded.textures.length + inputs.length + logs;
-    return [false, true].map((swapped) => {
+    const linked = programs.linked(this._loaded.programs);
+    const given = [...inputs, ...outputs.filter((_, i) => i !== logs)];
+    textures.hold(given);
+    this._held = given;
+    this._ring = textures.alloc(this._rowFloats / 4, this._ringRows, 1, "rgba32f");
+    const ringSlot = this._own.length + inputs.length + logs;
+    this._records = [false, true].map((swapped) => {
       const ins = [...inputs];
       const outs = outputs.map((id, i) => (i === logs ? this._ring : id));
       if (swapped) for (const [i, o] of swaps) [ins[i], outs[o]] = [outs[o], ins[i]];
-      return executor.bind(loaded.plan.draws, linked, [...loaded.textures, ...ins, ...outs], ringSlot);
+      return executor.bind(this._loaded.draws, linked, [...this._own, ...ins, ...outs], ringSlot);
     });
+  }
+
+  _giveBack() {
+    const { textures } = this._device;
+    textures.letGo(this._held);
+    textures.free([this._ring]);
+    this._loaded.giveBack(this._own);
+    this._spec.onLogs?.destroy?.();
   }
 
   /** @returns {Promise<TrainResult>} */
   async _run() {
-    const { textures, executor } = this._device;
     /** @type {Promise<void>[]} */
     const flying = [];
     try {
-      let segment = 0;
-      let step = 0;
       let draw = 0;
       while (this._issued < this._total && !(this._cancelled && draw === 0)) {
         if (this._error) throw this._error;
-        if (this._paused && draw === 0) await new Promise((resolve) => (this._resume = () => resolve(undefined)));
-        if (this._issued - this._read >= this._ringRows) {
-          // the ring is full of rows that nobody has read
+        if (this._paused && draw === 0) {
+          await new Promise((resolve) => (this._resume = () => resolve(undefined)));
+          continue;
+        }
+        if (this._isRingFull()) {
           await (flying.shift() ?? this._collect());
           continue;
         }
-        const begun = performance.now();
-        const allowed = this._sliceWork();
-        let work = 0;
-        while (work < allowed && this._issued < this._total && this._issued - this._read < this._ringRows) {
-          const { loaded, steps } = this._segments[segment];
-          if (step >= steps) {
-            segment++;
-            step = 0;
-            continue;
-          }
-          if (this._cancelled && draw === 0) break;
-          const records = this._records[segment][this._issued % 2];
-          const from = draw;
-          while (draw < records.length && work < allowed) work += records[draw++].work;
-          const row = this._issued % this._ringRows;
-          executor.draw(records, from, draw, loaded.scalars(this._current()), row, this._device.checked);
-          if (draw === records.length) {
-            draw = 0;
-            step++;
-            this._issued++;
-            this._device.tally.now.steps++;
-          }
-          if (performance.now() - begun > this._budget()) break;
-        }
-        if (work === 0) continue;
+        const slice = { begun: performance.now(), hidden: isHidden(), work: 0 };
+        draw = this._issue(slice, draw);
         this._device.tally.now.slices++;
-        flying.push(this._slice(work, begun));
-        this._device.tally.task(performance.now() - begun);
+        flying.push(this._finished(slice));
+        this._device.tally.task(performance.now() - slice.begun);
         if (flying.length >= IN_FLIGHT) await flying.shift();
       }
       await Promise.all(flying);
       await this._collect(true);
       if (this._error) throw this._error;
-    } finally {
+      this._tell(true);
+    } catch (error) {
+      // what is still flying has nothing to say any more
+      this._error ??= error;
       for (const rest of flying) rest.catch(() => {});
-      textures.free([this._ring]);
+      throw this._error;
+    } finally {
+      this._giveBack();
     }
-    this._tell(true);
     return {
       steps: this._issued,
       swapped: this._issued % 2 === 1,
       logs: this._logs.slice(0, this._issued * this._rowFloats),
       cancelled: this._issued < this._total,
-      milliseconds: performance.now() - this._begun,
     };
   }
 
-  _budget() {
-    return this._spec.budgetMs ?? 8;
+  /** Whether nobody has read the row that the next step would write. */
+  _isRingFull() {
+    return this._issued - this._read >= this._ringRows;
   }
 
-  /** How much work fits the budget, from what it took so far; little at first. */
-  _sliceWork() {
-    const { msPerWork } = this._device;
-    return msPerWork ? this._budget() / msPerWork : FIRST_WORK;
+  /**
+   * Issue draws for as long as a slice may take.
+   * @param {{begun: number, hidden: boolean, work: number}} slice
+   * @param {number} draw the first one, of the step that is being issued
+   * @returns {number} the draw that comes next
+   */
+  _issue(slice, draw) {
+    const { executor, msPerWork, checked, tally } = this._device;
+    const budget = slice.hidden ? HIDDEN_BUDGET_MS : (this._spec.budgetMs ?? 8);
+    // little, until it is known what that takes
+    const allowed = msPerWork ? budget / msPerWork : FIRST_WORK;
+    do {
+      if (draw === 0) this._setCurrent();
+      const records = this._records[this._issued % 2];
+      const from = draw;
+      while (draw < records.length && slice.work < allowed) slice.work += records[draw++].work;
+      executor.draw(records, from, draw, this._loaded.scalars(this._current), this._issued % this._ringRows, checked);
+      if (draw === records.length) {
+        draw = 0;
+        this._issued++;
+        tally.now.steps++;
+      }
+    } while (
+      slice.work < allowed &&
+      performance.now() - slice.begun <= budget &&
+      this._issued < this._total &&
+      !this._isRingFull() &&
+      !(this._cancelled && draw === 0)
+    );
+    return draw;
   }
 
-  /** The scalars of the step that is being issued. */
-  _current() {
+  /** A step has the same scalars in all of its slices. */
+  _setCurrent() {
     const { increments } = this._spec;
-    const now = this._now;
-    for (let k = 0; k < now.length; k++) now[k] = this._scalars[k] + this._issued * increments[k];
-    return now;
+    this._current = this._scalars.map((value, k) => value + this._issued * increments[k]);
   }
-
-  get _now() {
-    return (this._scratch ??= new Float64Array(this._scalars.length));
-  }
-
-  /** @type {Float64Array | undefined} */
-  _scratch;
 
   /**
    * Wait for a slice, learn from its time, and take its logs if somebody wants them now or the ring is half full.
-   * @param {number} work @param {number} begun
+   * @param {{begun: number, hidden: boolean, work: number}} slice
    */
-  async _slice(work, begun) {
+  async _finished({ begun, hidden, work }) {
     const waiting = this._issued - this._asked;
     const wanted = (this._spec.onLogs && this._spec.logEvery !== "end") || waiting * 2 >= this._ringRows;
-    const before = this._lastDone ?? begun;
+    const before = this._lastDone;
     await (wanted && waiting ? this._collect() : this._device.readback.fences.insert(false));
+    if (this._error) throw this._error;
     const now = performance.now();
     this._lastDone = now;
-    const each = (now - Math.max(begun, before)) / work;
-    const known = this._device.msPerWork;
-    this._device.msPerWork = known ? 0.8 * known + 0.2 * each : each;
-    if (this._error) throw this._error;
+    if (work && !hidden && !isHidden()) this._learn((now - Math.max(begun, before)) / work);
     this._tell(false);
   }
 
-  /** @type {number | undefined} */
-  _lastDone;
+  /** @param {number} msPerWork */
+  _learn(msPerWork) {
+    const known = this._device.msPerWork;
+    this._device.msPerWork = known ? 0.8 * known + 0.2 * msPerWork : msPerWork;
+  }
 
   /** Copy the rows that nobody has asked for yet out of the ring. @param {boolean} [done] whether the GPU is done */
   async _collect(done = false) {
@@ -221,11 +249,14 @@ export class TrainJob {
     for (let at = this._asked; at < end; ) {
       const row = at % this._ringRows;
       const count = Math.min(end - at, this._ringRows - row);
-      parts.push({ at, data: readback.read(this._ring, 0, row, width, count, done) });
+      const rows = readback.read(this._ring, 0, row, width, count, done);
+      const first = at;
+      parts.push(rows.then((data) => ({ first, data })));
       at += count;
     }
     this._asked = end;
-    for (const { at, data } of parts) this._logs.set(await data, at * this._rowFloats);
+    const read = await Promise.all(parts);
+    for (const { first, data } of read) this._logs.set(data, first * this._rowFloats);
     this._read = Math.max(this._read, end);
   }
 
@@ -239,6 +270,11 @@ export class TrainJob {
     const first = this._told;
     this._told = this._read;
     this._toldAt = now;
-    onLogs(first, rows);
+    try {
+      onLogs(first, rows);
+    } catch (error) {
+      this.fail(error);
+      throw error;
+    }
   }
 }

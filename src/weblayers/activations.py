@@ -26,10 +26,11 @@ def linear(x: Tensor) -> Tensor:
 
 def relu(x: Tensor, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
     """``max(x, 0)``, perhaps with a slope below the threshold and an upper limit."""
-    out = a.relu(x) if not threshold else a.where(a.greater(x, threshold), x, 0.0)
-    if max_value is not None:
-        out = a.minimum(out, max_value)
-    return a.sub(out, a.mul(a.relu(a.sub(threshold, x)), negative_slope)) if negative_slope else out
+    if threshold or negative_slope:
+        out = a.where(a.greater(x, threshold), x, a.mul(a.sub(x, threshold), negative_slope) if negative_slope else 0.0)
+    else:
+        out = a.relu(x)
+    return out if max_value is None else a.minimum(out, max_value)
 
 
 def relu6(x: Tensor) -> Tensor:
@@ -129,8 +130,8 @@ def selu(x: Tensor) -> Tensor:
 
 def celu(x: Tensor, alpha: float = 1.0) -> Tensor:
     """``max(x, 0) + min(alpha * (exp(x / alpha) - 1), 0)``."""
-    below = a.mul(a.expm1(a.div(a.minimum(x, 0.0), alpha)), alpha)
-    return a.add(a.relu(x), below)
+    above = a.greater(x, 0.0)
+    return a.where(above, x, a.mul(a.expm1(a.div(a.where(above, 0.0, x), alpha)), alpha))
 
 
 def gelu(x: Tensor, approximate: bool = False) -> Tensor:

@@ -16,6 +16,15 @@ class Composite:
         raise NotImplementedError
 
 
+def keys(mapping: Mapping[Any, Any]) -> list[Any]:
+    """The keys of a dictionary in the one order that counts: sorted, whatever the order in which they were put in.
+
+    >>> keys({"b": 0, 2: 0, 10: 0, "a": 0})
+    [2, 10, 'a', 'b']
+    """
+    return sorted(mapping, key=lambda key: (type(key).__name__, key))
+
+
 def leaves(tree: Any) -> list[Any]:
     """The values, in order; of dictionaries in the order of their keys.
 
@@ -27,23 +36,17 @@ def leaves(tree: Any) -> list[Any]:
     if isinstance(tree, list | tuple):
         return [leaf for part in tree for leaf in leaves(part)]
     if isinstance(tree, Mapping):
-        return [leaf for key in sorted(tree) for leaf in leaves(tree[key])]
+        return [leaf for key in keys(tree) for leaf in leaves(tree[key])]
     return [tree]
 
 
 def mapped(fn: Callable[[Any], Any], tree: Any) -> Any:
-    """The same structure with each value replaced.
+    """The same structure with each value replaced, in the order of :func:`leaves`.
 
     >>> mapped(lambda v: v + 1, [1, {"a": 2}])
     [2, {'a': 3}]
     """
-    if isinstance(tree, Composite):
-        return tree.with_parts(mapped(fn, tree.parts))
-    if isinstance(tree, list | tuple):
-        return type(tree)(mapped(fn, part) for part in tree)
-    if isinstance(tree, Mapping):
-        return {key: mapped(fn, part) for key, part in tree.items()}
-    return fn(tree)
+    return packed(tree, [fn(leaf) for leaf in leaves(tree)])
 
 
 def packed(tree: Any, values: list[Any]) -> Any:
@@ -60,8 +63,10 @@ def _filled(part: Any, rest: Iterator[Any]) -> Any:
     if isinstance(part, Composite):
         return part.with_parts(_filled(part.parts, rest))
     if isinstance(part, list | tuple):
-        return type(part)(_filled(p, rest) for p in part)
+        filled = [_filled(p, rest) for p in part]
+        # a named tuple takes its values one by one
+        return type(part)(*filled) if hasattr(part, "_fields") else type(part)(filled)
     if isinstance(part, Mapping):
-        filled = {key: _filled(part[key], rest) for key in sorted(part)}
-        return {key: filled[key] for key in part}
+        values = {key: _filled(part[key], rest) for key in keys(part)}
+        return {key: values[key] for key in part}
     return next(rest)

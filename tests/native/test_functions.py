@@ -1,7 +1,9 @@
 """Traced functions, gradients of functions, and training loops of one's own."""
 
 import asyncio
+import dataclasses
 import gc
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -67,6 +69,116 @@ def test_functions_assign_variables_and_call_each_other():
     assert counter.step(wl.scalar(2.0)).array_sync() == 4
     assert counter.step(wl.scalar(3.0)).array_sync() == 10
     assert count.array_sync() == 5 and counter.step.traces == 1 and twice.traces == 0
+
+
+class Pair(NamedTuple):
+    xs: object
+    labels: object
+
+
+def test_arguments_come_by_name_however_they_are_ordered():
+    @wl.function
+    def f(batch, *, weights):
+        return batch["xs"] - batch["labels"] * weights["b"][0] + weights["a"]
+
+    for batch in ({"xs": 5.0, "labels": 1.0}, {"labels": 1.0, "xs": 5.0}):
+        tensors = {k: wl.scalar(v) for k, v in batch.items()}
+        for weights in ({"b": [wl.scalar(2.0)], "a": wl.scalar(10.0)}, {"a": wl.scalar(10.0), "b": [wl.scalar(2.0)]}):
+            assert f(tensors, weights=weights).array_sync() == 13
+    assert f.traces == 1
+
+    @wl.function
+    def g(pair, **named):
+        return Pair(pair.labels, {1: pair.xs, "one": named["z"] - named["y"]})
+
+    found = g(Pair(wl.scalar(1.0), wl.scalar(2.0)), z=wl.scalar(7.0), y=wl.scalar(3.0))
+    assert isinstance(found, Pair)
+    assert (found.xs.array_sync(), found.labels[1].array_sync(), found.labels["one"].array_sync()) == (2, 1, 4)
+
+
+@dataclasses.dataclass
+class Settings:
+    scale: object
+
+
+@dataclasses.dataclass(frozen=True)
+class Frozen:
+    scale: object
+
+
+@pytest.mark.parametrize("kind", [Settings, Frozen])
+def test_constants_count_by_value(kind):
+    @wl.function
+    def f(x, settings):
+        return x * settings.scale
+
+    x = wl.tensor([2], dtype="int32")
+    for scale in (1, 2, 3):
+        assert f(x, kind(scale)).array_sync() == [2 * scale]
+    assert f(x, kind(2)).array_sync() == [4] and f.traces == 3
+    assert [f(x, kind(v)).dtype for v in (1, 1.0, 1, 1.0)] == ["int32", "float32"] * 2 and f.traces == 4
+    assert f(x, kind(np.array([3, 4]))).array_sync() == [6, 8] and f(x, kind(np.array([5]))).array_sync() == [10]
+
+
+def test_a_constant_that_is_changed_is_another():
+    @wl.function
+    def f(x, settings):
+        return x / settings.scale
+
+    settings = Settings(2.0)
+    assert f(wl.scalar(1.0), settings).array_sync() == 0.5
+    settings.scale = 4.0
+    assert f(wl.scalar(1.0), settings).array_sync() == 0.25
+    settings.scale = -0.0
+    assert f(wl.scalar(1.0), settings).array_sync() == -np.inf
+    settings.scale = 0.0
+    assert f(wl.scalar(1.0), settings).array_sync() == np.inf
+    for _ in range(2):
+        assert np.isnan(f(wl.scalar(1.0), Settings(float("nan"))).array_sync())
+    assert f.traces == 5
+
+
+def test_what_cannot_be_told_from_others_is_refused():
+    class Equal:
+        def __eq__(self, other):
+            return True
+
+    @wl.function
+    def f(x, settings):
+        return x
+
+    with pytest.raises(TypeError, match="Equal would be a constant .* not hashable"):
+        f(wl.scalar(1.0), [Equal()])
+
+
+def test_plans_of_a_function_are_forgotten_in_the_end():
+    @wl.function
+    def f(x, n):
+        return x + n
+
+    for n in range(functions.PLANS + 10):
+        assert f(wl.scalar(1.0), n).array_sync() == n + 1
+    traces = f.traces
+    f(wl.scalar(1.0), functions.PLANS)
+    assert f.traces == traces and len(f._kept) == functions.PLANS
+    f(wl.scalar(1.0), 0)
+    assert f.traces == traces + 1
+
+
+def test_a_dropout_that_is_used_twice_draws_twice():
+    def twice(layer, x):
+        return layer.apply(x, training=True), layer.apply(x, training=True)
+
+    def drawn(call):
+        layer = wl.layers.dropout(0.5, seed=3)
+        return [t.numpy() for _ in range(3) for t in call(layer, wl.ones([1, 24]))]
+
+    for masks in (drawn(twice), drawn(wl.function(twice))):
+        assert len({m.tobytes() for m in masks}) == 6
+    assert np.array_equal(drawn(wl.function(twice)), drawn(wl.function(twice)))
+    # the first of a run is what a run with one draw has
+    once = drawn(wl.function(lambda layer, x: [layer.apply(x, training=True)]))
+    assert np.array_equal(once, drawn(wl.function(twice))[::2])
 
 
 def test_python_cannot_look_at_values_while_tracing():
@@ -161,6 +273,36 @@ def test_repeated_gradients_compile_once_and_keep_nothing_alive(compiles):
         square(np.full(3, i, np.float32))
     assert wl.memory()["num_tensors"] == before
     assert len(functions._plans) <= functions.PLANS
+
+
+def test_loops_and_gradients_of_ones_own_compile_once(compiles):
+    clipped = wl.custom_grad(lambda x: (x * x, lambda dy: dy * 0.5))
+    slope = wl.grad(clipped)
+    wl.set_random_seed(0)
+    recurrent = wl.sequential([wl.layers.lstm(4, input_shape=[3, 2]), wl.layers.dense(1)])
+    x, optimizer = wl.ones([2, 3, 2]), wl.train.sgd(0.1)
+
+    def loss():
+        return wl.mean(wl.square(recurrent.apply(x) - 1.0))
+
+    def hessian_times(v):
+        return wl.grad(lambda a: wl.sum(wl.grad(lambda c: wl.sum(recurrent.apply(c)))(a) * v))(x)
+
+    calls = [
+        lambda: clipped(wl.tensor([1.0, 2.0])),
+        lambda: slope(wl.tensor([1.0, 2.0])),
+        lambda: wl.variable_grads(loss).value,
+        lambda: optimizer.minimize(loss, True),
+    ]
+    first = [call().numpy() for call in calls]
+    count = len(compiles)
+    again = [call().numpy() for call in calls]
+    assert len(compiles) == count
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1]) and again[1].tolist() == [0.5, 0.5]
+    # the step in between
+    assert again[2] < first[2] and again[3] == again[2]
+    second = [hessian_times(wl.ones([2, 3, 2])).numpy() for _ in range(2)]
+    assert np.array_equal(*second) and np.abs(second[0]).max() > 0
 
 
 def test_what_gradients_need():

@@ -24,6 +24,12 @@ def test_the_table_misses_no_primitive():
     assert set(PRIMITIVES) - covered == set()
 
 
+def test_constants_keep_the_sign_of_zero_and_are_shared():
+    zeros = [b.constant(0.0), b.constant(-0.0)]
+    assert [evaluate([b.div(1.0, z)])[0] for z in zeros] == [np.inf, -np.inf]
+    assert b.constant(-0.0) is zeros[1] and b.constant(float("nan")) is b.constant(-float("nan"))
+
+
 @cases
 def test_the_soft_gpu_agrees_with_numpy(case):
     inputs, scalars, output = case.nodes()

@@ -2,12 +2,14 @@
 
 import asyncio
 import gc
+from collections import OrderedDict
 
 import numpy as np
 import pytest
 
 import weblayers as wl
 from weblayers.ops import dispatch
+from weblayers.ops.keys import Recent
 
 
 @pytest.fixture
@@ -131,9 +133,9 @@ def test_other_rows_need_no_other_plan(monkeypatch):
 
 
 def test_plans_are_forgotten(monkeypatch):
-    (cache,) = [c.cell_contents for c in wl.tile.__closure__ if isinstance(c.cell_contents, dict)]
-    cache.clear()
-    monkeypatch.setattr(dispatch, "PLANS", 10)
+    (cache,) = [c.cell_contents for c in wl.tile.__closure__ if isinstance(c.cell_contents, Recent)]
+    monkeypatch.setattr(cache, "size", 10)
+    monkeypatch.setattr(cache, "_kept", OrderedDict())
     for n in range(1, 40):
         assert wl.tile(wl.ones([1]), [n]).shape == (n,)
     assert len(cache) == 10

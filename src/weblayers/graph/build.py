@@ -6,12 +6,14 @@ Gradients, passes and the public ops all build graphs with these. Binary builder
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from .node import DTYPES, MAX_EXACT_INTEGER, Node, Shape, make_node, next_serial
+from .node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape, make_node, next_serial
 from .registry import PRIMITIVES
 
 Operand = Node | float | int | bool
@@ -74,6 +76,27 @@ def infer_dtype(array: np.ndarray) -> str:
 def input_node(shape: Shape, dtype: str) -> Node:
     """A fresh graph input, bound to a tensor at each run."""
     return bind("input", serial=next_serial(), shape=tuple(shape), dtype=dtype)
+
+
+_numbering: ContextVar[Callable[[Aval], Node] | None] = ContextVar("numbering", default=None)
+
+
+def placeholder(aval: Aval) -> Node:
+    """A leaf that stands for a value within a part of a graph, such as the body of a loop."""
+    number = _numbering.get()
+    return input_node(*aval) if number is None else number(aval)
+
+
+@contextmanager
+def numbered(number: Callable[[Aval], Node] | None) -> Iterator[None]:
+    """Have a function choose the placeholders, so that what is built again is built of the same ones; None has each be
+    a new one."""
+    before = _numbering.get()
+    _numbering.set(number)
+    try:
+        yield
+    finally:
+        _numbering.set(before)
 
 
 def scalar_node(dtype: str = "float32") -> Node:

@@ -139,7 +139,7 @@ _serial = count()
 def make_node(prim: Primitive, inputs: tuple[Node, ...], params: dict[str, Any]) -> Node:
     """The one node for this primitive, these inputs and these (hashable) parameters."""
     key = tuple(sorted(params.items()))
-    identity = (prim, inputs, key)
+    identity = (prim, inputs, tuple([_exact(value) for _, value in key]))
     node = _interned.get(identity)
     if node is None:
         node = Node()
@@ -148,6 +148,13 @@ def make_node(prim: Primitive, inputs: tuple[Node, ...], params: dict[str, Any])
         node.is_host = prim.host and node.aval.shape == () and all(i.is_host for i in inputs)
         _interned[identity] = node
     return node
+
+
+def _exact(value: Any) -> Any:
+    """What tells a parameter from others: 0.0 and -0.0 are equal, and no NaN is, not even to itself."""
+    if value.__class__ is float and (value == 0 or value != value):
+        return value.hex()
+    return value
 
 
 def next_serial() -> int:

@@ -13,16 +13,17 @@ from functools import cached_property
 from typing import TypeVar
 
 from . import build as b
-from .node import Node, make_node, topological
+from .node import Aval, Node, make_node, topological
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Body:
     """One step: ``next`` over the placeholders ``carries`` and ``slices``, and over values of the graph around it.
 
-    Those are ``captured``: within the body they are leaves, and inputs of the scan.
+    Those are ``captured``: within the body they are leaves, and inputs of the scan. Two bodies of the same nodes are
+    equal.
     """
 
     carries: tuple[Node, ...]
@@ -70,7 +71,7 @@ def over(
 ) -> tuple[Node, Sequence[Node]]:
     """A loop over the first axis of ``stacks``, and the values of its body that the step gives."""
     carries = placeholders(first)
-    slices = [b.input_node(s.shape[1:], s.dtype) for s in stacks]
+    slices = [b.placeholder(Aval(s.shape[1:], s.dtype)) for s in stacks]
     after, values = step(carries, slices)
     return scan(carries, slices, after, first, stacks, stacks[0].shape[0], backwards, values), values
 
@@ -228,5 +229,5 @@ def substituted(outputs: Sequence[Node], new: Mapping[Node, Node]) -> list[Node]
 
 
 def placeholders(nodes: Iterable[Node]) -> list[Node]:
-    """Fresh leaves of the same shapes and dtypes."""
-    return [b.input_node(n.shape, n.dtype) for n in nodes]
+    """Leaves of the same shapes and dtypes."""
+    return [b.placeholder(n.aval) for n in nodes]

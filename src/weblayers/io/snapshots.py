@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from .. import random_seed
@@ -60,7 +60,5 @@ async def restore_snapshot(model: Any, source: Any) -> dict[str, Any] | None:
     return notes
 
 
-def _noises(layer: Layer) -> Iterator[Noise]:
-    yield from (value for value in vars(layer).values() if isinstance(value, Noise))
-    for part in layer.sublayers:
-        yield from _noises(part)
+def _noises(model: Layer) -> list[Noise]:
+    return [value for layer in model.flatten_layers() for value in vars(layer).values() if isinstance(value, Noise)]

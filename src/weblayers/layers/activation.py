@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from .. import constraints, initializers, regularizers
+from .. import activations, constraints, initializers, regularizers
 from ..ops import arithmetic as a
 from ..ops import normalization
 from ..runtime.tensor import Tensor
@@ -38,13 +38,7 @@ class ReLU(Layer):
         self.negative_slope, self.threshold = negative_slope or 0.0, threshold or 0.0
 
     def call(self, inputs: Tensor) -> Tensor:
-        above = a.greater(inputs, self.threshold)
-        out = a.where(above, inputs, 0.0) if self.threshold else a.relu(inputs)
-        if self.max_value is not None:
-            out = a.minimum(out, self.max_value)
-        if self.negative_slope:
-            out = a.sub(out, a.mul(a.relu(a.sub(self.threshold, inputs)), self.negative_slope))
-        return out
+        return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
 
 
 class LeakyReLU(Layer):

@@ -6,6 +6,8 @@ import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
@@ -20,6 +22,9 @@ from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
 from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic
 from .uses import Used
+
+# the layers whose weights are being asked for
+_asking: ContextVar[frozenset[int]] = ContextVar("asking", default=frozenset())
 
 _counters: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
 
@@ -44,8 +49,9 @@ class Layer(Used, metaclass=naming.Configurable):
         weights: initial weights, in the order of :meth:`get_weights`.
         activity_regularizer: what to add to the loss for the layer's output.
 
-    ``call`` may take ``training``, ``mask`` and arguments of its own. Attributes that are layers, or lists of layers,
-    are part of the layer. Arguments kept as attributes of the same name are written by :meth:`get_config`.
+    ``call`` may take ``training``, ``mask`` and arguments of its own. Attributes that are layers, or have layers in
+    lists, tuples or dictionaries, are part of the layer. Arguments kept as attributes of the same name are written by
+    :meth:`get_config`.
     """
 
     # whether the input's mask is also the output's
@@ -72,7 +78,6 @@ class Layer(Used, metaclass=naming.Configurable):
         activity_regularizer: Any = None,
     ) -> None:
         super().__init__()
-        self._sublayers: list[Layer] = []
         self._weights: list[Variable] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
         self.trainable = trainable
@@ -89,12 +94,6 @@ class Layer(Used, metaclass=naming.Configurable):
         self._initial_weights = weights
         self._fast_weight_init = False
         self._call_hook: Callable[[Any, dict[str, Any]], Any] | None = None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        super().__setattr__(name, value)
-        for part in tree.leaves(value) if isinstance(value, list | tuple | dict | Layer) else ():
-            if isinstance(part, Layer) and name != "_sublayers" and not any(part is s for s in self._sublayers):
-                self._sublayers.append(part)
 
     # -- to be defined by subclasses ----------------------------------------------------------------------------------
 
@@ -283,20 +282,35 @@ class Layer(Used, metaclass=naming.Configurable):
 
     @property
     def sublayers(self) -> list[Layer]:
-        """The layers inside this one, in the order in which they became attributes."""
-        return list(self._sublayers)
+        """The layers inside this one: what its attributes are now, or have in lists, tuples and dictionaries."""
+        found = {id(layer): layer for value in list(vars(self).values()) for layer in _layers_in(value)}
+        found.pop(id(self), None)
+        return list(found.values())
+
+    def flatten_layers(self) -> list[Layer]:
+        """This layer and all those inside it, each once."""
+        found = {id(self): self}
+        waiting = self.sublayers[::-1]
+        while waiting:
+            layer = waiting.pop()
+            if id(layer) not in found:
+                found[id(layer)] = layer
+                waiting.extend(layer.sublayers[::-1])
+        return list(found.values())
 
     @property
     def trainable_weights(self) -> list[Variable]:
         if not self.trainable:
             return []
-        inner = [w for layer in self._sublayers for w in layer.trainable_weights]
+        with _inside(self) as parts:
+            inner = [w for layer in parts for w in layer.trainable_weights]
         return _distinct([w for w in self._weights if w.trainable] + inner)
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
         trained = {id(w) for w in self.trainable_weights}
-        everything = self._weights + [w for layer in self._sublayers for w in layer.weights]
+        with _inside(self) as parts:
+            everything = self._weights + [w for layer in parts for w in layer.weights]
         return _distinct([w for w in everything if id(w) not in trained])
 
     @property
@@ -349,6 +363,29 @@ class Layer(Used, metaclass=naming.Configurable):
 
     def __repr__(self) -> str:
         return f"<{self.class_name} {self.name!r}>"
+
+
+@contextmanager
+def _inside(layer: Layer) -> Iterator[list[Layer]]:
+    """A layer's sublayers but for those that are asking: a part may know the layer around it."""
+    before = _asking.get()
+    asking = before | {id(layer)}
+    _asking.set(asking)
+    try:
+        yield [part for part in layer.sublayers if id(part) not in asking]
+    finally:
+        _asking.set(before)
+
+
+def _layers_in(value: Any) -> Iterator[Layer]:
+    if isinstance(value, Layer):
+        yield value
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _layers_in(part)
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _layers_in(part)
 
 
 def _distinct(weights: Sequence[Variable]) -> list[Variable]:

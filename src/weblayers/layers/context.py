@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 # Numbers of one sample of a layer's output in a model from a file, half a gigabyte of them.
@@ -13,47 +14,57 @@ MAX_OUTPUT = 1 << 27
 
 
 @dataclass
+class _Limits:
+    """How many numbers weights may still have, whether initializers make them, and how often layers may be called."""
+
+    room: int
+    # models that use models many times, in many storeys, never end
+    calls: int
+    fresh: bool
+
+
+@dataclass(frozen=True)
 class _Context:
-    training: list[bool] = field(default_factory=list)
-    scopes: list[str] = field(default_factory=list)
-    losses: list[list[Any]] = field(default_factory=list)
-    # how many numbers weights may still have, and whether initializers make them
-    room: int | None = None
-    fresh: bool = True
-    # how often layers may still be called: models that use models many times, in many storeys, never end
-    calls: int | None = None
+    training: bool = False
+    scopes: tuple[str, ...] = ()
+    losses: list[Any] | None = None
+    limits: _Limits | None = None
 
 
-_context = _Context()
+_OUTSIDE = _Context()
+_context: ContextVar[_Context] = ContextVar("calls of layers", default=_OUTSIDE)
+
+
+@contextmanager
+def _changed(**changes: Any) -> Iterator[None]:
+    before = _context.get()
+    _context.set(replace(before, **changes))
+    try:
+        yield
+    finally:
+        _context.set(before)
 
 
 def training_mode(given: bool | None) -> bool:
     """What a call was told, or else what the call around it was told."""
-    if given is not None:
-        return bool(given)
-    return _context.training[-1] if _context.training else False
+    return _context.get().training if given is None else bool(given)
 
 
 @contextmanager
 def calling(training: bool, scope: str | None) -> Iterator[None]:
     """Inside a layer's ``call`` or ``build``; ``scope`` is a part of the names of weights made there."""
-    if _context.calls is not None:
-        if not _context.calls:
+    around = _context.get()
+    if around.limits is not None:
+        if not around.limits.calls:
             raise ValueError("the model calls its layers too often: models in it use other models again and again")
-        _context.calls -= 1
-    _context.training.append(training)
-    if scope is not None:
-        _context.scopes.append(scope)
-    try:
+        around.limits.calls -= 1
+    scopes = around.scopes if scope is None else (*around.scopes, scope)
+    with _changed(training=training, scopes=scopes):
         yield
-    finally:
-        _context.training.pop()
-        if scope is not None:
-            _context.scopes.pop()
 
 
 def weight_scope() -> str:
-    return "/".join(_context.scopes)
+    return "/".join(_context.get().scopes)
 
 
 @contextmanager
@@ -62,12 +73,8 @@ def within_limits(room: int, calls: int, fresh: bool) -> Iterator[None]:
 
     Weights begin with zeros unless they are fresh.
     """
-    before = _context.room, _context.calls, _context.fresh
-    _context.room, _context.calls, _context.fresh = room, calls, fresh
-    try:
+    with _changed(limits=_Limits(room, calls, fresh)):
         yield
-    finally:
-        _context.room, _context.calls, _context.fresh = before
 
 
 def take_room(name: str, shape: Sequence[int]) -> bool:
@@ -76,13 +83,15 @@ def take_room(name: str, shape: Sequence[int]) -> bool:
     Raises:
         ValueError: it is larger than what is left.
     """
-    if _context.room is not None:
-        left = _context.room - math.prod(shape)
-        if left < 0:
-            room = f"its file leaves room for {_context.room} more numbers"
-            raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model too large: {room}")
-        _context.room = left
-    return _context.fresh
+    limits = _context.get().limits
+    if limits is None:
+        return True
+    left = limits.room - math.prod(shape)
+    if left < 0:
+        room = f"its file leaves room for {limits.room} more numbers"
+        raise ValueError(f"weight {name!r} of shape {list(shape)} makes the model too large: {room}")
+    limits.room = left
+    return limits.fresh
 
 
 def check_output(name: str, shape: Sequence[int | None]) -> None:
@@ -91,7 +100,7 @@ def check_output(name: str, shape: Sequence[int | None]) -> None:
     Raises:
         ValueError: one sample of it is too large.
     """
-    if _context.room is not None and math.prod(d or 1 for d in shape) > MAX_OUTPUT:
+    if _context.get().limits is not None and math.prod(d or 1 for d in shape) > MAX_OUTPUT:
         raise ValueError(f"the output of {name!r} of shape {list(shape)} is too large")
 
 
@@ -99,13 +108,11 @@ def check_output(name: str, shape: Sequence[int | None]) -> None:
 def collecting_losses() -> Iterator[list[Any]]:
     """Gather what layers add to the loss inside."""
     found: list[Any] = []
-    _context.losses.append(found)
-    try:
+    with _changed(losses=found):
         yield found
-    finally:
-        _context.losses.pop()
 
 
 def add_losses(losses: Sequence[Any]) -> None:
-    if _context.losses:
-        _context.losses[-1].extend(losses)
+    collected = _context.get().losses
+    if collected is not None:
+        collected.extend(losses)

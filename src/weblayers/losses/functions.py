@@ -76,9 +76,14 @@ def log_cosh(y_true: Tensor, y_pred: Tensor) -> Tensor:
 
 def huber(y_true: Tensor, y_pred: Tensor, delta: float = 1.0) -> Tensor:
     """Squared for errors up to ``delta``, linear beyond. Huber (1964)."""
-    error = a.abs(a.sub(y_pred, y_true))
-    linear = a.sub(a.mul(error, delta), 0.5 * delta * delta)
-    return reduction.mean(a.where(a.less_equal(error, delta), a.mul(a.square(error), 0.5), linear), -1)
+    return reduction.mean(half_squares(a.sub(y_pred, y_true), delta), -1)
+
+
+def half_squares(error: Tensor, delta: float) -> Tensor:
+    """Half the square of each error up to ``delta``, linear beyond."""
+    size = a.abs(error)
+    linear = a.mul(a.sub(size, 0.5 * delta), delta)
+    return a.where(a.less_equal(size, delta), a.mul(a.square(error), 0.5), linear)
 
 
 def kullback_leibler_divergence(y_true: Tensor, y_pred: Tensor) -> Tensor:
@@ -159,7 +164,7 @@ def binary_entropy(y_true: Tensor, y_pred: Tensor, from_logits: bool) -> Tensor:
     else:
         p = a.clip_by_value(y_pred, EPSILON, 1 - EPSILON)
         logits = a.log(a.div(p, a.sub(1.0, p)))
-    return a.add(a.sub(a.relu(logits), a.mul(logits, y_true)), a.log1p(a.exp(a.neg(a.abs(logits)))))
+    return a.sub(a.softplus(logits), a.mul(logits, y_true))
 
 
 def binary_crossentropy(

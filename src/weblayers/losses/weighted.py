@@ -115,10 +115,7 @@ def huber_loss(
     1.5
     """
     labels, predictions = _matching("huber_loss", labels, predictions)
-    error = a.abs(a.sub(predictions, labels))
-    near = a.minimum(error, delta)
-    values = a.add(a.mul(a.square(near), 0.5), a.mul(a.sub(error, near), delta))
-    return compute_weighted_loss(values, weights, reduction)
+    return compute_weighted_loss(f.half_squares(a.sub(predictions, labels), delta), weights, reduction)
 
 
 def log_loss(

@@ -79,21 +79,6 @@ class Structure(Predictor):
     def __repr__(self) -> str:
         return f"<{self.class_name} {self.name!r}: {len(self.layers)} layers, {self.count_params()} parameters>"
 
-    # -- weights ------------------------------------------------------------------------------------------------------
-
-    @property
-    def trainable_weights(self) -> list[Any]:
-        if not self.trainable:
-            return []
-        weights = [w for layer in self.layers for w in layer.trainable_weights]
-        return list({id(w): w for w in [*(w for w in self._weights if w.trainable), *weights]}.values())
-
-    @property
-    def non_trainable_weights(self) -> list[Any]:
-        trained = {id(w) for w in self.trainable_weights}
-        weights = [*self._weights, *(w for layer in self.layers for w in layer.weights)]
-        return list({id(w): w for w in weights if id(w) not in trained}.values())
-
     # -- states and references ----------------------------------------------------------------------------------------
 
     @property

@@ -92,12 +92,18 @@ def norm(x: Any, ord: float | str = "euclidean", axis: Axis = None, keep_dims: b
     if ord == math.inf or ord == -math.inf:
         return (reduction.max if ord == math.inf else reduction.min)(size, axis, keep_dims)
     if ord in ("euclidean", "fro", 2):
-        return a.sqrt(reduction.sum(a.square(x), axis, keep_dims))
+        return _root(reduction.sum(a.square(x), axis, keep_dims), 2)
     if isinstance(ord, str) or matrices:
         raise ValueError(f"norm: ord {ord!r} is unknown here; there are 'euclidean', 'fro', 1, 2 and infinities")
     if ord == 0:
         return reduction.sum(a.cast(a.not_equal(x, 0.0), "float32"), axis, keep_dims)
-    return a.pow(reduction.sum(a.pow(size, float(ord)), axis, keep_dims), 1.0 / ord)
+    return _root(reduction.sum(a.pow(size, float(ord)), axis, keep_dims), ord)
+
+
+def _root(total: Any, degree: float) -> Any:
+    """The root of a sum of powers, whose slope at 0 is 0 and not infinite."""
+    is_zero = a.equal(total, 0.0)
+    return a.where(is_zero, 0.0, a.pow(a.where(is_zero, 1.0, total), 1.0 / degree))
 
 
 @op("x")

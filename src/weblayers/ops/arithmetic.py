@@ -206,7 +206,9 @@ def erf(x: Any) -> Any:
 @op("x")
 def softplus(x: Any) -> Any:
     """``log(1 + exp(x))``, without overflow."""
-    return _b.maximum(x, 0.0) + _b.unary("log1p", _b.unary("exp", _b.neg(_b.unary("abs", x))))
+    # not by abs, which has no slope at 0
+    above = _b.compare("lt", 0.0, x)
+    return _b.where(above, x, 0.0) + _b.unary("log1p", _b.unary("exp", _b.where(above, _b.neg(x), x)))
 
 
 @op("x")

@@ -10,7 +10,7 @@ from ..graph import build as b
 from ..graph.gradient import gradient
 from ..graph.node import Node, topological
 from ..graph.primitives.custom import Rule, custom
-from ..graph.scan import substituted
+from ..graph.scan import placeholders, substituted
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable, to_tensor
 from ..runtime.tracing import Known, Trace, symbolic
@@ -58,7 +58,7 @@ def value_and_grads(f: Callable[..., Any]) -> Callable[..., ValueAndGradients]:
     >>> value.array_sync(), [g.array_sync() for g in grads]
     (6.0, [3.0, 2.0])
     """
-    known, kept = Known(), dict[Any, list[Node]]()
+    known = Known()
 
     def run(args: Sequence[Any], dy: Any = None) -> ValueAndGradients:
         if not isinstance(args, list | tuple):
@@ -68,8 +68,7 @@ def value_and_grads(f: Callable[..., Any]) -> Callable[..., ValueAndGradients]:
         if trace is not None:
             value, *grads = _differentiated(trace, f, [trace.node_of(t) for t in given], len(args))
             return ValueAndGradients(symbolic(value), [symbolic(g) for g in grads])
-        key = tuple((t.shape, t.dtype) for t in given)
-        nodes = kept.setdefault(key, [b.input_node(*k) for k in key])
+        nodes = known.inputs(given)
         found = run_traced(lambda trace: _differentiated(trace, f, nodes, len(args)), known, nodes, given)
         return ValueAndGradients(found[0], found[1:])
 
@@ -190,22 +189,23 @@ def custom_grad(f: Callable[..., Any]) -> Callable[..., Tensor]:
     0.5
     """
 
+    known = Known()
+
     def run(*args: Any) -> Tensor:
+        given = [to_tensor(a) for a in args]
         trace = tracing.current()
-        if trace is None:
-            nodes = [b.input_node(t.shape, t.dtype) for t in map(to_tensor, args)]
-            (value,) = run_traced(
-                lambda trace: [_customized(trace, f, nodes)], Known(), nodes, [to_tensor(a) for a in args]
-            )
-            return value
-        return symbolic(_customized(trace, f, [trace.node_of(to_tensor(a)) for a in args]))
+        if trace is not None:
+            return symbolic(_customized(trace, f, [trace.node_of(t) for t in given]))
+        nodes = known.inputs(given)
+        (value,) = run_traced(lambda trace: [_customized(trace, f, nodes)], known, nodes, given)
+        return value
 
     return run
 
 
 def _customized(trace: Trace, f: Callable[..., Any], nodes: Sequence[Node]) -> Node:
     """The value as a call whose gradient the function has given."""
-    stands = [b.input_node(n.shape, n.dtype) for n in nodes]
+    stands = placeholders(nodes)
     saved: list[Tensor] = []
     given: list[Any] = [symbolic(n) for n in stands]
     if _takes(f) > len(given):
@@ -213,7 +213,7 @@ def _customized(trace: Trace, f: Callable[..., Any], nodes: Sequence[Node]) -> N
     result = f(*given)
     value, pullback = (result["value"], result["grad_func"]) if isinstance(result, dict) else result
     out = trace.node_of(value)
-    dy = b.input_node(out.shape, out.dtype)
+    dy = b.placeholder(out.aval)
     back = pullback(symbolic(dy), saved) if _takes(pullback) > 1 else pullback(symbolic(dy))
     back = [trace.node_of(to_tensor(g)) for g in (back if isinstance(back, list | tuple) else [back])]
     if len(back) != len(nodes):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import functools
 import inspect
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
@@ -23,6 +22,7 @@ from ..runtime.strings import StringTensor, is_text
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Trace
 from . import text
+from .keys import Recent, key_of
 
 # Modules of ops that are not functions of the package itself, but of ``wl.image`` and so on.
 NAMESPACES = ("browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string")
@@ -75,7 +75,7 @@ def op(*tensors: str) -> Callable[[F], F]:
 
     def decorate(fn: F) -> F:
         signature, name = inspect.signature(fn), _qualified(fn).lstrip("_")
-        cache: OrderedDict[tuple, _CompiledOp] = OrderedDict()
+        cache: Recent[_CompiledOp] = Recent(PLANS)
 
         @functools.wraps(fn)
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -189,7 +189,7 @@ def _wrapped(result: Any, wrap: Callable[[Node], Any]) -> Any:
 
 
 def _eager(
-    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: OrderedDict[tuple, _CompiledOp]
+    fn: Callable[..., Any], names: Sequence[str], bound: inspect.BoundArguments, cache: Recent[_CompiledOp]
 ) -> Any:
     arguments = bound.arguments
     values: list[Tensor | _Number] = []
@@ -209,15 +209,8 @@ def _eager(
         return len(values) - 1
 
     _replace(arguments, names, take)
-    statics = {n: (v if n in names else _hashable(v)) for n, v in arguments.items()}
-    identity = (tuple(key), tuple(sorted((n, _hashable(v)) for n, v in statics.items())))
-    entry = cache.get(identity)
-    if entry is None:
-        entry = cache[identity] = _compile(fn, names, bound, values, key)
-        if len(cache) > PLANS:
-            cache.popitem(last=False)
-    else:
-        cache.move_to_end(identity)
+    identity = (tuple(key), key_of(list(arguments.items())))
+    entry = cache.of(identity, lambda: _compile(fn, names, bound, values, key))
     tensors = [v for v in values if isinstance(v, Tensor)]
     numbers = {i: v.value for i, v in enumerate(values) if isinstance(v, _Number)}
     started = time.perf_counter()
@@ -225,12 +218,6 @@ def _eager(
     if profiling.is_recording():
         profiling.ran(fn.__name__.lstrip("_"), tensors, results, started)
     return results[0] if entry.single else type(entry.shape)(results)
-
-
-def _hashable(value: Any) -> Any:
-    if isinstance(value, list | tuple):
-        return tuple(_hashable(v) for v in value)
-    return value
 
 
 def _compile(

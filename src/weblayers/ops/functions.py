@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,10 +13,11 @@ from ..graph.node import Node
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, Known, Trace
+from .keys import Recent, key_of
 
-# What was traced again to the same graph runs on the plan that is there; so many are kept.
+# So many plans are kept: of a function for each combination of shapes and constants, and of all that was traced anew.
 PLANS = 256
-_plans: OrderedDict[tuple[Any, ...], Compiled] = OrderedDict()
+_plans: Recent[Compiled] = Recent(PLANS)
 
 
 class Function:
@@ -26,22 +26,17 @@ class Function:
     def __init__(self, fn: Callable[..., Any]) -> None:
         functools.update_wrapper(self, fn)
         self._fn = fn
-        self._kept: dict[Any, tuple[Compiled, Any]] = {}
-
-    @property
-    def traces(self) -> int:
-        """How often the function was traced."""
-        return len(self._kept)
+        self._kept: Recent[tuple[Compiled, Any]] = Recent(PLANS)
+        # how often the function was traced
+        self.traces = 0
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         if tracing.current() is not None:
             return self._fn(*args, **kwargs)
-        values = tree.leaves([list(args), kwargs])
-        tensors = [to_tensor(v) for v in values if is_data(v)]
-        key = (_shape(args), _shape(kwargs))
-        if key not in self._kept:
-            self._kept[key] = self._traced(args, kwargs, tensors)
-        compiled, structure = self._kept[key]
+        given = [args, kwargs]
+        tensors = [to_tensor(v) for v in tree.leaves(given) if is_data(v)]
+        key = (key_of(given, is_data), *((t.shape, t.dtype) for t in tensors))
+        compiled, structure = self._kept.of(key, lambda: self._traced(given, tensors))
         return rebuilt(structure, compiled(tensors))
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
@@ -52,25 +47,25 @@ class Function:
         owner.__dict__[self._fn.__name__] = bound
         return bound
 
-    def _traced(self, args: Any, kwargs: Any, tensors: Sequence[Tensor]) -> tuple[Compiled, Any]:
+    def _traced(self, given: list[Any], tensors: Sequence[Tensor]) -> tuple[Compiled, Any]:
+        self.traces += 1
         with tracing.tracing(Trace()) as trace:
             inputs = [tracing.placeholder(t.shape, t.dtype) for t in tensors]
-            given = iter(inputs)
-            ordered = list(args), {k: kwargs[k] for k in sorted(kwargs)}
-            args, kwargs = (tree.mapped(lambda v: next(given) if is_data(v) else v, part) for part in ordered)
-            result = self._fn(*args, **kwargs)
-            nodes, structure = taken_apart(trace, result)
+            rest = iter(inputs)
+            args, kwargs = tree.mapped(lambda v: next(rest) if is_data(v) else v, given)
+            nodes, structure = taken_apart(trace, self._fn(*args, **kwargs))
         return Compiled([trace.node_of(i) for i in inputs], nodes, trace), structure
 
 
 def function(fn: Callable[..., Any]) -> Function:
     """Make one plan of a function: it is traced once for each combination of shapes, and then replayed without Python.
 
-    Tensors and arrays among the arguments are inputs; everything else (numbers too) is a constant of the trace: give
-    what changes as a tensor. Variables may be read and assigned, and optimizers applied. What Python does beside
-    tensors happens at tracing time only, and cannot depend on tensors' values.
+    Tensors and arrays among the arguments, in lists and dictionaries too, are inputs; everything else (numbers too) is
+    a constant of the trace: give what changes as a tensor. Variables may be read and assigned, and optimizers applied.
+    What Python does beside tensors happens at tracing time only, and cannot depend on tensors' values.
 
-    Usable as a decorator, like ``tf.function``.
+    Usable as a decorator, like ``tf.function``. A call raises TypeError if an argument is neither data nor a constant
+    that can be told from others: hashable, or made of lists, dictionaries, dataclasses and arrays.
 
     >>> import weblayers as wl
     >>> @wl.function
@@ -94,15 +89,13 @@ def run_traced(
     captured, assigned, scalars = list(trace.captured), list(trace.assigned), list(trace.scalars)
     state = tuple(captured.index(v) for v in assigned)
     key = (*inputs, None, *outputs, None, *trace.assigned.values(), None, *trace.captured.values(), state)
-    compiled = _plans.get(key)
-    if compiled is None:
-        compiled = _plans[key] = Compiled(inputs, outputs, trace)
-        compiled.forget()
-        while len(_plans) > PLANS:
-            _plans.popitem(last=False)
-    else:
-        _plans.move_to_end(key)
-    return compiled.run([*tensors, *captured], scalars, assigned)
+
+    def compiled() -> Compiled:
+        made = Compiled(inputs, outputs, trace)
+        made.forget()
+        return made
+
+    return _plans.of(key, compiled).run([*tensors, *captured], scalars, assigned)
 
 
 def is_data(value: Any) -> bool:
@@ -131,21 +124,3 @@ def rebuilt(structure: Any, tensors: Sequence[Tensor]) -> Any:
 class _Place:
     def __init__(self, number: int) -> None:
         self.number = number
-
-
-def _shape(value: Any) -> Any:
-    """What distinguishes arguments that need traces of their own."""
-    if isinstance(value, tree.Composite):
-        return (type(value), *map(_shape, value.parts))
-    if isinstance(value, list | tuple):
-        return (type(value), *map(_shape, value))
-    if isinstance(value, dict):
-        return tuple((k, _shape(v)) for k, v in sorted(value.items()))
-    if is_data(value):
-        tensor = to_tensor(value)
-        return (tensor.shape, tensor.dtype)
-    try:
-        hash(value)
-    except TypeError:
-        return id(value)
-    return (type(value), value)

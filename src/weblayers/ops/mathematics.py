@@ -64,16 +64,17 @@ def cosh(x: Any) -> Any:
 @op("x")
 def asinh(x: Any) -> Any:
     """The inverse of :func:`sinh`, accurate near 0."""
-    size = _a.abs(x)
-    square = _a.square(size)
-    return _a.mul(_a.sign(x), _a.log1p(_a.add(size, _a.div(square, _a.add(_a.sqrt(_a.add(square, 1.0)), 1.0)))))
+    # not by abs and sign, which have no slope at 0
+    side = _a.where(_a.less(x, 0.0), -1.0, 1.0)
+    size, square = _a.mul(x, side), _a.square(x)
+    return _a.mul(side, _a.log1p(_a.add(size, _a.div(square, _a.add(_a.sqrt(_a.add(square, 1.0)), 1.0)))))
 
 
 @op("x")
 def acosh(x: Any) -> Any:
     """The inverse of :func:`cosh`; NaN below 1."""
     above = _a.sub(x, 1.0)
-    return _a.log1p(_a.add(above, _a.sqrt(_a.mul(above, _a.add(x, 1.0)))))
+    return _a.log1p(_a.add(above, _a.mul(_a.sqrt(above), _a.sqrt(_a.add(x, 1.0)))))
 
 
 @op("x")

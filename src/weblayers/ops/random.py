@@ -41,7 +41,10 @@ class Noise:
 
     def uniform(self, x: Tensor, shape: Shape, stream: int = 0) -> Tensor:
         """Numbers in [0, 1), traced if x is; ``stream`` tells several from each other."""
-        return _uniform(x, tuple(shape), (self._seed + 7919 * stream) % 2**24, self.steps)
+        trace = tracing.current()
+        # who draws twice in one run gets others: there, both have the same number of the run
+        again = trace.draws((self.steps, stream)) if trace else 0
+        return _uniform(x, tuple(shape), (self._seed + 7919 * stream + 104729 * again) % 2**24, self.steps)
 
     def normal(self, x: Tensor, shape: Shape) -> Tensor:
         """Standard normal numbers. Box and Muller (1958)."""

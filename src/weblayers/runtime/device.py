@@ -7,12 +7,12 @@ import warnings
 from collections.abc import Generator
 from typing import Any
 
-from . import glue
+from . import glue, webgl
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
+from .plan_device import PlanDevice
 from .plans import PlanRuntime
 from .soft_device import SoftDevice
-from .webgl import WebGLDevice
 
 BACKENDS = ("webgl", "softgpu", "numpy")
 
@@ -111,10 +111,18 @@ def _start_webgl(module: Any | None) -> PlanRuntime:
             raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
         module = module or glue.load()
         try:
-            _webgl = PlanRuntime(WebGLDevice(module.createDevice()))
+            _webgl = PlanRuntime(webgl.create(module, _restored))
         except Exception as error:
             raise RuntimeError(_plain_message(error)) from error
     return _webgl
+
+
+def _restored(device: PlanDevice) -> None:
+    """Compute on a new device: the old one and what only it had are gone with the GPU that the browser took away."""
+    global _webgl, _current
+    lost, _webgl = _webgl, PlanRuntime(device)
+    if _current is lost:
+        _current = _webgl
 
 
 def _plain_message(error: Exception) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import time as clock
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 from .. import tree
 from .memory import Record, memory
 from .tensor import Tensor
 
-_recording: list[Profile] = []
+_recording: ContextVar[tuple[Profile, ...]] = ContextVar("recording", default=())
 
 
 class Profile(Record):
@@ -37,12 +38,13 @@ async def profile(fn: Callable[[], Any]) -> Profile:
     """
     before = memory()
     record = Profile(kernels=[], peak_bytes=before["num_bytes"])
-    _recording.append(record)
+    outer = _recording.get()
+    _recording.set((*outer, record))
     try:
         result = fn()
         record["result"] = await result if inspect.isawaitable(result) else result
     finally:
-        _recording.remove(record)
+        _recording.set(outer)
     after = memory()
     record["new_bytes"] = after["num_bytes"] - before["num_bytes"]
     record["new_tensors"] = after["num_tensors"] - before["num_tensors"]
@@ -52,14 +54,14 @@ async def profile(fn: Callable[[], Any]) -> Profile:
 
 
 def is_recording() -> bool:
-    return bool(_recording)
+    return bool(_recording.get())
 
 
 def ran(name: str, inputs: Sequence[Tensor], outputs: Sequence[Tensor], started: float) -> None:
     """An op has run; ``started`` is what ``time.perf_counter()`` said before."""
     elapsed = (clock.perf_counter() - started) * 1000
     now = memory()
-    for record in _recording:
+    for record in _recording.get():
         record["peak_bytes"] = max(record["peak_bytes"], now["num_bytes"])
         record["kernels"].append(
             Record(

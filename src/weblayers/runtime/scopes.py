@@ -1,58 +1,86 @@
-"""Scopes of tensors: what is made inside one is freed at its end, unless it is kept or handed on."""
+"""Scopes of tensors: what is made inside one is freed at its end, unless it is kept or handed on.
+
+A scope is its task's: what other tasks make while it waits is no business of its.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from .. import tree
 
 # Open scopes, innermost last; None while a function is traced: what it makes belongs to its plan.
-_open: list[list[weakref.ref[Any]] | None] = []
+_open: ContextVar[tuple[Scope | None, ...]] = ContextVar("open scopes", default=())
 
 
 def made(tensor: Any) -> None:
     """A tensor exists from now on."""
-    if _open and _open[-1] is not None:
-        _open[-1].append(weakref.ref(tensor))
+    scope = _innermost(_open.get())
+    if scope is not None:
+        scope.add(weakref.ref(tensor))
+
+
+def _innermost(scopes: tuple[Scope | None, ...]) -> Scope | None:
+    # a task begins with a copy of the context that it was made in, scopes and all
+    return scopes[-1] if scopes and scopes[-1] is not None and scopes[-1].task is _task() else None
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 @contextmanager
 def paused() -> Iterator[None]:
     """What is made meanwhile belongs to no scope."""
-    _open.append(None)
+    before = _open.get()
+    _open.set((*before, None))
     try:
         yield
     finally:
-        _open.pop()
+        _open.set(before)
 
 
 class Scope:
     """A scope of tensors, for ``with``."""
 
     def __enter__(self) -> Scope:
-        traced = bool(_open) and _open[-1] is None
-        _open.append(None if traced else [])
+        self.task = _task()
+        self._inside: list[weakref.ref[Any]] = []
+        scopes = _open.get()
+        is_traced = bool(scopes) and scopes[-1] is None
+        _open.set((*scopes, None if is_traced else self))
         return self
 
     def __exit__(self, *_: object) -> None:
         self._close(())
 
+    def add(self, tensor: weakref.ref[Any]) -> None:
+        """A tensor was made inside, or handed on by a scope inside."""
+        self._inside.append(tensor)
+
     def _close(self, results: Any) -> None:
-        inside = _open.pop()
+        _open.set(_open.get()[:-1])
         handed_on = {id(leaf) for leaf in results}
-        outer = _open[-1] if _open else None
-        for reference in inside or ():
+        outer = _innermost(_open.get())
+        for reference in self._inside:
             tensor = reference()
             if tensor is None or tensor.is_disposed or tensor.kept:
                 continue
             if id(tensor) not in handed_on:
                 tensor.dispose()
             elif outer is not None:
-                outer.append(reference)
+                outer.add(reference)
+        self._inside = []
+        self.task = None
 
     def run(self, fn: Callable[[], Any]) -> Any:
         """The result of a function, whose tensors survive."""
@@ -73,8 +101,9 @@ class Scope:
 def tidy(name_or_fn: str | Callable[[], Any] | None = None, fn: Callable[[], Any] | None = None) -> Any:
     """Run a function and free the tensors that it made, but for those it gives and those that are kept.
 
-    Without a function it is a context: ``with wl.tidy():`` frees at its end all tensors made inside that are not kept.
-    Variables stay. Python frees what nobody refers to anyhow; this frees at once what somebody still does.
+    Without a function it is a context: ``with wl.tidy():`` frees at its end all tensors made inside that are not kept,
+    whatever it awaits: what other tasks make meanwhile is left alone. Variables stay. Python frees what nobody refers
+    to anyhow; this frees at once what somebody still does.
 
     Args:
         name_or_fn: a function without arguments; or a name, for readers of the program only.

@@ -6,8 +6,10 @@ graph, and an assignment to a variable becomes one of its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -16,26 +18,38 @@ from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
 from . import device, scopes
+from .base import Executable, Runtime
 from .tensor import Tensor, Variable, to_tensor
 
-_stack: list[Trace] = []
+_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 class Known:
-    """The nodes that stood for tensors and host scalars in the traces so far, by the order in which they were touched.
+    """The nodes that stood for something in the traces so far, by the order in which they were needed: tensors, host
+    scalars, and placeholders.
 
     Traced again, perhaps with other tensors of the same shapes, a program is then the same graph.
     """
 
     def __init__(self) -> None:
-        self._nodes: dict[tuple[int, Any], Node] = {}
+        self._nodes: dict[tuple[str, int, Aval], Node] = {}
 
-    def tensor(self, number: int, aval: Aval) -> Node:
-        key = number, aval
+    def _of(self, kind: str, number: int, aval: Aval) -> Node:
+        key = kind, number, aval
         return self._nodes.get(key) or self._nodes.setdefault(key, build.input_node(aval.shape, aval.dtype))
 
+    def inputs(self, tensors: Sequence[Tensor]) -> list[Node]:
+        """Nodes for what a function is called with."""
+        return [self._of("input", i, t._aval) for i, t in enumerate(tensors)]
+
+    def tensor(self, number: int, aval: Aval) -> Node:
+        return self._of("tensor", number, aval)
+
+    def placeholder(self, number: int, aval: Aval) -> Node:
+        return self._of("placeholder", number, aval)
+
     def scalar(self, number: int, dtype: str) -> Node:
-        key = number, dtype
+        key = "scalar", number, Aval((), dtype)
         return self._nodes.get(key) or self._nodes.setdefault(key, build.scalar_node(dtype))
 
 
@@ -47,6 +61,8 @@ class Trace:
         self.assigned: dict[Variable, Node] = {}
         self.scalars: dict[HostScalar | int, Node] = {}
         self._known = known or Known()
+        self._placeholders = itertools.count()
+        self._draws: dict[Hashable, int] = {}
         self.in_loop = False
         # which layer has given which values, in order
         self.marks: list[tuple[str, list[Node]]] = []
@@ -70,6 +86,16 @@ class Trace:
             self.captured[tensor] = self._known.tensor(len(self.captured), tensor._aval)
         return self.captured[tensor]
 
+    def placeholder(self, aval: Aval) -> Node:
+        """A leaf of a part of the graph: another one each time, and the same ones when this is traced again."""
+        return self._known.placeholder(next(self._placeholders), aval)
+
+    def draws(self, source: Hashable) -> int:
+        """How often random numbers were drawn from a source before, in this trace."""
+        count = self._draws.get(source, 0)
+        self._draws[source] = count + 1
+        return count
+
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
         if key not in self.scalars:
@@ -78,17 +104,18 @@ class Trace:
 
 
 def current() -> Trace | None:
-    return _stack[-1] if _stack else None
+    return _current.get()
 
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
-    _stack.append(trace)
+    before = _current.get()
+    _current.set(trace)
     try:
-        with scopes.paused():
+        with scopes.paused(), build.numbered(trace.placeholder):
             yield trace
     finally:
-        _stack.pop()
+        _current.set(before)
 
 
 def symbolic(node: Node) -> Tensor:
@@ -183,18 +210,18 @@ class Compiled:
             {at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)},
         )
         self._outputs = len(outputs)
-        self._executables: dict[str, Any] = {}
+        self._executables: dict[Runtime, Executable] = {}
 
     @property
     def host_scalars(self) -> list[HostScalar]:
         return [k for k in self.keys if isinstance(k, HostScalar)]
 
-    def executable(self) -> Any:
+    def executable(self) -> Executable:
         """The graph, compiled for the current runtime."""
         runtime = device.current()
-        if runtime.name not in self._executables:
-            self._executables[runtime.name] = runtime.compile(self.graph)
-        return self._executables[runtime.name]
+        if runtime not in self._executables:
+            self._executables[runtime] = runtime.compile(self.graph)
+        return self._executables[runtime]
 
     def __call__(self, tensors: Sequence[Tensor], scalars: dict[int, float] | None = None) -> list[Tensor]:
         return self.run([*tensors, *self.captured], self.keys, self.assigned, scalars)

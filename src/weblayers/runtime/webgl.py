@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,14 @@ from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
 from ..compiler.wire import serializing
 from .plan_device import Region, TrainOrder
+
+
+def create(module: Any, restored: Callable[[WebGLDevice], None]) -> WebGLDevice:
+    """The glue's device; ``restored`` is told of the one that takes over after the browser took the GPU away."""
+    from pyodide.ffi import create_proxy
+
+    on_restored = create_proxy(lambda glue: restored(WebGLDevice(glue)))
+    return WebGLDevice(module.createDevice(_js_object(onRestored=on_restored)))
 
 
 class WebGLDevice:
@@ -70,30 +78,20 @@ class _Job:
     """The glue's TrainJob, in Python's types."""
 
     def __init__(self, glue: Any, order: TrainOrder) -> None:
-        self._proxies: list[Any] = []
         self._job = glue.train(
             _js_object(
-                segments=[{"plan": order.plan, "steps": order.steps}],
+                plan=order.plan,
+                steps=order.steps,
                 inputs=order.inputs,
                 outputs=order.outputs,
                 swaps=[list(s) for s in order.swaps],
                 logs=order.logs,
                 scalars=order.scalars,
                 increments=order.increments,
-                onLogs=self._told(order),
+                onLogs=_told(order),
                 logEvery=order.every,
             )
         )
-
-    def _told(self, order: TrainOrder) -> Any:
-        sink = order.on_logs
-        if sink is None:
-            return None
-        from pyodide.ffi import create_proxy
-
-        proxy = create_proxy(lambda first, rows: sink(int(first), _from_js(rows)))
-        self._proxies.append(proxy)
-        return proxy
 
     @property
     def steps(self) -> int:
@@ -113,9 +111,17 @@ class _Job:
 
     async def result(self) -> tuple[np.ndarray, bool]:
         done = await self._job.promise
-        while self._proxies:
-            self._proxies.pop().destroy()
         return _from_js(done.logs).copy(), bool(done.cancelled)
+
+
+def _told(order: TrainOrder) -> Any:
+    """Who is told of the logs, as a proxy that the glue destroys at the job's end."""
+    sink = order.on_logs
+    if sink is None:
+        return None
+    from pyodide.ffi import create_proxy
+
+    return create_proxy(lambda first, rows: sink(int(first), _from_js(rows)))
 
 
 def _texels(data: Any, region: Region) -> np.ndarray:

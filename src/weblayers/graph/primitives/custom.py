@@ -10,7 +10,7 @@ from ..registry import define
 from ..scan import substituted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True)
 class Rule:
     """A gradient: ``back``, one node per operand, over placeholders for the operands and for the cotangent."""
 

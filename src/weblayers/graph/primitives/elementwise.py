@@ -105,7 +105,9 @@ def _extremum_vjp(g: Node, out: Node, x: Node, y: Node) -> list[Node | None]:
 
 
 def _pow_vjp(g: Node, out: Node, x: Node, y: Node) -> list[Node | None]:
-    dx = g * y * b.power(x, y - 1.0)
+    # x ** 0 has the slope 0 also where x ** -1 is infinite
+    exponent = y.inputs[0] if y.op == "broadcast" else y
+    dx = g * y * b.power(x, b.where(b.compare("eq", exponent, 0.0), 0.0, exponent - 1.0))
     log_x = b.unary("log", b.where(x > 0.0, x, 1.0))
     return [dx, g * out * log_x]
 

@@ -43,10 +43,12 @@ def with_gradient(back: Callable[..., Sequence[Node]]) -> Callable[[Formula], Fo
     def decorate(fn: Formula) -> Formula:
         @functools.lru_cache(KEPT)
         def made(in_loop: bool, *avals: Aval) -> tuple[Node, Rule]:
-            stands = [b.input_node(a.shape, a.dtype) for a in avals]
-            value = fn(*stands)
-            dy = b.input_node(value.shape, value.dtype)
-            return value, Rule(tuple(stands), dy, tuple(back(dy, value, *stands)))
+            # for all traces, and so of placeholders that are none of theirs
+            with b.numbered(None):
+                stands = [b.placeholder(a) for a in avals]
+                value = fn(*stands)
+                dy = b.placeholder(value.aval)
+                return value, Rule(tuple(stands), dy, tuple(back(dy, value, *stands)))
 
         @functools.wraps(fn)
         def called(*operands: Node) -> Node:
