@@ -1,6 +1,7 @@
 import pytest
 
 import weblayers as wl
+from weblayers.runtime import clock
 
 
 @pytest.fixture(params=["numpy", "softgpu"])
@@ -9,3 +10,22 @@ def backend(request):
     wl.set_backend(request.param)
     yield request.param
     wl.set_backend("numpy")
+
+
+class Clock:
+    """The time that a test tells: it passes by so many seconds whenever somebody looks at it."""
+
+    def __init__(self):
+        self.time, self.pace = 0.0, 1.0
+
+    def now(self):
+        self.time += self.pace
+        return self.time
+
+
+@pytest.fixture
+def moving_clock(monkeypatch):
+    """A clock that a test moves; at first a second passes at every look, so that all that waits for time is due."""
+    made = Clock()
+    monkeypatch.setattr(clock, "now", made.now)
+    return made

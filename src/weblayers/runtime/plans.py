@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -174,8 +175,7 @@ class PlanExecutable:
 
 class _PlanJob:
     def __init__(self, runtime: PlanRuntime, graph: Graph, loaded: _Loaded, copies: _Copies, spec: TrainSpec) -> None:
-        self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
-        self._copies = copies
+        self._runtime, self._graph, self._loaded, self._copies = runtime, graph, loaded, copies
         plan = loaded.plan
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
@@ -199,6 +199,7 @@ class _PlanJob:
                 every=spec.every,
             )
         )
+        self._ending: asyncio.Future[tuple[np.ndarray, bool]] | None = None
 
     def _log_rows(self, rows: np.ndarray) -> np.ndarray:
         (n,) = self._graph.outputs[0].shape
@@ -241,8 +242,14 @@ class _PlanJob:
 
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
-        logs, cancelled = await self._job.result()
+        if self._ending is None or self._ending.cancelled():
+            self._ending = asyncio.ensure_future(self._ended())
+        logs, cancelled = await asyncio.shield(self._ending)
         return TrainResult(self._log_rows(logs), self._stored(self._state_textures()), cancelled)
+
+    async def _ended(self) -> tuple[np.ndarray, bool]:
+        # a method, so that our textures live until the last step is drawn, whoever waits for it
+        return await self._job.result()
 
 
 class _Copies:

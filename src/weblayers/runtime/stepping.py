@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from . import clock
 from .base import LogSink
 
 # The event loop gets its turn this often, so that a page (or another task) goes on while the host computes.
@@ -63,23 +63,24 @@ class Stepper:
 
     async def rows(self) -> list[np.ndarray]:
         """The rows of all steps, once they are made; who is cancelled while waiting may ask again."""
-        if self._task is None:
+        if self._task is None or self._task.cancelled():
             self._task = asyncio.ensure_future(self._run())
         await asyncio.shield(self._task)
         return self._rows
 
     async def _run(self) -> None:
-        turn = time.monotonic()
-        for i in range(self._total):
+        turn = clock.now()
+        while len(self._rows) < self._total:
             await self._going.wait()
             if self._cancelled:
                 break
+            i = len(self._rows)
             self._rows.append(self._step([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
             # who follows every step sees the state of each
-            if self._every == "step" or time.monotonic() - turn > YIELD_SECONDS:
+            if self._every == "step" or clock.now() - turn > YIELD_SECONDS:
                 self._tell()
                 await asyncio.sleep(0)
-                turn = time.monotonic()
+                turn = clock.now()
         self._tell()
 
     def _tell(self) -> None:

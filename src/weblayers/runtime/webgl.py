@@ -10,6 +10,7 @@ import numpy as np
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
 from ..compiler.wire import serializing
+from .base import LogSink
 from .plan_device import Region, TrainOrder
 
 
@@ -70,30 +71,24 @@ class _Job:
     """The glue's TrainJob, in Python's types."""
 
     def __init__(self, glue: Any, order: TrainOrder) -> None:
-        self._proxies: list[Any] = []
-        self._job = glue.train(
-            _js_object(
-                segments=[{"plan": order.plan, "steps": order.steps}],
-                inputs=order.inputs,
-                outputs=order.outputs,
-                swaps=[list(s) for s in order.swaps],
-                logs=order.logs,
-                scalars=order.scalars,
-                increments=order.increments,
-                onLogs=self._told(order),
-                logEvery=order.every,
+        self._sink = _log_proxy(order.on_logs)
+        try:
+            self._job = glue.train(
+                _js_object(
+                    segments=[{"plan": order.plan, "steps": order.steps}],
+                    inputs=order.inputs,
+                    outputs=order.outputs,
+                    swaps=[list(s) for s in order.swaps],
+                    logs=order.logs,
+                    scalars=order.scalars,
+                    increments=order.increments,
+                    onLogs=self._sink,
+                    logEvery=order.every,
+                )
             )
-        )
-
-    def _told(self, order: TrainOrder) -> Any:
-        sink = order.on_logs
-        if sink is None:
-            return None
-        from pyodide.ffi import create_proxy
-
-        proxy = create_proxy(lambda first, rows: sink(int(first), _from_js(rows)))
-        self._proxies.append(proxy)
-        return proxy
+        except BaseException:
+            self._release()
+            raise
 
     @property
     def steps(self) -> int:
@@ -112,10 +107,27 @@ class _Job:
         self._job.setScalar(index, value)
 
     async def result(self) -> tuple[np.ndarray, bool]:
-        done = await self._job.promise
-        while self._proxies:
-            self._proxies.pop().destroy()
+        try:
+            done = await self._job.promise
+        except Exception:
+            self._release()
+            raise
+        # not for who is cancelled: the steps go on, and tell of themselves
+        self._release()
         return _from_js(done.logs).copy(), bool(done.cancelled)
+
+    def _release(self) -> None:
+        sink, self._sink = self._sink, None
+        if sink is not None:
+            sink.destroy()
+
+
+def _log_proxy(sink: LogSink | None) -> Any:
+    if sink is None:
+        return None
+    from pyodide.ffi import create_proxy
+
+    return create_proxy(lambda first, rows: sink(int(first), _from_js(rows)))
 
 
 def _texels(data: Any, region: Region) -> np.ndarray:
