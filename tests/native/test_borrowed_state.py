@@ -272,12 +272,13 @@ def test_a_fit_that_is_cancelled_while_its_step_is_compiled(monkeypatch):
     monkeypatch.setattr(pieces, "TURN_SECONDS", -1)
 
     async def main():
-        for turns in (3, 9, 27):
+        for turns in range(2, 40, 3):
             made = model()
             before, promise = values(made), fit(made)
             for _ in range(turns):
                 await asyncio.sleep(0)
-            promise.cancel()
+            if not promise.cancel():
+                break
             with pytest.raises(asyncio.CancelledError):
                 await promise
             assert same(values(made), before) or made.optimizer.iterations

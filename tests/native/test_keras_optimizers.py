@@ -18,6 +18,8 @@ from weblayers.optimizers import schedules
 from weblayers.runtime import tracing
 from weblayers.runtime.tracing import symbolic
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 CLASSES = sorted(set(optimizers.TABLE.values()), key=lambda c: c.__name__)
 SHAPES = [(7, 5), (5,), (5, 3), (3,), (3, 3, 2, 4)]
 

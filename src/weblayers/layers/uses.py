@@ -45,8 +45,10 @@ class Used(naming.Named):
 
     def forget_use(self) -> None:
         """A use is gone together with the models that it was part of, none of which was disposed of."""
-        if self.references > 1:
-            self._uses -= 1
+        self._uses -= 1
+        if self.references < 1:
+            # the others are given back already, but this one never was
+            self._uses += 1
 
     @property
     def inbound_calls(self) -> list[LayerCall]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -15,7 +15,7 @@ YIELD_SECONDS = 0.01
 
 
 class Stepper:
-    """Calls ``step(scalars)`` for a row of logs, so many times.
+    """Calls :meth:`made` for a row of logs, so many times.
 
     Scalar k has the value ``scalars[k] + i * increments[k]`` at step i. Rows go to ``on_logs`` as
     :class:`~.base.TrainSpec` says.
@@ -23,14 +23,13 @@ class Stepper:
 
     def __init__(
         self,
-        step: Callable[[list[float]], np.ndarray],
         steps: int,
         scalars: Sequence[float],
         increments: Sequence[float],
         on_logs: LogSink | None = None,
         every: str = "end",
     ) -> None:
-        self._step, self._total = step, steps
+        self._total = steps
         self._scalars, self._increments = list(scalars), increments
         self._on_logs, self._every = on_logs, every
         self._rows: list[np.ndarray] = []
@@ -39,6 +38,10 @@ class Stepper:
         self._going = asyncio.Event()
         self._going.set()
         self._task: asyncio.Task[None] | None = None
+
+    def made(self, scalars: list[float]) -> np.ndarray:
+        """Make a step: its row of logs."""
+        raise NotImplementedError
 
     @property
     def steps(self) -> int:
@@ -75,7 +78,7 @@ class Stepper:
             if self._cancelled:
                 break
             i = len(self._rows)
-            self._rows.append(self._step([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
+            self._rows.append(self.made([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
             # who follows every step sees the state of each
             if self._every == "step" or clock.now() - turn > YIELD_SECONDS:
                 self._tell()
