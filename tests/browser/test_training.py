@@ -129,32 +129,36 @@ def test_pause_cancel_and_stop_on_webgl(browser):
         while not steps:
             await asyncio.sleep(0.01)
         promise.pause()
-        await asyncio.sleep(0.3)
-        paused = len(steps)
-        await asyncio.sleep(0.3)
-        still = len(steps)
+        issued = model.optimizer.iterations
+        # what was under way arrives
+        while len(steps) < issued:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        paused = [model.optimizer.iterations - issued, len(steps) - issued, promise.done()]
         promise.resume()
-        await asyncio.sleep(0.3)
-        resumed = len(steps)
+        while len(steps) == issued:
+            await asyncio.sleep(0.01)
+        promise.cancel()
         promise.cancel()
         try:
             await promise
             cancelled = False
         except asyncio.CancelledError:
             cancelled = True
+        seen = len(steps)
         good = bool(np.isfinite(await model.predict(x[:3]).data()).all())
-        model.fit(x, y, batch_size=4, epochs=100, verbose=0).then(lambda h: steps.append("end"))
-        await asyncio.sleep(0.1)
+        before = model.optimizer.iterations
+        promise = model.fit(x, y, batch_size=1, verbose=0)
+        while model.optimizer.iterations == before:
+            await asyncio.sleep(0.001)
         model.stop_training = True
-        for _ in range(300):
-            if steps[-1] == "end":
-                break
-            await asyncio.sleep(0.02)
-        [paused == still, resumed > still, cancelled, good, steps[-1]]
+        history = await promise
+        stopped = model.optimizer.iterations - before
+        [paused, cancelled, len(steps) == seen, good, len(history.epoch), 0 < stopped < 4000]
         """,
         timeout=200,
     )
-    assert counts == [True, True, True, True, "end"]
+    assert counts == [[0, 0, False], True, True, True, 1, True]
 
 
 def test_callbacks_see_and_change_the_model(browser):

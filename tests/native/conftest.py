@@ -2,6 +2,7 @@ import pytest
 
 import weblayers as wl
 from weblayers.compiler import verify
+from weblayers.runtime import clock
 
 
 @pytest.fixture(params=["numpy", "softgpu"])
@@ -15,3 +16,22 @@ def backend(request):
 @pytest.fixture(autouse=True, scope="session")
 def plans_are_verified():
     verify.enable()
+
+
+class Clock:
+    """The time that a test tells: it passes by so many seconds whenever somebody looks at it."""
+
+    def __init__(self):
+        self.time, self.pace = 0.0, 1.0
+
+    def now(self):
+        self.time += self.pace
+        return self.time
+
+
+@pytest.fixture
+def moving_clock(monkeypatch):
+    """A clock that a test moves; at first a second passes at every look, so that all that waits for time is due."""
+    made = Clock()
+    monkeypatch.setattr(clock, "now", made.now)
+    return made

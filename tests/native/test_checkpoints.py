@@ -7,6 +7,8 @@ import pytest
 
 import weblayers as wl
 
+pytestmark = pytest.mark.usefixtures("backend")
+
 RNG = np.random.default_rng(0)
 X = RNG.random((40, 3), np.float32)
 Y = (X @ np.array([[1.0], [-2.0], [0.5]]) + 0.3).astype(np.float32)

@@ -143,6 +143,7 @@ def test_constraints_and_regularizers(case):
         np.testing.assert_allclose(slope, array(case["grad"]), rtol=1e-3, atol=1e-5)
 
 
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("case", cases("optimizers", lambda c: c["class_name"] != "schedule"))
 def test_optimizers(case):
     """Given gradients, step by step the same weights."""
@@ -168,6 +169,7 @@ def test_schedules(case):
         np.testing.assert_allclose(schedule.at(step), array(expected), rtol=1e-4, atol=1e-7)
 
 
+@pytest.mark.usefixtures("backend")
 @pytest.mark.parametrize("case", cases("fits"))
 def test_fits(case):
     asyncio.run(fit_cases.keras_fit(case))

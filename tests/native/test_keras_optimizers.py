@@ -14,10 +14,11 @@ from weblayers.compiler.lower import lower
 from weblayers.graph import build
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.node import Aval
-from weblayers.models.segment import scalars_of
 from weblayers.optimizers import schedules
 from weblayers.runtime import tracing
 from weblayers.runtime.tracing import symbolic
+
+pytestmark = pytest.mark.usefixtures("backend")
 
 CLASSES = sorted(set(optimizers.TABLE.values()), key=lambda c: c.__name__)
 SHAPES = [(7, 5), (5,), (5, 3), (3,), (3, 3, 2, 4)]
@@ -106,7 +107,7 @@ def test_updates_on_the_soft_gpu_are_those_of_numpy(make):
     plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps)
     ours = [rng.normal(size=s).astype(np.float32) for s in SHAPES] + [t.numpy() for t in compiled.captured]
     theirs = list(ours)
-    values, increments = scalars_of(compiled)
+    values, increments = compiled.uniforms({})
     for step in range(4):
         scalars = [v + step * i for v, i in zip(values, increments, strict=True)]
         expected = evaluate(graph.outputs, dict(zip([*graph.inputs, *graph.scalars], [*theirs, *scalars], strict=True)))

@@ -14,8 +14,7 @@ from weblayers import tree
 from weblayers.compiler.lower import lower
 from weblayers.graph.evaluate import evaluate
 from weblayers.layers import CLASSES, deserialize
-from weblayers.models.data_sets import Samples, sample_order
-from weblayers.models.segment import scalars_of
+from weblayers.models.data_sets import START, Samples, sample_order
 from weblayers.runtime.tensor import to_tensor
 
 L = wl.layers
@@ -126,7 +125,7 @@ def test_a_step_of_training_on_both_backends(described, args, kwargs):
     graph = compiled.graph
     order = sample_order(np.arange(batch), batch)
     arrays = [t.numpy() for t in (*rows.tensors(), order, *compiled.captured)]
-    scalars, _ = scalars_of(compiled)
+    scalars, _ = compiled.uniforms({START: (0, batch)})
     bound = dict(zip([*graph.inputs, *graph.scalars], [*arrays, *scalars], strict=True))
     plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
     got = textures.run(plan, arrays, graph.outputs, scalars)

@@ -122,9 +122,9 @@ def test_uses_of_a_layer():
         layer.output_shape  # noqa: B018
     out = layer.apply(x)
     after = L.re_lu()
-    after.apply(out)
+    read = after.apply(out)
     assert layer.output_shape == (None, 2) and layer.output is out and out.inputs == [x]
-    assert [call.layer for call in layer.outbound_nodes] == [after]
+    assert [call.layer for call in layer.outbound_nodes] == [after] and read.source_layer is after
     other = layer.apply(y)
     assert layer.get_output_at(1) is other and layer.getInputAt(0) is x and other.node_index == 1
     with pytest.raises(RuntimeError, match="different output shapes"):

@@ -10,8 +10,7 @@ from tests.models import cnn, dense1, mlp
 from weblayers.compiler.lower import lower
 from weblayers.compiler.wire import serialize
 from weblayers.graph.evaluate import evaluate
-from weblayers.models.data_sets import Samples, sample_order
-from weblayers.models.segment import scalars_of
+from weblayers.models.data_sets import START, Samples, sample_order
 from weblayers.runtime.tensor import to_tensor
 
 RNG = np.random.default_rng(0)
@@ -60,8 +59,7 @@ def test_steps_on_the_soft_gpu_are_those_of_numpy(model):
     order = sample_order(RNG.permutation(12), 12)
     arrays = [t.numpy() for t in (x, y, order, *compiled.captured)]
     ours, theirs = list(arrays), list(arrays)
-    built.steps.train_start.increment = 6
-    values, increments = scalars_of(compiled)
+    values, increments = compiled.uniforms({START: (0, 6)})
     for step in range(2):
         scalars = [v + step * i for v, i in zip(values, increments, strict=True)]
         expected = evaluate(graph.outputs, dict(zip([*graph.inputs, *graph.scalars], [*theirs, *scalars], strict=True)))

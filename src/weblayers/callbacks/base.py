@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import naming
+from ..runtime import clock
 
 HOOKS = (
     "on_train_begin",
@@ -70,19 +71,14 @@ class CallbackList:
     The first of our ``own``, the history, comes last, so that it holds what the others have put into the logs.
     """
 
-    def __init__(
-        self, callbacks: Any, model: Any, params: dict[str, Any], own: Sequence[Callback], yield_every: Any = "auto"
-    ) -> None:
+    def __init__(self, callbacks: Any, own: Sequence[Callback], yield_every: Any = "auto") -> None:
         given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
         self._callbacks = [*own[1:], *given, *own[:1]]
         for callback in self._callbacks:
             if isinstance(callback, Mapping):
                 _check_hooks(callback)
-            for name, value in (("set_model", model), ("set_params", params)):
-                setter = None if isinstance(callback, Mapping) or _is_function(callback) else _method(callback, name)
-                if setter is not None:
-                    setter(value)
-        self.progress = [c for c in self._callbacks if _hook(c, "on_progress") and getattr(c, "wants_progress", True)]
+        told = [_hook(c, "on_progress") for c in self._callbacks if getattr(c, "wants_progress", True)]
+        self.progress = [hook for hook in told if hook is not None]
         self.between_epochs = any(_hook(c, h) for c in given for h in HOOKS if h != "on_train_end")
         watching = [c for c in self._callbacks if _hook(c, "on_batch_begin") or _hook(c, "on_batch_end")]
         self._each = [c for c in watching if _setting(c, "batches", "all") != "frame"]
@@ -91,6 +87,14 @@ class CallbackList:
         self._yield_seconds = _yield_seconds(yield_every, self._yielding)
         self._turned = 0.0
         self._epoch = 0
+
+    def attach(self, model: Any, params: dict[str, Any]) -> None:
+        """Tell them what is trained, and how."""
+        for callback in self._callbacks:
+            for name, value in (("set_model", model), ("set_params", params)):
+                setter = None if isinstance(callback, Mapping) or _is_function(callback) else _method(callback, name)
+                if setter is not None:
+                    setter(value)
 
     @property
     def stops_at_nan(self) -> bool:
@@ -123,15 +127,16 @@ class CallbackList:
         await _call(callbacks, "on_batch_begin", step, {})
         await _call(callbacks, "on_batch_end", step, logs)
 
-    async def turn(self, step: int, logs: dict[str, float], now: float) -> None:
+    async def turn(self, step: int, logs: dict[str, float]) -> None:
         """Call ``on_yield`` if it is time."""
+        now = clock.now()
         if self._yielding and self._yield_seconds is not None and now - self._turned >= self._yield_seconds:
             self._turned = now
             await self.call("on_yield", self._epoch, step, logs)
 
     def tell_progress(self, done: int, logs: dict[str, float]) -> None:
-        for callback in self.progress:
-            callback.on_progress(done, logs)
+        for hook in self.progress:
+            hook(done, logs)
 
 
 async def _call(callbacks: Sequence[Any], hook: str, *args: Any) -> None:

@@ -6,13 +6,12 @@ import csv
 import html
 import io
 import sys
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from .. import naming
-from ..runtime import page
+from ..runtime import clock, page
 from .base import Callback
 
 
@@ -23,6 +22,9 @@ class History(Callback):
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
         self.params: dict[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        """It is kept by the model, and does not keep it in turn."""
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         self.epoch.append(epoch)
@@ -38,15 +40,15 @@ class _Progress(Callback):
         self._epoch = self._done = 0
 
     def on_train_begin(self, logs: dict[str, float]) -> None:
-        self._begun = time.monotonic()
+        self._begun = clock.now()
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, float]) -> None:
-        self._epoch, self._epoch_begun, self._done = epoch, time.monotonic(), 0
+        self._epoch, self._epoch_begun, self._done = epoch, clock.now(), 0
 
     def _running(self, done: int) -> tuple[str, float | None]:
         """The state of the running epoch in words, and the share that is done, if the number of steps is known."""
         self._done = done
-        total, spent = self.params["steps"], time.monotonic() - self._epoch_begun
+        total, spent = self.params["steps"], clock.now() - self._epoch_begun
         pace = f"{1000 * spent / max(1, done):.1f}ms/step"
         if total is None:
             return f"{done} steps - {pace}", None
@@ -55,7 +57,7 @@ class _Progress(Callback):
     def _finished(self, epoch: int) -> str:
         """The time that epochs take, in words."""
         finished = epoch + 1 - self.params["initial_epoch"]
-        each = (time.monotonic() - self._begun) / finished
+        each = (clock.now() - self._begun) / finished
         steps = self.params["steps"] or self._done
         pace = f"{1000 * each / steps:.1f}ms/step - " if steps else ""
         return f"{pace}ETA: {each * (self.params['epochs'] - epoch - 1):.0f}s"

@@ -140,7 +140,7 @@ def final(loop: Node, value: Node) -> Node:
 def at_all_steps(loop: Node, value: Node) -> Node:
     """A value of the body at all steps, computed for all of them at once: products of a batch are those of all batches.
 
-    It must be made of products with a captured right side and of elementwise functions.
+    See :func:`is_of_whole_batches`.
     """
     body: Body = loop.param("body")
     _, captured, _ = body.split(loop.inputs)
@@ -156,6 +156,16 @@ def at_all_steps(loop: Node, value: Node) -> Node:
         else:
             stacks[n] = make_node(n.prim, tuple(stacks[i] for i in n.inputs), n.params)
     return stacks[value]
+
+
+def is_of_whole_batches(body: Body, value: Node) -> bool:
+    """Whether a value is made of elementwise functions and of products with a captured right side alone."""
+    for n in topological([value], body.leaves):
+        product = n.op == "dot" and len(n.shape) == 2 and not n.param("ta") and n.inputs[1] in body.captured
+        moves = not (product or n.prim.elementwise or n in body.leaves)
+        if moves and body.leaves.intersection(topological([n], body.leaves)):
+            return False
+    return True
 
 
 def taken_apart(order: Sequence[Node]) -> dict[Node, list[Node]]:

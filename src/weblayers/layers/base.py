@@ -20,7 +20,7 @@ from . import context, serialization
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
-from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic
+from .symbolic import BatchShape, LayerCall, Output, SymbolicTensor, is_symbolic
 from .uses import Used
 
 # the layers whose weights are being asked for
@@ -234,15 +234,8 @@ class Layer(Used, metaclass=naming.Configurable):
         """Note a use on symbolic tensors, and give symbolic outputs."""
         call = LayerCall(self, inputs, kwargs)
         specs = self.output_specs(inputs, kwargs)
-        numbers = itertools.count()
-
-        def wire(spec: Spec) -> SymbolicTensor:
-            out = SymbolicTensor(spec.shape, spec.dtype, f"{self.name}/{self.name}")
-            out.call, out.index = call, next(numbers)
-            return out
-
-        call.outputs = serialization.mapped_specs(wire, specs)
-        return call.outputs
+        numbers, name = itertools.count(), f"{self.name}/{self.name}"
+        return call.give(serialization.mapped_specs(lambda spec: Output(spec, name, next(numbers)), specs))
 
     def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
         """Shapes and dtypes of the outputs for symbolic inputs, found by tracing the layer."""

@@ -21,19 +21,41 @@ _ids = itertools.count(1)
 
 
 class LayerCall:
-    """One use of a layer on symbolic tensors: a node of a model's graph."""
+    """One use of a layer on symbolic tensors: a node of a model's graph.
+
+    Whoever has a symbolic tensor has the use that gives it, with the layer and all uses before. In the other direction
+    references are weak: layers and uses do not keep what is built over them.
+    """
 
     def __init__(self, layer: Layer, inputs: Any, kwargs: dict[str, Any]) -> None:
         self.layer, self.inputs, self.kwargs = layer, inputs, kwargs
-        self.outputs: Any = None
-        # which use of the layer this is, as model files count them
-        self.number = len(layer.inbound_calls)
-        layer.inbound_calls.append(self)
+        self._given: Any = None
         # the models that this use is part of: the last one gives it back
         self.holders: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.is_held = False
+        layer.note_use(self)
         for wire in self.sources:
             if wire.call is not None:
-                wire.call.layer.outbound_calls.append(self)
+                wire.call.layer.note_reader(self)
+
+    def __del__(self) -> None:
+        if self.is_held:
+            self.layer.forget_use()
+
+    @property
+    def outputs(self) -> Any:
+        """The symbolic outputs, in the structure that the layer gives."""
+        return tree.mapped(lambda output: output.wire(self), self._given)
+
+    def give(self, outputs: Any) -> Any:
+        """Set the :class:`Output` of the call, or a structure of them; gives the symbolic tensors."""
+        self._given = outputs
+        return self.outputs
+
+    @property
+    def number(self) -> int:
+        """Which use of the layer this is, as model files count them."""
+        return self.layer.inbound_calls.index(self)
 
     @property
     def sources(self) -> list[SymbolicTensor]:
@@ -115,6 +137,25 @@ class SymbolicTensor(naming.Named, Overriding):
     def __repr__(self) -> str:
         shape = ",".join("null" if d is None else str(d) for d in self.shape)
         return f"<SymbolicTensor {self.name!r}: {self.dtype}[{shape}]>"
+
+
+class Output:
+    """What a call gives; its symbolic tensor is made again where nobody has kept it."""
+
+    def __init__(self, spec: Spec, name: str, index: int = 0) -> None:
+        self._spec, self._name, self._index = spec, name, index
+        self._id: int | None = None
+        self._wire: weakref.ref[SymbolicTensor] | None = None
+
+    def wire(self, call: LayerCall) -> SymbolicTensor:
+        """The symbolic tensor."""
+        wire = self._wire() if self._wire is not None else None
+        if wire is None:
+            wire = SymbolicTensor(*self._spec, self._name)
+            wire.call, wire.index = call, self._index
+            self._id = wire.id = self._id or wire.id
+            self._wire = weakref.ref(wire)
+        return wire
 
 
 class Spec(NamedTuple):

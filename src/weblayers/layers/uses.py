@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakValueDictionary
 
 from .. import naming, tree
 from .symbolic import LayerCall
@@ -28,19 +29,41 @@ class Used(naming.Named):
 
     def __init__(self) -> None:
         self.id = next(_ids)
-        self.inbound_calls: list[LayerCall] = []
-        self.outbound_calls: list[LayerCall] = []
-        self._released = 0
+        # in the order in which they were made, as far as somebody has them
+        self._inbound: WeakValueDictionary[int, LayerCall] = WeakValueDictionary()
+        self._outbound: WeakValueDictionary[int, LayerCall] = WeakValueDictionary()
+        self._uses = self._released = 0
+
+    def note_use(self, call: LayerCall) -> None:
+        """Count a use on symbolic tensors."""
+        self._inbound[next(_ids)] = call
+        self._uses += 1
+
+    def note_reader(self, call: LayerCall) -> None:
+        """Note a use of another layer that reads this one's outputs."""
+        self._outbound[next(_ids)] = call
+
+    def forget_use(self) -> None:
+        """A use is gone together with the models that it was part of, none of which was disposed of."""
+        self._uses -= 1
+        if self.references < 1:
+            # the others are given back already, but this one never was
+            self._uses += 1
+
+    @property
+    def inbound_calls(self) -> list[LayerCall]:
+        """The layer's uses on symbolic tensors."""
+        return list(self._inbound.values())
 
     @property
     def inbound_nodes(self) -> list[LayerCall]:
         """The layer's uses on symbolic tensors."""
-        return list(self.inbound_calls)
+        return self.inbound_calls
 
     @property
     def outbound_nodes(self) -> list[LayerCall]:
         """The uses of other layers that read this one's outputs."""
-        return list(self.outbound_calls)
+        return list(self._outbound.values())
 
     @property
     def input(self) -> Any:
@@ -70,25 +93,27 @@ class Used(naming.Named):
         return self._call_at(node_index).outputs
 
     def _call_at(self, index: int) -> LayerCall:
-        if not 0 <= index < len(self.inbound_calls):
+        calls = self.inbound_calls
+        if not 0 <= index < len(calls):
             raise ValueError(
-                f"Asked for use {index} of layer {self.name!r}, but it was used {len(self.inbound_calls)} times on"
-                " symbolic tensors."
+                f"Asked for use {index} of layer {self.name!r}, but it was used {len(calls)} times on symbolic tensors."
             )
-        return self.inbound_calls[index]
+        return calls[index]
 
     def _only_call(self) -> LayerCall:
-        if len(self.inbound_calls) != 1:
-            uses = len(self.inbound_calls)
-            raise RuntimeError(f"layer {self.name!r} has {uses} uses on symbolic tensors; it must have exactly one")
-        return self.inbound_calls[0]
+        calls = self.inbound_calls
+        if len(calls) != 1:
+            raise RuntimeError(
+                f"layer {self.name!r} has {len(calls)} uses on symbolic tensors; it must have exactly one"
+            )
+        return calls[0]
 
     # -- references ---------------------------------------------------------------------------------------------------
 
     @property
     def references(self) -> int:
         """How many uses there are that were not disposed of; one if there are only uses on values."""
-        return max(1, len(self.inbound_calls)) - self._released
+        return max(1, self._uses) - self._released
 
     def check_usable(self) -> None:
         """Raises a RuntimeError if the weights are gone."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -34,7 +35,6 @@ class Compilation:
         # per output; weighted says whether sample weights apply
         self.metrics: list[list[tuple[str, Metric, bool]]] = []
         self.output_shapes: list[BatchShape] | None = None
-        self.class_weight: tuple[float, ...] | None = None
         # of each metric in a row, known once a step was traced
         self.sizes: list[int] = []
 
@@ -108,13 +108,6 @@ class Compilation:
         """The names in logs, in order."""
         return [*self.loss_names, *(name for name, _, _ in self.all_metrics)]
 
-    def set_class_weight(self, weights: Mapping[Any, float]) -> None:
-        """How much each class counts; classes left out count 1."""
-        numbered = {int(k): float(v) for k, v in weights.items()}
-        if not numbered or min(numbered) < 0:
-            raise ValueError(f"class_weight needs class numbers from 0, got {sorted(numbered)}")
-        self.class_weight = tuple(numbered.get(i, 1.0) for i in range(max(numbered) + 1))
-
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def row_weights(self, size: int) -> np.ndarray:
@@ -130,17 +123,53 @@ class Compilation:
             at += size
         return out
 
-    def summary(self, rows: Sequence[np.ndarray], sizes: Sequence[int]) -> dict[str, float]:
+    def summary(self, rows: np.ndarray, sizes: Sequence[int]) -> dict[str, float]:
         """The logs of several steps together, given the size of each batch."""
-        if not len(rows):
-            return dict.fromkeys(self.names, float("nan"))
-        table = np.stack(rows).astype(np.float64)
-        weights = np.array(sizes, np.float64)
-        total = table.sum(0)
-        total[: len(self.loss_names)] = weights @ table[:, : len(self.loss_names)]
-        values = [read(total) for read in self.readers(int(weights.sum()))]
+        sums = Sums(self)
+        sums.add(rows, sizes)
+        return sums.logs()
+
+
+class Sums:
+    """The logs of steps so far, which grow with each step at the same cost."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        self._compilation = compilation
+        self._total: Any = 0.0
+        self._samples = 0
+
+    def add(self, rows: np.ndarray, sizes: Sequence[int]) -> None:
+        """Steps' rows, given the size of each batch."""
+        if len(rows):
+            table, losses = rows.astype(np.float64), len(self._compilation.loss_names)
+            table[:, :losses] *= np.array(sizes, np.float64)[:, None]
+            self._total = self._total + table.sum(0)
+            self._samples += sum(sizes)
+
+    def copy(self) -> Sums:
+        """The same sums, to go on with."""
+        return copy.copy(self)
+
+    def logs(self) -> dict[str, float]:
+        """Loss and metrics over the steps so far, by name."""
+        names = self._compilation.names
+        if not self._samples:
+            return dict.fromkeys(names, float("nan"))
+        values = [read(self._total) for read in self._compilation.readers(self._samples)]
         plain = [float(v) if np.ndim(v) == 0 else np.asarray(v).tolist() for v in values]
-        return dict(zip(self.names, plain, strict=True))
+        return dict(zip(names, plain, strict=True))
+
+
+# How much each class counts, by its number; the last entry is for all classes from there on.
+ClassWeight = tuple[float, ...]
+
+
+def class_weights(given: Mapping[Any, float]) -> ClassWeight:
+    """How much each class counts; classes left out count 1."""
+    numbered = {int(k): float(v) for k, v in given.items()}
+    if not numbered or min(numbered) < 0:
+        raise ValueError(f"class_weight needs class numbers from 0, got {sorted(numbered)}")
+    return tuple(numbered.get(i, 1.0) for i in range(max(numbered) + 2))
 
 
 def _mean_at(index: int, samples: int, row: np.ndarray) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 from .. import losses
 from ..layers.base import BatchShape
 from ..ops import movement
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime import scopes
+from ..runtime.tensor import Tensor, Variable, tensor_of, to_tensor
 
 
 def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:
@@ -56,7 +57,7 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     if tensor.rank == len(output) and tensor.shape[-1] == 1:
         tensor = _reshaped(tensor, tensor.shape[:-1])
     tensor = as_inputs(tensor, expected, "target (class numbers, for a sparse loss)")
-    if tensor._host is not None and tensor.size:
+    if tensor.is_on_host and tensor.size:
         low, high = tensor.numpy().min(), tensor.numpy().max()
         if low < 0 or high >= classes:
             raise IndexError(
@@ -118,9 +119,9 @@ class Samples:
         """Samples ``start`` to ``stop``."""
         return self._with(lambda t: take(t, start, stop))
 
-    def rows(self) -> Samples:
-        """The same with one row per sample; see :func:`as_rows`."""
-        return self._with(as_rows)
+    def rows(self, room: int | None = None) -> Samples:
+        """The same with one row per sample, and with rows for as many samples as there is room; see :func:`as_rows`."""
+        return self._with(lambda t: as_rows(t, room or self.count))
 
     def _with(self, fn: Any) -> Samples:
         return Samples(
@@ -141,23 +142,51 @@ class Samples:
         return (*map(tuple, kinds), weights)
 
 
-def as_rows(tensor: Tensor) -> Tensor:
+def as_rows(tensor: Tensor, room: int) -> Tensor:
     """One row per sample, whatever its shape: the form in which a batch is gathered fastest.
 
-    Kept with the tensor, so that data used again is not uploaded again.
+    Behind the samples are rows of zeros, ``room`` in all. Kept with the tensor, so that data used again is not uploaded
+    again; what becomes of the tensor later does not change them.
     """
-    shape = (tensor.shape[0], math.prod(tensor.shape[1:]))
-    if tensor.shape == shape:
-        return tensor
+    if isinstance(tensor, Variable):
+        tensor = tensor.read()
     rows = _rows.get(tensor)
-    if rows is None or rows.is_disposed:
-        rows = _rows[tensor] = _reshaped(tensor, shape)
-        rows.sample_shape = tensor.shape[1:]
+    if rows is None or rows.shape[0] != room:
+        with scopes.paused():
+            rows = _rows[tensor] = _made_rows(tensor, room)
+        rows.sample_shape = tensor.sample_shape
     return rows
 
 
 _rows: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
 
+
+def _made_rows(tensor: Tensor, room: int) -> Tensor:
+    samples, width = tensor.shape[0], math.prod(tensor.shape[1:])
+    if tensor.shape == (room, width):
+        return tensor.shared()
+    if tensor.is_on_host:
+        values = tensor.numpy().reshape(samples, width)
+        if samples < room:
+            padded = np.zeros((room, width), values.dtype)
+            padded[:samples] = values
+            values = padded
+        return tensor_of(values)
+    rows = movement.reshape(tensor, (samples, width))
+    return rows if samples == room else movement.pad(rows, [(0, room - samples), (0, 0)])
+
+
+# A number of samples is rounded up to a power of two, or to a multiple of this.
+ROOM = 4096
+
+
+def room_for(samples: int) -> int:
+    """For how many samples the steps are traced that train on so many: few sizes serve all."""
+    return -(-samples // ROOM) * ROOM if samples > ROOM else 1 << (samples - 1).bit_length()
+
+
+# The host scalar that says where a step's batch begins, counted in samples.
+START = 0
 
 # Epochs of few samples run many at a time.
 ORDER_LENGTH = 16384
@@ -166,30 +195,39 @@ ORDER_LENGTH = 16384
 def order_capacity(samples: int) -> int:
     """The length of the vector that says in which order samples are taken: whole epochs, many of them if small.
 
-    It depends on the number of samples alone, so that fits of all kinds share one trace.
+    It depends on the room for samples alone, so that fits of all kinds share one trace.
     """
-    return samples * max(1, ORDER_LENGTH // samples)
+    room = room_for(samples)
+    return room * max(1, ORDER_LENGTH // room)
+
+
+def held(tensor: Tensor) -> Tensor:
+    """The values as they are now, on the device: whoever disposes of the tensor leaves them alone."""
+    tensor.storage()
+    with scopes.paused():
+        return tensor.shared()
 
 
 def sample_order(order: np.ndarray, samples: int) -> Tensor:
     """Sample numbers as the training steps read them."""
     padded = np.zeros(order_capacity(samples), np.int32)
     padded[: len(order)] = order
-    return to_tensor(padded, "int32")
+    with scopes.paused():
+        return tensor_of(padded)
 
 
 def take(tensor: Tensor, start: int, stop: int) -> Tensor:
     """Samples ``start`` to ``stop``."""
     if start == 0 and stop == tensor.shape[0]:
         return tensor
-    if tensor._host is not None:
-        return to_tensor(np.ascontiguousarray(tensor.numpy()[start:stop]), tensor.dtype)
+    if tensor.is_on_host:
+        return tensor_of(tensor.numpy()[start:stop])
     return movement.slice(tensor, [start], [stop - start])
 
 
 def _reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if tensor._host is not None:
-        return to_tensor(tensor.numpy(), tensor.dtype, shape)
+    if tensor.is_on_host:
+        return tensor_of(tensor.numpy().reshape(shape))
     return movement.reshape(tensor, shape)
 
 

@@ -11,12 +11,12 @@ from ..layers.base import BatchShape, positive
 from ..ops import arithmetic
 from ..runtime.tensor import HostComputed, Tensor, to_tensor
 from .compilation import Compilation
-from .data_sets import Samples, as_inputs, as_targets, as_tree, as_weights, by_output
+from .data_sets import START, Samples, as_inputs, as_targets, as_tree, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed, is_dataset
+from .fit import evaluated
 from .promise import Promise
 from .steps import Steps
 from .structure import Structure
-from .training import evaluated
 
 
 class Evaluator(Structure):
@@ -184,10 +184,9 @@ class Evaluator(Structure):
         feed = ArrayFeed(self.steps.test, samples, batch_size)
         total: Tensor | None = None
         for run in feed.runs():
-            run.begin(self.steps.test_start)
             weighting = compilation.row_weights(run.batch)
-            for _ in range(run.steps):
-                (logs,) = run.compiled(run.tensors)
+            for step in range(run.steps):
+                (logs,) = run.compiled(run.tensors, {START: run.start + step * run.batch})
                 part = arithmetic.mul(logs, to_tensor(weighting))
                 total = part if total is None else arithmetic.add(total, part)
         assert total is not None
@@ -203,7 +202,7 @@ class Evaluator(Structure):
         feed = DatasetFeed(self.steps.test, self.samples, dataset, batches)
 
         async def run() -> Any:
-            found = await evaluated(self.steps, self.compiled(), feed)
+            found = await evaluated(self.compiled(), feed)
             return alone([to_tensor(np.asarray(found[name], np.float32)) for name in self.metrics_names])
 
         return Promise(run())
@@ -214,7 +213,7 @@ class Evaluator(Structure):
         feed = ArrayFeed(self.steps.test, samples, samples.count)
 
         async def step() -> Any:
-            found = await evaluated(self.steps, self.compiled(), feed)
+            found = await evaluated(self.compiled(), feed)
             return alone([found[name] for name in self.metrics_names])
 
         return Promise(step())

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import warnings
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import random_seed
-from ..runtime.tensor import Tensor, to_tensor
-from ..runtime.tracing import Compiled, HostScalar
-from .data_sets import Samples, order_capacity, sample_order
+from ..runtime import clock, scopes
+from ..runtime.tensor import Tensor, tensor_of
+from ..runtime.tracing import Compiled
+from .data_sets import START, Samples, held, order_capacity, room_for, sample_order
 
 # Of rows and a batch size, the compiled step.
-Trace = Callable[[Samples, int], Compiled]
+StepFor = Callable[[Samples, int], Compiled]
 
 # Batches of a data set go to the device in chunks of about so many bytes and at most so many batches; a slow source's
 # chunk goes off after this time with what there is.
@@ -36,9 +36,10 @@ class Run:
     batch: int
     start: int = 0
 
-    def begin(self, start: HostScalar) -> None:
-        """Set what says where a step's batch begins to the first of these steps."""
-        start.value, start.increment = self.start, self.batch
+    @property
+    def begins(self) -> dict[int, tuple[float, float]]:
+        """Where the first step's batch begins, and how far on the next: a host scalar of the step."""
+        return {START: (self.start, self.batch)}
 
     def after(self, steps: int) -> Run:
         """What is left after so many steps."""
@@ -57,9 +58,13 @@ class ArrayFeed:
     """
 
     def __init__(
-        self, trace: Trace, samples: Samples, batch: int, shuffle: bool = False, steps: int | None = None
+        self, step_for: StepFor, samples: Samples, batch: int, shuffle: bool = False, steps: int | None = None
     ) -> None:
-        self._trace, self._rows, self._batch, self._shuffle = trace, samples.rows(), batch, shuffle
+        self._step_for, self._batch, self._shuffle = step_for, batch, shuffle
+        # the room for samples makes no difference to a batch of all of them
+        self._rows = samples.rows(room_for(samples.count) if samples.count > batch else None)
+        self._held = [held(t) for t in self._rows.tensors()]
+        self._count = samples.count
         self.samples: int | None = samples.count
         self._whole, self._rest = divmod(samples.count, batch)
         self._batches = self._whole + bool(self._rest)
@@ -72,7 +77,10 @@ class ArrayFeed:
         """How many epochs can be taken in one go: several, where all batches are of one size."""
         if self.steps != self._batches or (self._whole and self._rest):
             return 1
-        return order_capacity(self._rows.count) // self._rows.count
+        return order_capacity(self._rows.count) // self._count
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
     async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
         """The runs of an epoch, or of several in one go."""
@@ -83,6 +91,11 @@ class ArrayFeed:
             return
         for run in self.runs():
             yield run
+
+    def again(self) -> ArrayFeed:
+        """The same, from the first batch on."""
+        self._at = self._batches
+        return self
 
     def runs(self) -> Iterable[Run]:
         """The runs of an epoch."""
@@ -97,10 +110,10 @@ class ArrayFeed:
             yield from self._between(first, stop)
 
     def _permute(self, passes: int) -> None:
-        count = self._rows.count
         permute = random_seed.generator().permutation if self._shuffle else np.arange
         if self._shuffle or self._order is None or passes > 1:
-            self._order = sample_order(np.concatenate([permute(count) for _ in range(passes)]), count)
+            order = np.concatenate([permute(self._count) for _ in range(passes)])
+            self._order = sample_order(order, self._rows.count)
 
     def _between(self, first: int, stop: int) -> Iterable[Run]:
         if first < self._whole:
@@ -110,8 +123,8 @@ class ArrayFeed:
 
     def _run(self, first: int, steps: int, size: int) -> Run:
         assert self._order is not None
-        tensors = [*self._rows.tensors(), self._order]
-        return Run(self._trace(self._rows, size), tensors, steps, size, first * self._batch)
+        tensors = [*self._held, self._order]
+        return Run(self._step_for(self._rows, size), tensors, steps, size, first * self._batch)
 
 
 class DatasetFeed:
@@ -127,18 +140,25 @@ class DatasetFeed:
     samples: int | None = None
     most_epochs = 1
 
-    def __init__(self, trace: Trace, read: Callable[..., Samples], dataset: Any, steps: int | None = None) -> None:
-        self._trace, self._read, self._dataset, self._given = trace, read, dataset, steps
+    def __init__(self, step_for: StepFor, read: Callable[..., Samples], dataset: Any, steps: int | None = None) -> None:
+        self._step_for, self._read, self._dataset, self._given = step_for, read, dataset, steps
         size = getattr(dataset, "size", None)
         self._size = int(size) if isinstance(size, int | float) and np.isfinite(size) else None
         self.steps = steps or self._size
-        self._source: AsyncIterator[Any] | None = None
+        self._source: AsyncGenerator[Any, None] | None = None
         self._held: Samples | None = None
         self.exhausted = False
+
+    async def close(self) -> None:
+        """Have the data set end."""
+        source, self._source = self._source, None
+        if source is not None:
+            await source.aclose()
 
     async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
         """The runs of an epoch."""
         if self._source is None or self._given is None:
+            await self.close()
             self._source, self._held = iterated(self._dataset), None
         left = self._given
         pending = asyncio.ensure_future(self._chunk(left))
@@ -152,6 +172,8 @@ class DatasetFeed:
                 yield run
         finally:
             pending.cancel()
+            # a data set that is asked for an element cannot be closed
+            await asyncio.gather(pending, return_exceptions=True)
         if left:
             self.exhausted = True
             warnings.warn(
@@ -172,12 +194,12 @@ class DatasetFeed:
             if batch is None:
                 break
             if not found:
-                most, begun = self._most(batch), time.monotonic()
+                most, begun = self._most(batch), clock.now()
             elif batch.shapes() != found[0].shapes():
                 self._held = batch
                 break
             found.append(batch)
-            if len(found) >= most or time.monotonic() - begun > CHUNK_SECONDS:
+            if len(found) >= most or clock.now() - begun > CHUNK_SECONDS:
                 break
         return found
 
@@ -191,7 +213,7 @@ class DatasetFeed:
 
     def _most(self, batch: Samples) -> int:
         """How many batches like this one make a chunk."""
-        if any(t._host is None for t in batch.tensors()):
+        if not all(t.is_on_host for t in batch.tensors()):
             # it is on the device already
             return 1
         size = sum(t.numpy().nbytes for t in batch.tensors())
@@ -206,7 +228,7 @@ class DatasetFeed:
             rows = first.replaced(stacked)
         order = sample_order(np.arange(rows.count), rows.count)
         size = first.count
-        return Run(self._trace(rows, size), [*rows.tensors(), order], len(batches), size)
+        return Run(self._step_for(rows, size), [*rows.tensors(), order], len(batches), size)
 
 
 def _stacked(batches: Sequence[Tensor], capacity: int) -> Tensor:
@@ -216,7 +238,8 @@ def _stacked(batches: Sequence[Tensor], capacity: int) -> Tensor:
     rows = np.zeros((capacity * size, int(np.prod(first.shape[1:]))), first.dtype)
     for i, batch in enumerate(batches):
         rows[i * size : (i + 1) * size] = batch.numpy().reshape(size, -1)
-    tensor = to_tensor(rows, batches[0].dtype)
+    with scopes.paused():
+        tensor = tensor_of(rows)
     tensor.sample_shape = first.shape[1:]
     return tensor
 
@@ -259,8 +282,15 @@ def is_dataset(x: Any) -> bool:
 async def iterated(dataset: Any) -> AsyncGenerator[Any, None]:
     """The elements of a data set that is asynchronous or not."""
     if hasattr(dataset, "__aiter__"):
-        async for element in dataset:
-            yield element
+        elements = aiter(dataset)
+        try:
+            async for element in elements:
+                yield element
+        finally:
+            if hasattr(elements, "aclose"):
+                await elements.aclose()
     else:
         for element in dataset:
             yield element
+            # a page, or another task, has its turn while a slow one makes the next
+            await asyncio.sleep(0)

@@ -9,7 +9,7 @@ from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer, unique_name
 from ..layers.core import InputLayer
-from ..layers.symbolic import BatchShape, LayerCall, SymbolicTensor
+from ..layers.symbolic import BatchShape, LayerCall, Output, Spec, SymbolicTensor
 from ..runtime.tensor import Tensor
 from .model import Model
 from .ordering import ordered_calls, ordered_layers
@@ -44,11 +44,7 @@ def input(
     full = tuple(batch_shape) if batch_shape is not None else (batch_size, *(shape or ()))
     layer = InputLayer(batch_input_shape=full, input_dtype=dtype, name=name or unique_name("input"), sparse=sparse)
     layer.built = True
-    call = LayerCall(layer, [], {})
-    wire = SymbolicTensor(full, dtype, layer.name)
-    wire.call = call
-    call.outputs = wire
-    return wire
+    return LayerCall(layer, [], {}).give(Output(Spec(full, dtype), layer.name))
 
 
 class Functional(Model):
@@ -90,6 +86,7 @@ class Functional(Model):
         self.calls = ordered_calls(self.inputs, self.outputs)
         for call in self.calls:
             call.holders.add(self)
+            call.is_held = True
         self._graph_layers = ordered_layers(self.inputs, self.outputs)
         names = [layer.name for layer in self._graph_layers]
         for name in names:

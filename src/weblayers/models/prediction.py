@@ -17,12 +17,15 @@ from ..ops import arithmetic, movement
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, symbolic
+from .cache import Cache
 from .data_sets import compute_dtype, take
 from .feeds import inputs_of, is_dataset, iterated
 from .promise import Promise
 
 # Prediction in batches keeps what the layers compute below so many numbers at once.
 PREDICT_BUDGET = 4_000_000
+# So many kinds of inputs have their plans kept.
+KEPT = 64
 # Pieces of a prediction joined at a time: each is a texture, and a draw reads at most sixteen.
 JOIN = 8
 
@@ -32,7 +35,7 @@ class Predictor(Layer):
 
     def __init__(self, **base: Any) -> None:
         super().__init__(**base)
-        self._predictors: dict[tuple, tuple[Compiled, Any]] = {}
+        self._predictors: Cache[tuple[Compiled, Any]] = Cache(KEPT)
 
     @property
     def layers(self) -> list[Layer]:
@@ -107,21 +110,22 @@ class Predictor(Layer):
 
     def run_traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
-        key = (*what, *((t.shape, t.dtype) for t in inputs))
-        if key not in self._predictors:
-            made: list[Any] = []
+        kinds = [(t.shape, t.dtype) for t in inputs]
+
+        def made() -> tuple[Compiled, Any]:
+            structures: list[Any] = []
 
             def traced(*nodes: Any) -> list[Any]:
                 trace = tracing.current()
                 assert trace is not None
                 tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
                 out = fn(tensors[0] if len(tensors) == 1 else tensors)
-                made.append(tree.mapped(lambda _: None, out))
+                structures.append(tree.mapped(lambda _: None, out))
                 return [trace.node_of(t) for t in tree.leaves(out)]
 
-            compiled = tracing.compile_function(traced, [Aval(*k) for k in key[len(what) :]])
-            self._predictors[key] = compiled, made[0]
-        compiled, structure = self._predictors[key]
+            return tracing.compile_function(traced, [Aval(*kind) for kind in kinds]), structures[0]
+
+        compiled, structure = self._predictors.get((*what, *kinds), made)
         return tree.packed(structure, compiled(inputs))
 
     def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:

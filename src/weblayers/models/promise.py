@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
+from ..runtime.lease import Lease
+
 
 class Promise:
     """The result of asynchronous work: ``await`` it, or chain ``then``, ``catch`` and ``finally_``.
@@ -73,29 +75,42 @@ class Promise:
 
 
 class FitPromise(Promise):
-    """What ``fit`` gives: a promise of the history, and the reins of the training."""
+    """What ``fit`` gives: a promise of the history, and the reins of the training.
 
-    def __init__(self, work: Coroutine[Any, Any, Any], fit: Any) -> None:
-        self._fit = fit
-        super().__init__(work)
+    ``end`` is called once the work is over, also if it was cancelled before it began.
+    """
+
+    def __init__(self, work: Callable[[], Coroutine[Any, Any, Any]], lease: Lease, end: Callable[[], None]) -> None:
+        self._lease = lease
+        super().__init__(_ending(work, end))
+        if not self._future.done():
+            self._future.add_done_callback(lambda _: end())
 
     def pause(self) -> None:
         """Begin no further step until :meth:`resume`."""
-        self._fit.pause()
+        self._lease.pause()
 
     def resume(self) -> None:
         """Go on after :meth:`pause`."""
-        self._fit.resume()
+        self._lease.resume()
 
     @property
     def paused(self) -> bool:
-        return bool(self._fit.paused)
+        return self._lease.paused
 
     def cancel(self) -> bool:
         """Stop after the running step; the model keeps what it has learned. Awaiting then raises
         ``asyncio.CancelledError``; ``model.stop_training = True`` ends training in order instead."""
-        self._fit.resume()
+        self._lease.resume()
         return super().cancel()
+
+
+async def _ending(work: Callable[[], Coroutine[Any, Any, Any]], end: Callable[[], None]) -> Any:
+    try:
+        return await work()
+    finally:
+        # at once, not only in the loop's next turn
+        end()
 
 
 async def _settled(value: Any) -> Any:

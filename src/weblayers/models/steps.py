@@ -1,8 +1,9 @@
-"""What a model's training and evaluation compute for one batch, traced once per batch size."""
+"""What a model's training and evaluation compute for one batch, traced once per batch size and kind of data."""
 
 from __future__ import annotations
 
 import math
+import weakref
 from typing import Any
 
 from .. import losses, tree
@@ -14,47 +15,63 @@ from ..ops import arithmetic as a
 from ..ops import indexing, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
-from ..runtime.tracing import Compiled, HostScalar, Trace, symbolic
-from .compilation import Compilation
-from .data_sets import Samples, order_capacity
+from ..runtime.tracing import Compiled, Trace, symbolic
+from .cache import Cache
+from .compilation import ClassWeight, Compilation
+from .data_sets import START, Samples, order_capacity
+
+# So many steps are kept: each has a plan, and a plan its textures.
+KEPT = 64
 
 
 class Steps:
-    """The traced functions of a compiled model, kept per batch size."""
+    """The traced functions of a compiled model, those used last, kept by the kind and number of their samples."""
 
     def __init__(self, model: Any, compilation: Compilation) -> None:
-        self._model, self._compilation = model, compilation
-        # the first sample of the running step's batch, counted in samples; a model may be tested while it trains
-        self.train_start, self.test_start = HostScalar(0, 0), HostScalar(0, 0)
+        # which has this
+        self._model = weakref.ref(model)
+        self._compilation = compilation
         self.traces = 0
-        self._kept: dict[tuple, Compiled] = {}
-        # the shapes of the samples before they became rows
-        self.shapes: list[tuple[int, ...]] = []
+        self._kept: Cache[Compiled] = Cache(KEPT)
 
-    def train(self, samples: Samples, batch: int) -> Compiled:
+    def train(self, samples: Samples, batch: int, class_weight: ClassWeight | None = None) -> Compiled:
         """Of rows and the order to take them in: one optimizer step; gives the logs."""
-        return self._get("train", samples, batch)
+        return self._get(True, samples, batch, class_weight)
 
     def test(self, samples: Samples, batch: int) -> Compiled:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
-        return self._get("test", samples, batch)
+        return self._get(False, samples, batch, None)
 
-    def _get(self, kind: str, rows: Samples, batch: int) -> Compiled:
-        trained = tuple(id(w) for w in self._model.trainable_weights) if kind == "train" else ()
+    def _get(self, training: bool, rows: Samples, batch: int, class_weight: ClassWeight | None) -> Compiled:
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of these steps is gone")
         inner = tuple(t.sample_shape for t in rows.tensors())
-        key = (kind, rows.shapes(), inner, batch, trained, self._compilation.class_weight)
-        if key not in self._kept:
-            self._kept[key] = self._trace(kind == "train", rows, batch)
-            self.traces += 1
-        return self._kept[key]
+        trained = tuple(id(w) for w in model.trainable_weights)
+        # which layers are trained may change between fits without the model being another
+        modes = tuple(layer.trainable for layer in model.flatten_layers())
+        key = (training, rows.shapes(), inner, batch, class_weight, trained, modes)
 
-    def _trace(self, training: bool, rows: Samples, batch: int) -> Compiled:
+        def traced() -> Compiled:
+            self.traces += 1
+            return _Tracing(model, self._compilation, training, class_weight).compiled(rows, batch)
+
+        return self._kept.get(key, traced)
+
+
+class _Tracing:
+    """The trace of one step."""
+
+    def __init__(self, model: Any, compilation: Compilation, training: bool, class_weight: ClassWeight | None) -> None:
+        self._model, self._compilation = model, compilation
+        self._training, self._class_weight = training, class_weight
+
+    def compiled(self, rows: Samples, batch: int) -> Compiled:
         tensors = rows.tensors()
         nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
         order = b.input_node((order_capacity(rows.count),), "int32")
         with tracing.tracing(Trace()) as trace:
-            start = self.train_start if training else self.test_start
-            chosen = b.dynamic_slice(order, trace.scalar(start), batch)
+            chosen = b.dynamic_slice(order, trace.scalar(START), batch)
             parts = []
             for node, tensor in zip(nodes, tensors, strict=True):
                 part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)
@@ -62,15 +79,13 @@ class Steps:
             inputs, rest = parts[: len(rows.inputs)], parts[len(rows.inputs) :]
             targets, given = rest[: len(rows.targets)], iter(rest[len(rows.targets) :])
             weights = [None if w is None else next(given) for w in rows.weights]
-            logs = self._logs(trace, inputs, targets, weights, training)
+            logs = self._logs(trace, inputs, targets, weights)
         return Compiled([*nodes, order], [logs], trace)
 
-    def _logs(
-        self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None], training: bool
-    ) -> Node:
-        compilation = self._compilation
+    def _logs(self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None]) -> Node:
+        compilation, given = self._compilation, inputs[0] if len(inputs) == 1 else inputs
         with context.collecting_losses() as added:
-            outputs = tree.leaves(self._model.apply(inputs[0] if len(inputs) == 1 else inputs, training=training))
+            outputs = tree.leaves(self._model.apply(given, training=self._training))
         total: Tensor | None = None
         parts: list[Tensor] = []
         statistics: list[Tensor] = []
@@ -92,14 +107,14 @@ class Steps:
             total = extra if total is None else a.add(total, extra)
         assert total is not None
         compilation.sizes = [s.size for s in statistics]
-        if training:
+        if self._training:
             self._update(trace, trace.node_of(total))
         row = [total, *(parts if compilation.several else []), *statistics]
         return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
 
     def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """The sample weights, with what the samples' classes count."""
-        table = self._compilation.class_weight
+        table = self._class_weight
         if table is None:
             return weight
         if losses.is_sparse(self._compilation.losses[i]) or target.shape[-1] == 1 or target.rank == 1:

@@ -95,7 +95,7 @@ class Structure(Predictor):
     @property
     def references(self) -> int:
         """How many uses there are that were not disposed of, the model by itself included."""
-        return 1 + len(self.inbound_calls) - self._released
+        return 1 + self._uses - self._released
 
     def check_usable(self) -> None:
         if not self.references:
@@ -109,6 +109,7 @@ class Structure(Predictor):
         disposed = 0
         for call in self.calls:
             call.holders.discard(self)
+            call.is_held = bool(call.holders)
             if not call.holders and call.layer.references:
                 disposed += call.layer.dispose().num_disposed_variables
         for layer in self.layers:

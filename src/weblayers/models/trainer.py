@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
+from .compilation import class_weights
 from .data_sets import Samples
 from .evaluator import Evaluator, alone
-from .feeds import ArrayFeed, DatasetFeed, is_batch, is_dataset, parts_of
+from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
+from .fit import Feed, Fit, FitPlan
 from .promise import FitPromise, Promise
-from .training import Feed, Fit, FitPlan
 
 
 class Trainer(Evaluator):
@@ -22,9 +23,20 @@ class Trainer(Evaluator):
 
     def __init__(self, **base: Any) -> None:
         super().__init__(**base)
-        self._fitting = False
-        self.stop_training = False
+        self._fit: Fit | None = None
+        self._stop = False
         self.history: History | None = None
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether training is to end. Set it from anywhere, and a fit ends in order after the steps under way."""
+        return self._stop
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._stop = bool(value)
+        if self._stop and self._fit is not None:
+            self._fit.lease.stop()
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -98,19 +110,22 @@ class Trainer(Evaluator):
         given = naming.arguments(_dataset_options, "fit_dataset", {**(config or {}), **kwargs})
         return self._start(self._dataset_plan(dataset, **_dataset_options(**given)))
 
-    def _start(self, plan: FitPlan) -> FitPromise:
-        if self._fitting:
+    def _start(self, plan: FitPlan, read: Callable[[History], Any] = lambda history: history) -> FitPromise:
+        """Begin to train; gives a promise of what is read from the history."""
+        if self._fit is not None:
             raise RuntimeError("Cannot start training because another fit() call is ongoing.")
-        run = Fit(self, self.steps, plan)
-        self.history = run.history
-        self._fitting = True
-        return FitPromise(self._run(run), run)
+        fit = Fit(self, plan)
+        self._fit, self._stop, self.history = fit, False, fit.history
 
-    async def _run(self, run: Fit) -> History:
-        try:
-            return await run.run()
-        finally:
-            self._fitting = False
+        async def work() -> Any:
+            return read(await fit.run())
+
+        def end() -> None:
+            fit.end()
+            if self._fit is fit:
+                self._fit = None
+
+        return FitPromise(work, fit.lease, end)
 
     def _fit_plan(
         self,
@@ -125,10 +140,12 @@ class Trainer(Evaluator):
         steps_per_epoch: int | None,
         validation_steps: int | None,
         validation_batch_size: int | None,
+        class_weight: Mapping[Any, float] | None,
         **shared: Any,
     ) -> FitPlan:
         batch_size = positive("fit", "batch_size", 32 if batch_size is None else batch_size)
         samples = self.samples(x, y, sample_weight)
+        step_for = self._step_for(class_weight)
         if validation_data is None and validation_split:
             if not 0 < validation_split < 1:
                 raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}")
@@ -138,7 +155,7 @@ class Trainer(Evaluator):
             samples.check()
         if steps_per_epoch is not None:
             steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
-        feed = ArrayFeed(self.steps.train, samples, batch_size, shuffle, steps_per_epoch)
+        feed = ArrayFeed(step_for, samples, batch_size, shuffle, steps_per_epoch)
         validation = self._validation(validation_data, validation_batch_size or batch_size, validation_steps)
         return self._plan("fit", feed, batch_size, validation, **shared)
 
@@ -152,6 +169,7 @@ class Trainer(Evaluator):
         validation_batches: int | None,
         validation_steps: int | None,
         validation_batch_size: int,
+        class_weight: Mapping[Any, float] | None,
         **shared: Any,
     ) -> FitPlan:
         steps = batches_per_epoch if batches_per_epoch is not None else steps_per_epoch
@@ -161,31 +179,20 @@ class Trainer(Evaluator):
             raise TypeError(
                 f"fit_dataset needs a data set, or something else to iterate over; got {type(dataset).__name__}"
             )
-        feed = DatasetFeed(self.steps.train, self.samples, dataset, steps)
+        feed = DatasetFeed(self._step_for(class_weight), self.samples, dataset, steps)
         many = validation_batches if validation_batches is not None else validation_steps
         validation = self._validation(validation_data, validation_batch_size, many)
         return self._plan("fit_dataset", feed, None, validation, **shared)
 
+    def _step_for(self, class_weight: Mapping[Any, float] | None) -> StepFor:
+        """What gives the step for samples; class weights are a fit's own."""
+        weights = None if class_weight is None else class_weights(class_weight)
+        return partial(self.steps.train, class_weight=weights)
+
     def _plan(
-        self,
-        owner: str,
-        feed: Feed,
-        batch_size: int | None,
-        validation: Any,
-        *,
-        epochs: Any,
-        initial_epoch: int,
-        class_weight: Mapping[Any, float] | None,
-        **rest: Any,
+        self, owner: str, feed: Feed, batch_size: int | None, validation: Any, *, epochs: Any, **rest: Any
     ) -> FitPlan:
-        compilation = self.compiled()
-        if class_weight is not None:
-            compilation.set_class_weight(class_weight)
-        else:
-            compilation.class_weight = None
-        return FitPlan(
-            feed, batch_size, positive(owner, "epochs", epochs), initial_epoch, validation=validation, **rest
-        )
+        return FitPlan(feed, batch_size, positive(owner, "epochs", epochs), validation=validation, **rest)
 
     def _validation(self, data: Any, batch_size: int, steps: int | None) -> Any:
         """What makes the feed of a validation; None if there is none."""
@@ -199,7 +206,7 @@ class Trainer(Evaluator):
             samples = data if isinstance(data, Samples) else self.samples(*data)
             size = positive("fit", "validation_batch_size", batch_size)
             most = -(-samples.count // size)
-            return partial(ArrayFeed, self.steps.test, samples, size, steps=min(steps or most, most))
+            return ArrayFeed(self.steps.test, samples, size, steps=min(steps or most, most)).again
         raise ValueError(
             "validation_data must be inputs and targets, perhaps sample weights, or a data set;"
             f" got {len(data) if hasattr(data, '__len__') else type(data).__name__}"
@@ -209,28 +216,13 @@ class Trainer(Evaluator):
     def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Promise:
         """One step on one batch; gives the loss, or loss and metrics in a list."""
         samples = self.samples(x, y, sample_weight)
-        feed = ArrayFeed(self.steps.train, samples, samples.count)
-        plan = self._plan(
-            "train_on_batch",
-            feed,
-            None,
-            None,
-            epochs=1,
-            initial_epoch=0,
-            class_weight=class_weight,
-            verbose=0,
-            callbacks=None,
-        )
-        if self._fitting:
-            raise RuntimeError("Cannot start training because another fit() call is ongoing.")
-        run = Fit(self, self.steps, plan)
-        self._fitting = True
+        feed = ArrayFeed(self._step_for(class_weight), samples, samples.count)
+        plan = FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None)
 
-        async def step() -> Any:
-            history = (await self._run(run)).history
-            return alone([history[name][0] for name in self.metrics_names])
+        def read(history: History) -> Any:
+            return alone([history.history[name][0] for name in self.metrics_names])
 
-        return Promise(step())
+        return self._start(plan, read)
 
 
 def _fit_options(

@@ -63,9 +63,9 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self.gradient_accumulation_steps = gradient_accumulation_steps
         self._state: dict[Variable, dict[str, Variable]] = {}
         self._schedule: schedules.Schedule | None = None
-        self._rate = HostScalar(0.0)
+        self._rate = HostScalar(0.0, described="with this optimizer")
         self.learning_rate = learning_rate
-        self._iterations = HostScalar(0, 1)
+        self._iterations = HostScalar(0, 1, described="with this optimizer")
         # so that steps outside of traced functions are traced to the same graph, see run_traced
         self._known = Known()
         self._inputs: dict[tuple[Any, ...], list[Node]] = {}
@@ -113,6 +113,11 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
     def iterations(self) -> int:
         """How many updates have been made."""
         return int(self._iterations.value) // (self.gradient_accumulation_steps or 1)
+
+    @property
+    def host_scalars(self) -> list[HostScalar]:
+        """The learning rate and the step count, as steps read them."""
+        return [self._rate, self._iterations]
 
     # -- state --------------------------------------------------------------------------------------------------------
 

@@ -68,7 +68,23 @@ class TrainJob(Reins, Protocol):
         """The storage of each swapped input after :attr:`steps` steps; later steps leave it alone."""
         ...
 
-    def result(self) -> Awaitable[TrainResult]: ...
+    def result(self) -> Awaitable[TrainResult]:
+        """The outcome; who is cancelled while waiting may ask again."""
+        ...
+
+
+class Borrower(Protocol):
+    """Training that has variables and host scalars to itself, and changes them while its steps run."""
+
+    owner: str
+
+    def refresh(self) -> None:
+        """Give them the values that they have now."""
+        ...
+
+    def changed(self, lent: Any) -> None:
+        """Somebody else has given one of them a new value, or disposed of it."""
+        ...
 
 
 class Executable(Protocol):

@@ -77,7 +77,7 @@ class TensorBuffer(Named):
 
     def to_tensor(self) -> Tensor:
         """A tensor of the values as they are now."""
-        return to_tensor(self._array.copy(), self.dtype)
+        return to_tensor(self._array, self.dtype)
 
 
 def strides(shape: Sequence[int]) -> list[int]:

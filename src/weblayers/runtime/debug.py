@@ -41,12 +41,14 @@ def is_enabled() -> bool:
     return _enabled
 
 
-async def culprit(compiled: Compiled, inputs: Sequence[Any], increments: Sequence[float], step: int) -> str:
+async def culprit(
+    compiled: Compiled, inputs: Sequence[Any], scalars: tuple[list[float], list[float]], step: int
+) -> str:
     """Which operation was the first to give a number that is none, in words.
 
     Args:
         inputs: the storages that the run began with.
-        increments: of the host scalars, per step.
+        scalars: the values of the host scalars at its first step, and what they grow by.
         step: the step of the run whose loss is no number.
     """
     runtime, graph = device.current(), compiled.graph
@@ -54,9 +56,9 @@ async def culprit(compiled: Compiled, inputs: Sequence[Any], increments: Sequenc
     values = [v.reshape(n.shape) for v, n in zip(values, graph.inputs, strict=True)]
     program = Program(graph.outputs)
     for t in range(step + 1):
-        scalars = [k.value + t * d for k, d in zip(compiled.host_scalars, increments, strict=True)]
+        numbers = [first + t * increment for first, increment in zip(*scalars, strict=True)]
         bound: dict[Node, Any] = dict(zip(graph.inputs, values, strict=True))
-        bound.update(zip(graph.scalars, scalars, strict=True))
+        bound.update(zip(graph.scalars, numbers, strict=True))
         if t == step:
             break
         outputs = program.run(bound)

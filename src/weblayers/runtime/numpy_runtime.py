@@ -52,9 +52,9 @@ class NumpyExecutable:
 class _NumpyJob(Stepper):
     def __init__(self, executable: NumpyExecutable, spec: TrainSpec) -> None:
         self._executable, self._inputs = executable, list(spec.inputs)
-        super().__init__(self._made, spec.steps, spec.scalars, spec.increments, spec.on_logs, spec.every)
+        super().__init__(spec.steps, spec.scalars, spec.increments, spec.on_logs, spec.every)
 
-    def _made(self, scalars: list[float]) -> np.ndarray:
+    def made(self, scalars: list[float]) -> np.ndarray:
         outputs = self._executable.run(self._inputs, scalars)
         for i, o in self._executable.graph.swaps.items():
             self._inputs[i] = outputs[o]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from ..compiler.plan import Plan, TextureSpec, spec_of
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
-from .base import TrainJob, TrainResult, TrainSpec
+from .base import LogSink, TrainJob, TrainResult, TrainSpec
 from .plan_device import PlanDevice, Region, TrainOrder
 
 
@@ -174,8 +175,7 @@ class PlanExecutable:
 
 class _PlanJob:
     def __init__(self, runtime: PlanRuntime, graph: Graph, loaded: _Loaded, copies: _Copies, spec: TrainSpec) -> None:
-        self._runtime, self._graph, self._loaded, self._spec = runtime, graph, loaded, spec
-        self._copies = copies
+        self._runtime, self._graph, self._loaded, self._copies = runtime, graph, loaded, copies
         plan = loaded.plan
         log_texture = plan.outputs[0].texture
         # outputs that replace inputs need a second texture each; others are made for this job
@@ -183,7 +183,7 @@ class _PlanJob:
         swaps = {plan.inputs[i].texture: plan.outputs[o].texture for i, o in graph.swaps.items()}
         self._inputs = copies.bound_inputs(graph.inputs, spec.inputs, set(swaps))
         self._swaps = sorted(swaps.items())
-        sink = spec.on_logs
+        self._columns = graph.outputs[0].shape[0]
         runtime.flush()
         self._job = runtime.device.train(
             TrainOrder(
@@ -195,14 +195,11 @@ class _PlanJob:
                 logs=log_texture,
                 scalars=spec.scalars,
                 increments=spec.increments,
-                on_logs=None if sink is None else lambda first, rows: sink(first, self._log_rows(rows)),
+                on_logs=None if spec.on_logs is None else _unpadded(spec.on_logs, self._columns),
                 every=spec.every,
             )
         )
-
-    def _log_rows(self, rows: np.ndarray) -> np.ndarray:
-        (n,) = self._graph.outputs[0].shape
-        return rows.reshape(-1, -(-n // 4) * 4)[:, :n]
+        self._ending: asyncio.Future[tuple[np.ndarray, bool]] | None = None
 
     def cancel(self) -> None:
         self._job.cancel()
@@ -241,8 +238,23 @@ class _PlanJob:
 
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
-        logs, cancelled = await self._job.result()
-        return TrainResult(self._log_rows(logs), self._stored(self._state_textures()), cancelled)
+        if self._ending is None or self._ending.cancelled():
+            self._ending = asyncio.ensure_future(self._ended())
+        logs, cancelled = await asyncio.shield(self._ending)
+        return TrainResult(_log_rows(logs, self._columns), self._stored(self._state_textures()), cancelled)
+
+    async def _ended(self) -> tuple[np.ndarray, bool]:
+        # a method, so that our textures live until the last step is drawn, whoever waits for it
+        return await self._job.result()
+
+
+def _log_rows(texels: np.ndarray, columns: int) -> np.ndarray:
+    return texels.reshape(-1, -(-columns // 4) * 4)[:, :columns]
+
+
+def _unpadded(sink: LogSink, columns: int) -> LogSink:
+    # no method: the device's job would keep ours
+    return lambda first, texels: sink(first, _log_rows(texels, columns))
 
 
 class _Copies:

@@ -107,9 +107,9 @@ class _Job(Stepper):
     def __init__(self, device: SoftDevice, plan: Plan, order: TrainOrder) -> None:
         self._device, self._plan, self._order = device, plan, order
         self._inputs, self._outputs = list(order.inputs), list(order.outputs)
-        super().__init__(self._made, order.steps, order.scalars, order.increments, order.on_logs, order.every)
+        super().__init__(order.steps, order.scalars, order.increments, order.on_logs, order.every)
 
-    def _made(self, scalars: list[float]) -> np.ndarray:
+    def made(self, scalars: list[float]) -> np.ndarray:
         made = self._device.drawn(self._plan, self._inputs, scalars)
         self._device._counts["steps"] += 1
         for number, texels in enumerate(made):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
+from . import clock
 from .base import LogSink
 
 # The event loop gets its turn this often, so that a page (or another task) goes on while the host computes.
@@ -15,7 +15,7 @@ YIELD_SECONDS = 0.01
 
 
 class Stepper:
-    """Calls ``step(scalars)`` for a row of logs, so many times.
+    """Calls :meth:`made` for a row of logs, so many times.
 
     Scalar k has the value ``scalars[k] + i * increments[k]`` at step i. Rows go to ``on_logs`` as
     :class:`~.base.TrainSpec` says.
@@ -23,14 +23,13 @@ class Stepper:
 
     def __init__(
         self,
-        step: Callable[[list[float]], np.ndarray],
         steps: int,
         scalars: Sequence[float],
         increments: Sequence[float],
         on_logs: LogSink | None = None,
         every: str = "end",
     ) -> None:
-        self._step, self._total = step, steps
+        self._total = steps
         self._scalars, self._increments = list(scalars), increments
         self._on_logs, self._every = on_logs, every
         self._rows: list[np.ndarray] = []
@@ -39,6 +38,10 @@ class Stepper:
         self._going = asyncio.Event()
         self._going.set()
         self._task: asyncio.Task[None] | None = None
+
+    def made(self, scalars: list[float]) -> np.ndarray:
+        """Make a step: its row of logs."""
+        raise NotImplementedError
 
     @property
     def steps(self) -> int:
@@ -63,23 +66,24 @@ class Stepper:
 
     async def rows(self) -> list[np.ndarray]:
         """The rows of all steps, once they are made; who is cancelled while waiting may ask again."""
-        if self._task is None:
+        if self._task is None or self._task.cancelled():
             self._task = asyncio.ensure_future(self._run())
         await asyncio.shield(self._task)
         return self._rows
 
     async def _run(self) -> None:
-        turn = time.monotonic()
-        for i in range(self._total):
+        turn = clock.now()
+        while len(self._rows) < self._total:
             await self._going.wait()
             if self._cancelled:
                 break
-            self._rows.append(self._step([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
+            i = len(self._rows)
+            self._rows.append(self.made([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
             # who follows every step sees the state of each
-            if self._every == "step" or time.monotonic() - turn > YIELD_SECONDS:
+            if self._every == "step" or clock.now() - turn > YIELD_SECONDS:
                 self._tell()
                 await asyncio.sleep(0)
-                turn = time.monotonic()
+                turn = clock.now()
         self._tell()
 
     def _tell(self) -> None:

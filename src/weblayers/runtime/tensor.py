@@ -8,7 +8,7 @@ import sys
 import traceback
 import weakref
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
 from . import device, scopes
+from .base import Borrower, Runtime
 
 _ids = itertools.count(1)
 _live: dict[int, weakref.ref[Tensor]] = {}
@@ -43,7 +44,8 @@ class Tensor(Named):
     def __init__(
         self, aval: Aval, *, node: Node | None = None, host: np.ndarray | None = None, storage: Any = None
     ) -> None:
-        self._aval, self._node, self._host, self._storage = aval, node, host, storage
+        self._aval, self._node, self._storage = aval, node, storage
+        self._host = None if host is None else _frozen(host)
         self._runtime = device.current() if storage is not None else None
         self._disposed = False
         self.id = next(_ids)
@@ -124,18 +126,18 @@ class Tensor(Named):
         return self._storage
 
     def numpy(self) -> np.ndarray:
-        """The values as a NumPy array. Waits for the device."""
+        """The values as a NumPy array, which cannot be written to. Waits for the device."""
         self._check()
         if self._host is None:
             assert self._runtime is not None
-            self._host = self._typed(self._runtime.read_sync(self._storage))
+            self._host = _frozen(self._typed(self._runtime.read_sync(self._storage)))
         return self._host
 
     async def _fetch(self) -> np.ndarray:
         self._check()
         if self._host is None:
             assert self._runtime is not None
-            self._host = self._typed(await self._runtime.read(self._storage))
+            self._host = _frozen(self._typed(await self._runtime.read(self._storage)))
         return self._host
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
@@ -251,46 +253,30 @@ def _number(value: Any) -> str:
     return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
 
 
-class Borrower(Protocol):
-    """Steps under way, which replace variables' values."""
-
-    def refresh(self) -> None:
-        """Give the variables the values that they have now."""
-        ...
-
-    def replaced(self, variable: Variable) -> None:
-        """Somebody else has assigned to a variable."""
-        ...
-
-
 class Variable(Tensor):
     """A tensor whose values can be replaced: a weight, or the state of an optimizer."""
 
     kept = True
 
     def __init__(self, value: np.ndarray | Tensor, name: str, trainable: bool = True) -> None:
-        array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+        array = value.numpy() if isinstance(value, Tensor) else np.array(value)
         dtype = build.infer_dtype(array)
         super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
         self.name, self.trainable = name, trainable
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
-        self._borrower: Borrower | None = None
+        # who trains it, and changes the values while its steps run
+        self.lease: Borrower | None = None
 
     @property
-    def is_lent(self) -> bool:
-        """Whether steps under way replace the values."""
-        return self._borrower is not None
-
-    def lend(self, borrower: Borrower | None) -> None:
-        """Have steps replace the values from now on; None ends it."""
-        self._borrower = borrower
+    def described(self) -> str:
+        return f"the weight {self.name!r}"
 
     def _check(self) -> None:
         super()._check()
-        if self._borrower is not None:
-            self._borrower.refresh()
+        if self.lease is not None:
+            self.lease.refresh()
 
     async def _fetch(self) -> np.ndarray:
         # other values may be assigned while these are on their way
@@ -313,8 +299,7 @@ class Variable(Tensor):
             )
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
-        if self._borrower is not None:
-            self._borrower.replaced(self)
+        self._changed()
 
     def read(self) -> Tensor:
         """The values as they are now: a tensor that later assignments leave alone."""
@@ -331,8 +316,21 @@ class Variable(Tensor):
         return self.name
 
     def assign_storage(self, storage: Any) -> None:
-        """Take over the values that a training run has left on the current device."""
-        self._host, self._storage, self._runtime = None, storage, device.current()
+        """:meth:`assign`, of values that the current device has computed."""
+        self.hold(storage, device.current())
+        self._changed()
+
+    def hold(self, storage: Any, runtime: Runtime) -> None:
+        """Take over the values that training has come to."""
+        self._host, self._storage, self._runtime = None, storage, runtime
+
+    def dispose(self) -> None:
+        super().dispose()
+        self._changed()
+
+    def _changed(self) -> None:
+        if self.lease is not None:
+            self.lease.changed(self)
 
 
 class HostComputed(Tensor):
@@ -346,13 +344,13 @@ class HostComputed(Tensor):
         """The value. Waits for the device."""
         self._check()
         if self._host is None:
-            self._host = np.asarray(self._compute(self._source.numpy()), np.float32)
+            self._host = _frozen(np.asarray(self._compute(self._source.numpy()), np.float32))
         return self._host
 
     async def _fetch(self) -> np.ndarray:
         self._check()
         if self._host is None:
-            self._host = np.asarray(self._compute(await self._source._fetch()), np.float32)
+            self._host = _frozen(np.asarray(self._compute(await self._source._fetch()), np.float32))
         return self._host
 
 
@@ -360,7 +358,7 @@ def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None
     """A tensor from a number or string, nested lists, a NumPy array, a JavaScript typed array, or a tensor (itself)."""
     if isinstance(values, Tensor):
         return values
-    array = _host_array(values)
+    array = given = _host_array(values)
     if array.dtype.kind in "OSU" or dtype == "string":
         # which imports this module
         from .strings import string_tensor
@@ -378,9 +376,23 @@ def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None
         if int(np.prod(shape, dtype=np.int64)) != array.size:
             raise ValueError(f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given")
         array = array.reshape(shape)
-    elif array.ndim == 0 or array.flags.owndata is False:
+    if not isinstance(values, list | tuple) and np.may_share_memory(array, given):
+        # what the caller writes to the array later is no concern of the tensor
         array = array.copy()
     return Tensor(Aval(array.shape, inferred), host=array)
+
+
+def tensor_of(array: np.ndarray) -> Tensor:
+    """A tensor of an array of one of the tensors' dtypes that nobody will write to."""
+    return Tensor(Aval(array.shape, build.infer_dtype(array)), host=np.asarray(array, order="C"))
+
+
+def _frozen(array: np.ndarray) -> np.ndarray:
+    """The array, or a view of it that cannot be written to."""
+    if array.flags.writeable:
+        array = array.view()
+        array.flags.writeable = False
+    return array
 
 
 def _host_array(values: Any) -> np.ndarray:

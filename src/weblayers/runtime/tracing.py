@@ -7,7 +7,7 @@ graph, and an assignment to a variable becomes one of its outputs.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -18,7 +18,7 @@ from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
 from . import device, scopes
-from .base import Executable, Runtime
+from .base import Borrower, Executable, Runtime
 from .tensor import Tensor, Variable, to_tensor
 
 _current: ContextVar[Trace | None] = ContextVar("trace", default=None)
@@ -162,32 +162,32 @@ def assign(variable: Variable, value: Tensor) -> None:
 
 
 class HostScalar:
-    """A number that graphs read as a uniform: changing it needs no new trace. It grows by ``increment`` each run."""
+    """A number that graphs read as a uniform: changing it needs no new trace. It grows by ``increment`` each run.
 
-    def __init__(self, value: float, increment: float = 0.0) -> None:
-        self._value, self.increment = value, increment
-        self._follower: Callable[[float], None] | None = None
-        self._refresh: Callable[[], None] | None = None
+    ``described`` says in words what it is.
+    """
+
+    def __init__(self, value: float, increment: float = 0.0, described: str = "with these random numbers") -> None:
+        self._value, self.increment, self.described = value, increment, described
+        # who trains with it, and advances it while its steps run
+        self.lease: Borrower | None = None
 
     @property
     def value(self) -> float:
-        if self._refresh is not None:
-            self._refresh()
+        if self.lease is not None:
+            self.lease.refresh()
         return self._value
 
     @value.setter
     def value(self, value: float) -> None:
+        if self.lease is not None:
+            self.lease.refresh()
         self._value = value
-        if self._follower is not None:
-            self._follower(value)
-
-    def follow(
-        self, follower: Callable[[float], None] | None = None, refresh: Callable[[], None] | None = None
-    ) -> None:
-        """Tell a running job of every new value, and have it :meth:`advance` this one when somebody looks."""
-        self._follower, self._refresh = follower, refresh
+        if self.lease is not None:
+            self.lease.changed(self)
 
     def advance(self, runs: int) -> None:
+        """Count runs that training has made."""
         self._value += runs * self.increment
 
 
@@ -216,6 +216,11 @@ class Compiled:
     def host_scalars(self) -> list[HostScalar]:
         return [k for k in self.keys if isinstance(k, HostScalar)]
 
+    def uniforms(self, given: Mapping[int, tuple[float, float]]) -> tuple[list[float], list[float]]:
+        """The values of all host scalars at a first run, and what they grow by; ``given`` has those of numbers."""
+        pairs = [(k.value, k.increment) if isinstance(k, HostScalar) else given[k] for k in self.keys]
+        return [value for value, _ in pairs], [increment for _, increment in pairs]
+
     def executable(self) -> Executable:
         """The graph, compiled for the current runtime."""
         runtime = device.current()
@@ -237,8 +242,8 @@ class Compiled:
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
         results = self.executable().run([t.storage() for t in inputs], numbers)
         for key in keys:
-            if isinstance(key, HostScalar):
-                key.advance(1)
+            if isinstance(key, HostScalar) and key.increment:
+                key.value += key.increment
         for variable, storage in zip(assigned, results[self._outputs :], strict=True):
             variable.assign_storage(storage)
         pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)

@@ -78,20 +78,26 @@ class _Job:
     """The glue's TrainJob, in Python's types."""
 
     def __init__(self, glue: Any, order: TrainOrder) -> None:
-        self._job = glue.train(
-            _js_object(
-                plan=order.plan,
-                steps=order.steps,
-                inputs=order.inputs,
-                outputs=order.outputs,
-                swaps=[list(s) for s in order.swaps],
-                logs=order.logs,
-                scalars=order.scalars,
-                increments=order.increments,
-                onLogs=_told(order),
-                logEvery=order.every,
+        sink = _told(order)
+        try:
+            self._job = glue.train(
+                _js_object(
+                    plan=order.plan,
+                    steps=order.steps,
+                    inputs=order.inputs,
+                    outputs=order.outputs,
+                    swaps=[list(s) for s in order.swaps],
+                    logs=order.logs,
+                    scalars=order.scalars,
+                    increments=order.increments,
+                    onLogs=sink,
+                    logEvery=order.every,
+                )
             )
-        )
+        except BaseException:
+            if sink is not None:
+                sink.destroy()
+            raise
 
     @property
     def steps(self) -> int:

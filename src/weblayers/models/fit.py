@@ -1,0 +1,235 @@
+"""The training loop: epochs of steps that run without Python, with Python between them and beside them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import CallbackList, History, ProgressLine
+from ..runtime import clock, debug
+from ..runtime.base import TrainSpec
+from ..runtime.lease import Lease, Trained, outcome
+from .compilation import Compilation, Sums
+from .feeds import ArrayFeed, DatasetFeed, Run
+
+Feed = ArrayFeed | DatasetFeed
+
+# Small epochs run several at a time, about so long together: short enough for a line of progress.
+CHUNK_SECONDS = 0.2
+
+
+@dataclass
+class FitPlan:
+    """The arguments of a fit, checked."""
+
+    feed: Feed
+    batch_size: int | None
+    epochs: int
+    initial_epoch: int
+    verbose: int
+    callbacks: Any
+    # makes a feed anew for each validation
+    validation: Callable[[], Feed] | None = None
+    validation_freq: int = 1
+    yield_every: str | float = "auto"
+
+
+class Fit:
+    """One call of ``fit``: from when it is made until :meth:`end` the model's weights are its own to train.
+
+    A feed gives runs of steps; the lease makes them on the device and has the state; callbacks are told of them.
+
+    Raises:
+        RuntimeError: another model is training one of the weights, or with the same optimizer.
+    """
+
+    def __init__(self, model: Any, plan: FitPlan) -> None:
+        self._model, self._plan = model, plan
+        self._compilation: Compilation = model.compiled()
+        names = self._compilation.names
+        self.history = History()
+        shown = [ProgressLine()] if plan.verbose else []
+        self._callbacks = CallbackList(plan.callbacks, [self.history, *shown], plan.yield_every)
+        self.history.params = {
+            "epochs": plan.epochs,
+            "initial_epoch": plan.initial_epoch,
+            "samples": plan.feed.samples,
+            "steps": plan.feed.steps,
+            "batch_size": plan.batch_size,
+            "verbose": plan.verbose,
+            "do_validation": plan.validation is not None,
+            "metrics": names + ([f"val_{n}" for n in names] if plan.validation else []),
+        }
+        # of the running epoch, or of several: rows of logs, and the size of each one's batch
+        self._rows: list[np.ndarray] = []
+        self._sizes: list[int] = []
+        self.lease = Lease(model.name)
+        self.lease.take([*model.trainable_weights, *self._compilation.optimizer.host_scalars])
+
+    def end(self) -> None:
+        """Give the weights back, once it has ended or will never begin."""
+        self.lease.give_back()
+
+    @property
+    def stopped(self) -> bool:
+        return self.lease.stopped
+
+    # -- epochs -------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> History:
+        try:
+            return await self._run()
+        finally:
+            await self._plan.feed.close()
+
+    async def _run(self) -> History:
+        plan, callbacks = self._plan, self._callbacks
+        callbacks.attach(self._model, self.history.params)
+        await callbacks.call("on_train_begin", {})
+        # a callback may have restored an earlier training
+        epoch, count = self.history.params["initial_epoch"], 1
+        while epoch < plan.epochs and not self.stopped:
+            count = min(count, plan.epochs - epoch)
+            if count == 1:
+                await callbacks.begin_epoch(epoch)
+            begun = clock.now()
+            await self._train(epoch, count)
+            await self._report(epoch, count)
+            epoch += count
+            count = self._next_count(count, clock.now() - begun)
+            if getattr(plan.feed, "exhausted", False):
+                break
+        self._compilation.optimizer.finalize()
+        await callbacks.call("on_train_end", {})
+        return self.history
+
+    def _next_count(self, count: int, seconds: float) -> int:
+        """How many epochs to run in one go, where nothing has to happen between them: small ones would mostly wait."""
+        if self._plan.validation is not None or self._callbacks.between_epochs:
+            return 1
+        wanted = count * 2 if seconds < CHUNK_SECONDS / 2 else max(1, round(count * CHUNK_SECONDS / seconds))
+        return min(wanted, self._plan.feed.most_epochs)
+
+    async def _train(self, epoch: int, count: int) -> None:
+        """The steps of an epoch, or of several."""
+        self._rows, self._sizes = [], []
+        sums = Sums(self._compilation)
+        async with aclosing(self._plan.feed.epochs(count)) as runs:
+            async for run in runs:
+                # again where a weight was assigned: the remaining steps begin with it
+                while run.steps and not self.stopped:
+                    trained = await self._steps(run, sums)
+                    await self._check_finite(run, trained, epoch)
+                    rows = trained.logs
+                    sums.add(rows, run.sizes[: len(rows)])
+                    self._rows += list(rows)
+                    self._sizes += run.sizes[: len(rows)]
+                    run = run.after(len(rows))
+                if self.stopped:
+                    break
+
+    async def _steps(self, run: Run, before: Sums) -> Trained:
+        """Make a run's steps, with callbacks beside them, in order, from a queue that the device fills."""
+        every = self._callbacks.every
+        if every == "end":
+            return await self.lease.train(run.compiled, run.tensors, run.steps, run.begins)
+        queue: asyncio.Queue[np.ndarray | None] = asyncio.Queue()
+
+        async def make() -> Trained:
+            try:
+                told = lambda _, rows: queue.put_nowait(rows)  # noqa: E731
+                return await self.lease.train(run.compiled, run.tensors, run.steps, run.begins, told, every)
+            finally:
+                queue.put_nowait(None)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                making = group.create_task(make())
+                following = group.create_task(self._follow(queue, run, before))
+                # also one that a callback has cancelled
+                following.add_done_callback(lambda _: making.cancel())
+        except BaseExceptionGroup as errors:
+            error = errors.exceptions[0]
+        else:
+            return making.result()
+        raise error
+
+    async def _follow(self, queue: asyncio.Queue[np.ndarray | None], run: Run, before: Sums) -> None:
+        callbacks, step, sums = self._callbacks, len(self._rows), before.copy()
+        while (rows := await queue.get()) is not None:
+            if callbacks.progress:
+                sums.add(rows, run.sizes[: len(rows)])
+                callbacks.tell_progress(step + len(rows), sums.logs())
+            logs: dict[str, Any] = {}
+            for i, row in enumerate(rows):
+                if self.stopped:
+                    return
+                if callbacks.watches_steps:
+                    logs = {"batch": step, "size": run.batch, **self._compilation.summary(row[None], [run.batch])}
+                    await callbacks.batch(step, logs, latest=i == len(rows) - 1)
+                step += 1
+            if not self.stopped:
+                await callbacks.turn(step - 1, logs)
+
+    async def _report(self, epoch: int, count: int) -> None:
+        """Tell the callbacks of finished epochs."""
+        plan, each = self._plan, len(self._rows)
+        if count > 1:
+            each = plan.feed.steps or each
+        for i in range(count):
+            part = slice(i * each, (i + 1) * each)
+            if not self._rows[part]:
+                # stopped before it began
+                return
+            if count > 1:
+                await self._callbacks.begin_epoch(epoch + i)
+            logs: dict[str, Any] = self._compilation.summary(np.array(self._rows[part]), self._sizes[part])
+            due = plan.validation is not None and (epoch + i + 1) % plan.validation_freq == 0
+            if due and not self.stopped:
+                assert plan.validation is not None
+                tested = await evaluated(self._compilation, plan.validation())
+                logs = {**{f"val_{n}": v for n, v in tested.items()}, **logs}
+            await self._callbacks.call("on_epoch_end", epoch + i, logs)
+
+    async def _check_finite(self, run: Run, trained: Trained, first_epoch: int) -> None:
+        rows = trained.logs
+        bad = np.flatnonzero(~np.isfinite(rows[:, 0]))
+        if not len(bad):
+            return
+        if self._callbacks.stops_at_nan:
+            self._model.stop_training = True
+            return
+        before, steps, i = len(self._rows), self._plan.feed.steps, int(bad[0])
+        step = before + i
+        epoch = first_epoch + (step // steps if steps else 0)
+        at = f"step {step % steps + 1} of {steps}" if steps else f"step {step + 1}"
+        kept = f"after epoch {first_epoch}" if first_epoch else "before training"
+        kept = f"before step {before + 1}" if before else kept
+        why = "look for NaN or very large values in the data. wl.enable_debug_mode() says where it comes from"
+        if debug.is_enabled():
+            why = await debug.culprit(run.compiled, trained.inputs, trained.scalars, i)
+        raise FloatingPointError(
+            f"the loss became {rows[i][0]} in epoch {epoch + 1} at {at}. The model keeps the weights that it had"
+            f" {kept}. Try a smaller learning rate; {why}."
+        )
+
+
+async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
+    """Loss and metrics over all samples, without blocking."""
+    sums = Sums(compilation)
+    try:
+        async with aclosing(feed.epochs()) as runs:
+            async for run in runs:
+                executable = run.compiled.executable()
+                await executable.prepare()
+                inputs = [t.storage() for t in (*run.tensors, *run.compiled.captured)]
+                job = executable.train(TrainSpec(run.steps, inputs, *run.compiled.uniforms(run.begins)))
+                sums.add((await outcome(job)).logs, run.sizes)
+    finally:
+        await feed.close()
+    return sums.logs()
