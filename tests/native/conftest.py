@@ -13,7 +13,7 @@ def backend(request):
     wl.set_backend("numpy")
 
 
-@pytest.fixture(autouse=True, scope="session")
+@pytest.fixture(autouse=True)
 def plans_are_verified():
     verify.enable()
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..compiler import verify
 from ..graph.evaluate import Program, first_bad
 from ..graph.node import Node, topological
 from . import device
@@ -16,8 +17,8 @@ _enabled = False
 
 
 def enable_debug_mode(on: bool = True) -> None:
-    """Check more, at the cost of speed: WebGL's errors after each draw, and when a loss becomes NaN or infinite, which
-    operation was the first to give such a number.
+    """Check more, at the cost of speed: every plan that is compiled, WebGL's errors after each draw, and when a loss
+    becomes NaN or infinite, which operation was the first to give such a number.
 
     >>> import weblayers as wl
     >>> wl.enable_debug_mode()
@@ -26,6 +27,7 @@ def enable_debug_mode(on: bool = True) -> None:
     global _enabled
     _enabled = on
     device.set_checked(on)
+    verify.enable(on)
 
 
 def enable_prod_mode() -> None:
