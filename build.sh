@@ -205,7 +205,11 @@ tests() {
 }
 
 bench() {
-  need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
+  if [[ " $* " == *firefox* || " $* " == *webkit* ]]; then
+    need_packages "a browser is missing" "${TEST_PACKAGES[@]}"
+  else
+    need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
+  fi
   locked "setup_node all" build_site
   exec "$PYTHON" tools/bench.py "$@"
 }

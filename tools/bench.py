@@ -13,7 +13,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tools.browsers import NAMES, open_browser, virtual_display  # noqa: E402
+from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
 from tools.serve import serving  # noqa: E402
 
 SITE = ROOT / "build" / "bench"
@@ -51,7 +51,8 @@ def main() -> None:
         sys.exit(f"{TFJS.relative_to(ROOT)} is missing: run ./build.sh bench, which installs it")
     assemble()
     query = f"rounds={options.rounds}" + (f"&only={options.only}" if options.only else "")
-    with virtual_display() as display, serving(SITE) as url, open_browser(options.browser, display) as driver:
+    display = display_for([options.browser])
+    with display as screen, serving(SITE) as url, open_browser(options.browser, screen) as driver:
         driver.set_script_timeout(TIMEOUT)
         driver.command_executor.client_config.timeout = TIMEOUT + 10
         driver.get(f"{url}/bench.html?{query}")

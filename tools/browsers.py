@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
 from selenium import webdriver
@@ -79,6 +79,11 @@ def virtual_display() -> Iterator[str]:
     finally:
         process.terminate()
         process.wait()
+
+
+def display_for(names: Sequence[str]) -> AbstractContextManager[str | None]:
+    """A display, if one of the browsers needs it: Chromium has WebGL without."""
+    return nullcontext() if set(names) <= {"chromium"} else virtual_display()
 
 
 def _chromium(service: dict, flags: Sequence[str]) -> WebDriver:

@@ -17,7 +17,7 @@ sys.path.insert(0, str(ROOT))
 from selenium.webdriver.common.by import By  # noqa: E402
 
 from tools.bench import SITE, WAIT, assemble  # noqa: E402
-from tools.browsers import NAMES, open_browser, virtual_display  # noqa: E402
+from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
 from tools.serve import serving  # noqa: E402
 
 TIMEOUT = 300
@@ -49,8 +49,9 @@ def main() -> None:
     options = parser.parse_args()
     assemble()
     found: dict = {}
-    with virtual_display() as display, serving(SITE) as url:
-        for name in options.browser.split(","):
+    names = options.browser.split(",")
+    with display_for(names) as display, serving(SITE) as url:
+        for name in names:
             with open_browser(name, display) as driver:
                 driver.set_script_timeout(TIMEOUT)
                 driver.command_executor.client_config.timeout = TIMEOUT + 10
