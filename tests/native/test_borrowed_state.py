@@ -7,6 +7,7 @@ import pytest
 
 import weblayers as wl
 from weblayers.compiler import pieces
+from weblayers.runtime import stepping
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -616,5 +617,30 @@ def test_data_disposed_of_before_the_data_set_gives_them_are_an_error():
         assert same(values(made), before)
         await fit(made)
         await alone()
+
+    asyncio.run(main())
+
+
+def test_steps_that_are_still_under_way_when_training_stops_count(moving_clock, monkeypatch):
+    """A device that has taken steps tells of them after it was asked to stop."""
+    at_once = stepping.Stepper.cancel
+
+    def later(job, turns=5):
+        loop = asyncio.get_running_loop()
+        loop.call_soon(*((at_once, job) if turns == 0 else (later, job, turns - 1)))
+
+    monkeypatch.setattr(stepping.Stepper, "cancel", later)
+
+    async def main():
+        made, seen, steps = model(), [], 50 * STEPS
+
+        def stop(epoch, batch, logs):
+            seen.append(batch)
+            made.stop_training = True
+
+        x, y = np.tile(X, (50, 1)), np.tile(Y, (50, 1))
+        history = await fit(made, x, y, epochs=2, yield_every=0.05, callbacks={"on_yield": stop})
+        assert len(seen) == 1 and len(history.epoch) == 1
+        assert seen[0] + 1 < made.optimizer.iterations < steps
 
     asyncio.run(main())

@@ -151,8 +151,7 @@ class Fit:
             async with asyncio.TaskGroup() as group:
                 making = group.create_task(make())
                 following = group.create_task(self._follow(queue, run, before))
-                # also one that a callback has cancelled
-                following.add_done_callback(lambda _: making.cancel())
+                following.add_done_callback(lambda ended: _failed(ended) and making.cancel())
         except BaseExceptionGroup as errors:
             error = errors.exceptions[0]
         else:
@@ -217,6 +216,11 @@ class Fit:
             f"the loss became {rows[i][0]} in epoch {epoch + 1} at {at}. The model keeps the weights that it had"
             f" {kept}. Try a smaller learning rate; {why}."
         )
+
+
+def _failed(task: asyncio.Task[Any]) -> bool:
+    """Whether a task did not get to its end: also one that a callback has cancelled."""
+    return task.cancelled() or task.exception() is not None
 
 
 async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
