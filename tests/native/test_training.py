@@ -1,6 +1,7 @@
 """What goes on around the steps: data sets, epochs of other lengths, pausing, callbacks."""
 
 import asyncio
+import gc
 import io
 import warnings
 
@@ -495,6 +496,7 @@ def test_a_terminal_shows_steps_of_unknown_number():
 def test_nothing_leaks_over_many_steps():
     made = model()
     fit(made, np.repeat(X, 50, 0), np.repeat(Y, 50, 0), batch_size=1)
+    gc.collect()  # of tests before
     before = wl.memory()
     with warnings.catch_warnings():
         warnings.simplefilter("error")

@@ -139,11 +139,13 @@ class Tensor(Named):
         return self._host
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
-        if self.dtype == "int32" and array.size and np.abs(array).max() > MAX_EXACT_INTEGER:
-            raise OverflowError(
-                f"an int32 tensor of shape {list(self.shape)} has come to {np.abs(array).max()}: they are exact up to"
-                f" 2^24 = {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
-            )
+        if self.dtype == "int32" and array.size:
+            largest = max(abs(int(array.max())), abs(int(array.min())))
+            if largest > MAX_EXACT_INTEGER:
+                raise OverflowError(
+                    f"an int32 tensor of shape {list(self.shape)} has come to {largest}: they are exact up to 2^24 ="
+                    f" {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
+                )
         return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
 
     async def data(self) -> np.ndarray:

@@ -85,7 +85,7 @@ def _cast_shape(x: Aval, dtype: str) -> Aval:
 
 
 def _cast_value(x: np.ndarray, dtype: str) -> np.ndarray:
-    return np.trunc(x).astype(DTYPES[dtype]) if dtype == "int32" and x.dtype.kind == "f" else x.astype(DTYPES[dtype])
+    return np.trunc(x) if dtype == "int32" else x.astype(DTYPES[dtype])
 
 
 def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
