@@ -20,7 +20,7 @@ from . import context, serialization
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
-from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic
+from .symbolic import BatchShape, LayerCall, Spec, SymbolicTensor, is_symbolic, mapped_specs
 from .uses import Used
 
 # the layers whose weights are being asked for
@@ -241,7 +241,7 @@ class Layer(Used, metaclass=naming.Configurable):
             out.call, out.index = call, next(numbers)
             return out
 
-        call.outputs = serialization.mapped_specs(wire, specs)
+        call.outputs = mapped_specs(wire, specs)
         return call.outputs
 
     def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
@@ -254,7 +254,7 @@ class Layer(Used, metaclass=naming.Configurable):
         dtype = self.input_dtype or "float32"
         wires = [SymbolicTensor(s, dtype) for s in (input_shape if several else [input_shape])]
         inputs: Any = wires if several else wires[0]
-        return serialization.mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
+        return mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
