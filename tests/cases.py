@@ -21,7 +21,9 @@ class Case:
     scalars: list = field(default_factory=list)
     rtol: float = 2e-5
     atol: float = 2e-6
+    # whether there is a gradient to compare, and whether differences say what it is
     differentiable: bool = True
+    smooth: bool = True
 
     def nodes(self):
         """The inputs, the host scalars, and the output."""
@@ -82,14 +84,49 @@ case("relu keeps nan", lambda x: b.unary("relu", x), np.array([np.nan, -1, 2], n
 case("not", lambda x: b.cast(b.unary("not", b.cast(x, "bool")), "float32"), integers(2, 3, 5))
 case("cast to int32", lambda x: b.cast(x, "int32"), uniform(-5, 5, 4, 3))
 case("cast to bool", lambda x: b.cast(b.cast(x, "bool"), "float32"), integers(3, 6))
-case("stop_gradient", lambda x: b.stop_gradient(x) * x, normal(3, 5))
+case("stop_gradient", lambda x: b.stop_gradient(x) * x, normal(3, 5), smooth=False)
 case("store", lambda x: b.bind("store", x * 2.0) + 1.0, normal(3, 5))
 for _name in ("add", "sub", "mul", "div", "max", "min", "atan2"):
     _rtol = 2e-4 if _name == "atan2" else 2e-5
     case(_name, lambda x, y, n=_name: b.bind(n, x, y), normal(3, 5), normal(3, 5, seed=1), rtol=_rtol)
     if _name != "atan2":
         case(f"{_name} of vectors", lambda x, y, n=_name: b.bind(n, x, y), normal(9, 1), normal(9, 1, seed=1))
-case("max of equals", b.maximum, np.array([1, 2, 3], np.float32), np.array([1, 0, 3], np.float32), differentiable=False)
+# where formulas take over from each other, and where nothing is between two numbers
+_EDGES = [0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 2.0, -2.0, 3.0, -3.0]
+_DEFINED = {
+    **dict.fromkeys(("log", "rsqrt"), (0.5, 1.0, 2.0)),
+    **dict.fromkeys(("asin", "acos"), (0.0, -0.0, 0.5, -0.5, 1.0, -1.0)),
+    "sqrt": (0.0, 0.5, 1.0),
+    "log1p": (0.0, -0.0, 0.5, -0.5, 1.0),
+}
+for _name in [*_UNARY.split(), "relu", "erf"]:
+    _x = np.array(_DEFINED.get(_name, _EDGES), np.float32)
+    _tolerance = {"rtol": 2e-4 if _name in _LOOSE else 2e-5, "atol": _LOOSE.get(_name, 2e-6)}
+    case(f"{_name} at edges", lambda x, n=_name: b.unary(n, x), _x, smooth=False, **_tolerance)
+_pairs = np.array([(x, y) for x in _EDGES for y in _EDGES], np.float32).T
+for _name in ("add", "sub", "mul", "max", "min"):
+    case(f"{_name} at edges", lambda x, y, n=_name: b.bind(n, x, y), *_pairs, smooth=False)
+for _name in ("eq", "lt", "le"):
+    case(f"{_name} at edges", lambda x, y, n=_name: b.cast(b.compare(n, x, y), "float32"), *_pairs, smooth=False)
+_divisible = _pairs[:, _pairs[1] != 0]
+for _name in ("div", "mod"):
+    case(f"{_name} at edges", lambda x, y, n=_name: b.binary(n, x, y), *_divisible, smooth=False, rtol=1e-4, atol=1e-5)
+for _power in (0.0, 1.0, 2.0, 3.0):
+    case(f"pow {_power:g} at edges", lambda x, p=_power: b.power(x, p), np.array(_EDGES, np.float32), rtol=1e-4)
+case("pow of tensors at zero", b.power, np.zeros(4, np.float32), np.array([0, 1, 2, 3], np.float32), smooth=False)
+# infinities and NaN go through what compares, chooses and carries
+_EXTREMES = np.array([np.inf, -np.inf, np.nan, 1.0, 0.0], np.float32)
+for _name in ("neg", "abs", "relu"):
+    case(f"{_name} of extremes", lambda x, n=_name: b.unary(n, x), _EXTREMES, differentiable=False)
+_ends = np.array([(x, y) for x in (np.inf, -np.inf, 1.0) for y in (np.inf, -np.inf, 1.0)], np.float32).T
+for _name in ("max", "min", "eq", "lt", "le"):
+    case(
+        f"{_name} of infinities",
+        lambda x, y, n=_name: b.cast(b.bind(n, x, y), "float32"),
+        *_ends,
+        differentiable=False,
+    )
+case("where with a NaN beside", lambda x: b.where(b.compare("lt", 0.0, x), x, 0.0), _EXTREMES, differentiable=False)
 case("mod", lambda x, y: b.binary("mod", x, y), uniform(-5, 5, 4, 3), uniform(0.7, 2, 4, 3), rtol=1e-4, atol=1e-5)
 case(
     "mod of multiples",

@@ -27,6 +27,10 @@ RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
 BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py", "data/devices.py"}
 
 
+# Modules that know each other, and should not.
+CIRCLES = [{"models.functional", "models.model", "models.rebuild"}]
+
+
 def part_of(path):
     return path.relative_to(SOURCE).parts[0].removesuffix(".py")
 
@@ -50,6 +54,48 @@ def test_imports_run_one_way(path):
         if name in RANK and RANK[name] == mine and name != part_of(path):
             # neighbours may know each other where it is no circle: metrics build on losses
             assert (part_of(path), name) == ("metrics", "losses") or mine == 0
+
+
+def module_of(path):
+    return ".".join(path.relative_to(SOURCE).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def imported_modules(path):
+    """The modules that a file imports, those inside functions too, but not those that only types need."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    package = path.relative_to(SOURCE).parent.parts
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            base = (*package[: len(package) - node.level + 1], *(node.module.split(".") if node.module else ()))
+            for name in node.names:
+                found = [".".join(parts) for parts in ((*base, name.name), base)]
+                yield next(m for m in found if m in MODULES or m == "")
+
+
+def circles():
+    """The groups of modules each of which reaches all others of its group."""
+    reached = {}
+    imports = {module: set(imported_modules(path)) for module, path in MODULES.items()}
+    for module in MODULES:
+        found, waiting = set(), [module]
+        while waiting:
+            for other in imports.get(waiting.pop(), ()):
+                if other not in found:
+                    found.add(other)
+                    waiting.append(other)
+        reached[module] = found
+    groups = {frozenset(m for m in found if module in reached.get(m, ())) for module, found in reached.items()}
+    return [set(group) for group in groups if group]
+
+
+def test_no_modules_import_each_other():
+    assert circles() == CIRCLES
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

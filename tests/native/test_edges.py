@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests import slopes
 from weblayers import activations
-from weblayers.graph.node import DTYPES
 from weblayers.ops import dispatch
 
 POINTS = [0.0, -0.0, *(s * v for v in (0.2, 0.5, 1.0, 2.0, 2.5, 3.0, 6.0) for s in (1, -1))]
@@ -19,8 +19,9 @@ STEP = 1e-7
 
 
 @pytest.fixture(autouse=True)
-def double_precision(monkeypatch):
-    monkeypatch.setitem(DTYPES, "float32", np.dtype(np.float64))
+def double_precision():
+    with slopes.double_precision():
+        yield
 
 
 def scalar(value):

@@ -71,6 +71,23 @@ def test_functions_assign_variables_and_call_each_other():
     assert count.array_sync() == 5 and counter.step.traces == 1 and twice.traces == 0
 
 
+def test_traced_assignments_keep_shapes_and_dtypes():
+    w = wl.variable(wl.tensor([1.0, 2.0]), name="w")
+    for value, given in ((lambda: wl.concat([w, w]), "float32 values"), (lambda: w > 0, "bool values")):
+        with pytest.raises(ValueError, match=f"cannot assign {given} .* to the float32 variable 'w' of shape"):
+            wl.function(lambda value=value: w.assign(value()))()
+    with pytest.raises(TypeError, match="symbolic tensor .* has no values"):
+        w.assign(escaped())
+    assert w.dtype == "float32" and w.array_sync() == [1, 2]
+
+
+def escaped():
+    """A tensor of a trace that is over."""
+    kept = []
+    wl.function(lambda x: kept.append(x))(wl.ones([2]))
+    return kept[0]
+
+
 class Pair(NamedTuple):
     xs: object
     labels: object

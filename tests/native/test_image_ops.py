@@ -130,10 +130,8 @@ def test_gradients(name):
 
 
 def test_the_gradients_of_places():
-    slopes.check(lambda boxes: IMAGE.crop_and_resize(RANDOM, boxes, [1, 0], [2, 2]), CROPS, step=1e-3)
-    slopes.check(
-        lambda t: IMAGE.transform(RANDOM, t, "bilinear"), [[0.8, 0.1, 0.3, 0.05, 0.7, 0.2, 0.02, 0.01]], step=1e-3
-    )
+    slopes.check(lambda boxes: IMAGE.crop_and_resize(RANDOM, boxes, [1, 0], [2, 2]), CROPS)
+    slopes.check(lambda t: IMAGE.transform(RANDOM, t, "bilinear"), [[0.8, 0.1, 0.3, 0.05, 0.7, 0.2, 0.02, 0.01]])
 
 
 @pytest.mark.parametrize(

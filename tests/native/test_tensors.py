@@ -333,3 +333,27 @@ def test_bytes_are_for_storage():
     assert (x - 250).array_sync() == [-50, -150] and (-x).array_sync() == [-200, -100]
     assert (x / 255).dtype == "float32" and wl.sum(x).array_sync() == 300
     assert (-wl.tensor([True, False])).array_sync() == [-1, 0]
+
+
+# -- integers ---------------------------------------------------------------------------------------------------------
+
+
+def test_integers_that_become_too_large_are_an_error_and_no_other_integers(backend):
+    def ints(*values):
+        return wl.tensor(values, dtype="int32")
+
+    a = ints(65536)
+    for large in (
+        a * a,
+        wl.prod(ints(2**16, 2**15, 3)),
+        wl.sum(ints(2**24, 2**24)),
+        -(a * a),
+        wl.pow(ints(2), ints(40)),
+    ):
+        with pytest.raises(OverflowError, match="has come to .* exact up to 2.24"):
+            large.numpy()
+    # what is too large on the way is not taken for something else
+    assert wl.floor_div(a * a, a).array_sync() == [65536]
+    assert wl.function(lambda x: wl.floor_div(x * x, x))(a).array_sync() == [65536]
+    assert (ints(2**24) - 1).array_sync() == [2**24 - 1]
+    assert wl.cast(wl.tensor([-2.7, 2.7]), "int32").array_sync() == [-2, 2]

@@ -14,7 +14,8 @@ from .scan import Body
 class Program:
     """A graph in execution order, to be evaluated many times.
 
-    Values are dropped after their last use. Host scalars are kept in double precision until an array meets them.
+    Values are dropped after their last use. Host scalars are kept in double precision until an array meets them, and
+    integers in 64 bits, as results too.
     ``leaves`` are nodes whose values are given at each run, whatever lies behind them.
     """
 
@@ -42,7 +43,7 @@ class Program:
             for node, drops in zip(self.order, self._drops, strict=True):
                 given = bound.get(node)
                 if given is not None:
-                    values[node] = np.asarray(given, np.float64 if node.is_host else None)
+                    values[node] = np.asarray(given, np.float64) if node.is_host else _as_stored(given, node)
                 elif node in self._loops:
                     values[node] = self._loops[node].run([values[i] for i in node.inputs])
                 elif node.op in ("last", "each"):
@@ -103,8 +104,9 @@ def _apply(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
     return _as_stored(node.prim.numpy(*inputs, **node.params), node)
 
 
-def _as_stored(value: np.ndarray, node: Node) -> np.ndarray:
-    return np.asarray(value, DTYPES[node.dtype])
+def _as_stored(value: Any, node: Node) -> np.ndarray:
+    # integers that have grown beyond what is exact elsewhere must not come back as others: who reads them is told
+    return np.asarray(value, np.int64 if node.dtype == "int32" else DTYPES[node.dtype])
 
 
 def evaluate(outputs: Sequence[Node], bound: Mapping[Node, np.ndarray | float] | None = None) -> list[np.ndarray]:

@@ -47,9 +47,10 @@ class Primitive:
     """One row of the primitive table.
 
     ``shape(*avals, **params)`` gives the output's aval, ``numpy(*arrays, **params)`` its value, and
-    ``vjp(g, out, *inputs, **params)`` the cotangent of each input (None where there is none).
-    ``host`` marks scalar functions that the host can evaluate in double precision.
-    ``elementwise`` marks functions of one position only.
+    ``vjp(g, out, *inputs, **params)`` the cotangent of each input (None where there is none); without one it cannot be
+    differentiated. ``host`` marks scalar functions that the host can evaluate in double precision, ``elementwise``
+    functions of one position only, and ``moves`` those that only put values elsewhere. ``cost`` is what one value
+    takes, in additions.
     """
 
     name: str
@@ -58,6 +59,8 @@ class Primitive:
     vjp: Callable[..., Sequence[Node | None]] | None = None
     elementwise: bool = False
     host: bool = False
+    moves: bool = False
+    cost: float = 1
 
 
 # How Python's operators build nodes; the elementwise primitives put their builders here.

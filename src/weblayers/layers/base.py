@@ -20,7 +20,7 @@ from . import context, serialization
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
-from .symbolic import BatchShape, LayerCall, Output, SymbolicTensor, is_symbolic
+from .symbolic import BatchShape, LayerCall, Output, SymbolicTensor, is_symbolic, mapped_specs
 from .uses import Used
 
 # the layers whose weights are being asked for
@@ -235,7 +235,7 @@ class Layer(Used, metaclass=naming.Configurable):
         call = LayerCall(self, inputs, kwargs)
         specs = self.output_specs(inputs, kwargs)
         numbers, name = itertools.count(), f"{self.name}/{self.name}"
-        return call.give(serialization.mapped_specs(lambda spec: Output(spec, name, next(numbers)), specs))
+        return call.give(mapped_specs(lambda spec: Output(spec, name, next(numbers)), specs))
 
     def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
         """Shapes and dtypes of the outputs for symbolic inputs, found by tracing the layer."""
@@ -247,7 +247,7 @@ class Layer(Used, metaclass=naming.Configurable):
         dtype = self.input_dtype or "float32"
         wires = [SymbolicTensor(s, dtype) for s in (input_shape if several else [input_shape])]
         inputs: Any = wires if several else wires[0]
-        return serialization.mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
+        return mapped_specs(lambda spec: spec.shape, self.output_specs(inputs, {}))
 
     # -- weights ------------------------------------------------------------------------------------------------------
 

@@ -9,8 +9,7 @@ from .. import tree
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Trace
-from . import serialization
-from .symbolic import Spec, SymbolicTensor
+from .symbolic import Spec, SymbolicTensor, mapped_specs, spec_leaves
 
 # Trial sizes for free axes other than the batch: what differs between the two of a pair is free in the output. The
 # larger ones are for windows that do not fit into the smaller.
@@ -32,9 +31,7 @@ def inferred_specs(
     batch = wires[0].shape[0] if wires and wires[0].shape else None
     free = any(d is None for w in wires for d in w.shape[int(batch_first) :])
     if not free and batch_first:
-        return serialization.mapped_specs(
-            lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1, 1)
-        )
+        return mapped_specs(lambda s: Spec((batch, *s.shape[1:]), s.dtype), _traced(fn, inputs, kwargs, 1, 1))
     error: Exception | None = None
     for first, second in _TRIALS:
         sizes = ((first, 1), (second, 1)) if batch_first else ((first, first), (second, second))
@@ -43,13 +40,13 @@ def inferred_specs(
         except ValueError as problem:
             error = problem
             continue
-        both = iter(serialization.spec_leaves(two))
+        both = iter(spec_leaves(two))
 
         def merged(a: Spec, both: Any = both) -> Spec:
             known = [x if x == y else None for x, y in zip(a.shape, next(both).shape, strict=True)]
             return Spec((batch, *known[1:]) if batch_first else tuple(known), a.dtype)
 
-        return serialization.mapped_specs(merged, one)
+        return mapped_specs(merged, one)
     assert error is not None
     shapes = ", ".join(str(list(w.shape)) for w in wires)
     raise ValueError(f"layer {owner!r} cannot take {shapes}: {error} (with {_TRIALS[-1][0]} for None)") from error

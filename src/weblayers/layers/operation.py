@@ -51,6 +51,9 @@ def recorded(op: str, arguments: Mapping[str, Any]) -> Any:
     return Operation(op, described).apply(inputs[0] if len(inputs) == 1 else inputs)
 
 
+SymbolicTensor.record = recorded
+
+
 def _described(value: Any, inputs: list[Any]) -> Any:
     """An argument as plain values; symbolic tensors go to the inputs."""
     if isinstance(value, SymbolicTensor):

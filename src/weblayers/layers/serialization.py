@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from .. import activations, constraints, initializers, naming, regularizers
-from .symbolic import Spec
 
 # Classes by name: ours, and what users have registered.
 CLASSES: dict[str, type] = {}
@@ -96,20 +95,3 @@ def dtype_name(dtype: Any) -> str:
     if isinstance(dtype, Mapping):
         return str(dtype["config"]["name"])
     return "float32" if dtype is None else str(dtype)
-
-
-def mapped_specs(fn: Callable[[Spec], Any], specs: Any) -> Any:
-    """The structure with each Spec (a tuple itself) replaced."""
-    if isinstance(specs, Spec):
-        return fn(specs)
-    if isinstance(specs, list | tuple):
-        return type(specs)(mapped_specs(fn, s) for s in specs)
-    if isinstance(specs, Mapping):
-        return {k: mapped_specs(fn, s) for k, s in specs.items()}
-    return specs
-
-
-def spec_leaves(specs: Any) -> list[Spec]:
-    found: list[Spec] = []
-    mapped_specs(found.append, specs)
-    return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import naming, tree
 from ..ops.dispatch import Overriding
@@ -76,6 +77,9 @@ class SymbolicTensor(naming.Named, Overriding):
     (None, 2)
     """
 
+    # makes a layer of an op and its arguments; the module of such layers puts it here
+    record: Callable[[str, dict[str, Any]], Any]
+
     def __init__(self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None) -> None:
         self.shape: BatchShape = tuple(shape)
         self.dtype = dtype
@@ -94,9 +98,7 @@ class SymbolicTensor(naming.Named, Overriding):
         return self.call.layer if self.call else None
 
     def overridden(self, op: str, arguments: dict[str, Any]) -> Any:
-        from .operation import recorded  # layers are made of symbolic tensors
-
-        return recorded(op, arguments)
+        return type(self).record(op, arguments)
 
     @property
     def node_index(self) -> int | None:
@@ -151,18 +153,29 @@ class Output:
         """The symbolic tensor."""
         wire = self._wire() if self._wire is not None else None
         if wire is None:
-            wire = SymbolicTensor(*self._spec, self._name)
+            wire = SymbolicTensor(self._spec.shape, self._spec.dtype, self._name)
             wire.call, wire.index = call, self._index
             self._id = wire.id = self._id or wire.id
             self._wire = weakref.ref(wire)
         return wire
 
 
-class Spec(NamedTuple):
+@dataclass(frozen=True)
+class Spec:
     """The shape and dtype of a value."""
 
     shape: BatchShape
     dtype: str
+
+
+def mapped_specs(fn: Callable[[Spec], Any], specs: Any) -> Any:
+    """The structure with each Spec replaced."""
+    return tree.mapped(lambda leaf: fn(leaf) if isinstance(leaf, Spec) else leaf, specs)
+
+
+def spec_leaves(specs: Any) -> list[Spec]:
+    """The Specs of a structure."""
+    return [leaf for leaf in tree.leaves(specs) if isinstance(leaf, Spec)]
 
 
 def is_symbolic(value: Any) -> bool:

@@ -8,8 +8,7 @@ from typing import Any
 from .. import naming, tree
 from ..layers.base import BatchShape, Layer, unique_name
 from ..layers.inference import inferred_specs
-from ..layers.serialization import spec_leaves
-from ..layers.symbolic import LayerCall, SymbolicTensor
+from ..layers.symbolic import LayerCall, SymbolicTensor, spec_leaves
 from ..runtime.tensor import Tensor
 from .data_sets import compute_dtype
 from .prediction import Predictor

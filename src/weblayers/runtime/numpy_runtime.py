@@ -20,7 +20,8 @@ class NumpyRuntime:
         return NumpyExecutable(graph)
 
     def upload(self, array: np.ndarray) -> np.ndarray:
-        return array
+        # as programs compute with them
+        return array.astype(np.int64) if array.dtype == np.int32 else array
 
     async def read(self, storage: np.ndarray) -> np.ndarray:
         return storage

@@ -329,7 +329,8 @@ def _nothing(storage: DeviceStorage) -> np.ndarray:
 
 def _values(storage: DeviceStorage, region: Region, texels: np.ndarray) -> np.ndarray:
     layout, place, shape = storage.layout, storage.placement, storage.aval.shape
-    dtype = DTYPES[storage.aval.dtype]
+    # wide enough for those that have become too large: who reads them is told
+    dtype = np.dtype(np.int64) if storage.aval.dtype == "int32" else DTYPES[storage.aval.dtype]
     if place.layers == layout.layers and place.layer == 0:
         return unpack(texels, layout, shape, dtype)
     # rows that begin inside a block: lay the blocks' rows out and take those that are ours

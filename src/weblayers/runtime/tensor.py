@@ -15,7 +15,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
-from . import device, scopes
+from . import device, recording, scopes
 from .base import Borrower, Runtime
 
 _ids = itertools.count(1)
@@ -141,11 +141,13 @@ class Tensor(Named):
         return self._host
 
     def _typed(self, array: np.ndarray) -> np.ndarray:
-        if self.dtype == "int32" and array.size and np.abs(array).max() > MAX_EXACT_INTEGER:
-            raise OverflowError(
-                f"an int32 tensor of shape {list(self.shape)} has come to {np.abs(array).max()}: they are exact up to"
-                f" 2^24 = {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
-            )
+        if self.dtype == "int32" and array.size:
+            largest = max(abs(int(array.max())), abs(int(array.min())))
+            if largest > MAX_EXACT_INTEGER:
+                raise OverflowError(
+                    f"an int32 tensor of shape {list(self.shape)} has come to {largest}: they are exact up to 2^24 ="
+                    f" {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
+                )
         return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
 
     async def data(self) -> np.ndarray:
@@ -284,22 +286,24 @@ class Variable(Tensor):
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
         """Replace the values by others of the same shape and dtype; in a traced function, at each of its runs."""
-        if isinstance(value, Tensor) and value.is_symbolic:
-            # which imports this module
-            from .tracing import assign
-
-            assign(self, value)
+        trace = recording.current()
+        if isinstance(value, Tensor) and value.is_symbolic and trace is not None:
+            trace.assign(self, value)
             return
         self._check()
         tensor = value if isinstance(value, Tensor) else to_tensor(value, self.dtype)
-        if tensor.shape != self.shape or tensor.dtype != self.dtype:
-            raise ValueError(
-                f"cannot assign {tensor.dtype} values of shape {list(tensor.shape)} to the {self.dtype} variable"
-                f" {self.name!r} of shape {list(self.shape)}"
-            )
+        self.check_assignable(tensor)
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
         self._changed()
+
+    def check_assignable(self, value: Tensor) -> None:
+        """Raises ValueError for values of another shape or dtype."""
+        if value.shape != self.shape or value.dtype != self.dtype:
+            raise ValueError(
+                f"cannot assign {value.dtype} values of shape {list(value.shape)} to the {self.dtype} variable"
+                f" {self.name!r} of shape {list(self.shape)}"
+            )
 
     def read(self) -> Tensor:
         """The values as they are now: a tensor that later assignments leave alone."""

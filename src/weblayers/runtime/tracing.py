@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,9 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
-from . import device, scopes
+from . import device, recording, scopes
 from .base import Borrower, Executable, Runtime
 from .tensor import Tensor, Variable, to_tensor
-
-_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
 
 
 class Known:
@@ -86,6 +83,13 @@ class Trace:
             self.captured[tensor] = self._known.tensor(len(self.captured), tensor._aval)
         return self.captured[tensor]
 
+    def assign(self, variable: Variable, value: Tensor) -> None:
+        """Have each run replace a variable's values."""
+        variable.check_assignable(value)
+        node = self.node_of(value)
+        self.node_of(variable)
+        self.assigned[variable] = node
+
     def placeholder(self, aval: Aval) -> Node:
         """A leaf of a part of the graph: another one each time, and the same ones when this is traced again."""
         return self._known.placeholder(next(self._placeholders), aval)
@@ -104,18 +108,14 @@ class Trace:
 
 
 def current() -> Trace | None:
-    return _current.get()
+    """The trace under way."""
+    return recording.current()
 
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
-    before = _current.get()
-    _current.set(trace)
-    try:
-        with scopes.paused(), build.numbered(trace.placeholder):
-            yield trace
-    finally:
-        _current.set(before)
+    with recording.recorded_by(trace), scopes.paused(), build.numbered(trace.placeholder):
+        yield trace
 
 
 def symbolic(node: Node) -> Tensor:
@@ -150,12 +150,8 @@ def assign(variable: Variable, value: Tensor) -> None:
     trace = current()
     if trace is None:
         variable.assign(value)
-        return
-    node = trace.node_of(value)
-    if node.shape != variable.shape:
-        raise ValueError(f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}")
-    trace.node_of(variable)
-    trace.assigned[variable] = node
+    else:
+        trace.assign(variable, value)
 
 
 # -- host scalars with a value of their own -------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import build as b
 from ..node import DTYPES, OPERATORS, Aval, Node
-from ..registry import define
+from ..registry import define, flat
 
 Vjp = Callable[..., Sequence[Node | None]]
 
@@ -38,9 +38,9 @@ def _as_float(fn: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     return run
 
 
-def _unary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp | None, shape: Callable = _float) -> None:
+def _unary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp, shape: Callable = _float, cost: float = 1) -> None:
     run = _as_float(numpy) if shape is _float else numpy
-    define(name, shape, run, vjp, elementwise=True, host=True)
+    define(name, shape, run, vjp, elementwise=True, host=True, cost=cost)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
@@ -53,15 +53,15 @@ _erf = np.vectorize(math.erf, otypes=[np.float64])
 
 _unary("neg", np.negative, lambda g, out, x: [b.neg(g)], _same)
 _unary("abs", np.abs, lambda g, out, x: [g * b.unary("sign", x)], _same)
-_unary("sign", np.sign, None, _same)
-_unary("floor", np.floor, None, _same)
-_unary("ceil", np.ceil, None, _same)
-_unary("round", np.rint, None, _same)
-_unary("exp", np.exp, lambda g, out, x: [g * out])
+_unary("sign", np.sign, flat, _same)
+_unary("floor", np.floor, flat, _same)
+_unary("ceil", np.ceil, flat, _same)
+_unary("round", np.rint, flat, _same)
+_unary("exp", np.exp, lambda g, out, x: [g * out], cost=4)
 _unary("expm1", np.expm1, lambda g, out, x: [g * (out + 1.0)])
-_unary("log", np.log, lambda g, out, x: [g / x])
+_unary("log", np.log, lambda g, out, x: [g / x], cost=4)
 _unary("log1p", np.log1p, lambda g, out, x: [g / (x + 1.0)])
-_unary("sqrt", np.sqrt, lambda g, out, x: [g * 0.5 / out])
+_unary("sqrt", np.sqrt, lambda g, out, x: [g * 0.5 / out], cost=2)
 _unary("rsqrt", lambda x: 1 / np.sqrt(x), lambda g, out, x: [g * -0.5 * out / x])
 _unary("sin", np.sin, lambda g, out, x: [g * b.unary("cos", x)])
 _unary("cos", np.cos, lambda g, out, x: [b.neg(g * b.unary("sin", x))])
@@ -71,13 +71,13 @@ _unary("acos", np.arccos, lambda g, out, x: [b.neg(g * b.unary("rsqrt", 1.0 - x 
 _unary("atan", np.arctan, lambda g, out, x: [g / (x * x + 1.0)])
 _unary("sinh", np.sinh, lambda g, out, x: [g * b.unary("cosh", x)])
 _unary("cosh", np.cosh, lambda g, out, x: [g * b.unary("sinh", x)])
-_unary("tanh", np.tanh, lambda g, out, x: [g * (1.0 - out * out)])
-_unary("sigmoid", _sigmoid, lambda g, out, x: [g * out * (1.0 - out)])
+_unary("tanh", np.tanh, lambda g, out, x: [g * (1.0 - out * out)], cost=6)
+_unary("sigmoid", _sigmoid, lambda g, out, x: [g * out * (1.0 - out)], cost=6)
 # relu is a primitive because its gradient needs only its output: the value before it is then never stored
 _unary("relu", lambda x: np.maximum(x, 0), lambda g, out, x: [b.where(out > 0.0, g, 0.0)])
-_unary("erf", _erf, lambda g, out, x: [g * (2 / math.sqrt(math.pi)) * b.unary("exp", b.neg(x * x))])
-_unary("isnan", np.isnan, None, _predicate)
-_unary("not", np.logical_not, None, _predicate)
+_unary("erf", _erf, lambda g, out, x: [g * (2 / math.sqrt(math.pi)) * b.unary("exp", b.neg(x * x))], cost=12)
+_unary("isnan", np.isnan, flat, _predicate)
+_unary("not", np.logical_not, flat, _predicate)
 
 
 def _cast_shape(x: Aval, dtype: str) -> Aval:
@@ -85,7 +85,7 @@ def _cast_shape(x: Aval, dtype: str) -> Aval:
 
 
 def _cast_value(x: np.ndarray, dtype: str) -> np.ndarray:
-    return np.trunc(x).astype(DTYPES[dtype]) if dtype == "int32" and x.dtype.kind == "f" else x.astype(DTYPES[dtype])
+    return np.trunc(x) if dtype == "int32" else x.astype(DTYPES[dtype])
 
 
 def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
@@ -93,7 +93,7 @@ def _cast_vjp(g: Node, out: Node, x: Node, dtype: str) -> list[Node | None]:
 
 
 define("cast", _cast_shape, _cast_value, _cast_vjp, elementwise=True, host=True)
-define("stop_gradient", _same, lambda x: x, None, elementwise=True, host=True)
+define("stop_gradient", _same, lambda x: x, flat, elementwise=True, host=True)
 # The value itself, in a texture of its own: how a pass tells the fusion what to keep.
 define("store", _same, lambda x: x, lambda g, out, x: [b.bind("store", g)], elementwise=True)
 
@@ -112,23 +112,23 @@ def _pow_vjp(g: Node, out: Node, x: Node, y: Node) -> list[Node | None]:
     return [dx, g * out * log_x]
 
 
-def _binary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp | None, shape: Callable = _same) -> None:
-    define(name, shape, numpy, vjp, elementwise=True, host=True)
+def _binary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp, shape: Callable = _same, cost: float = 1) -> None:
+    define(name, shape, numpy, vjp, elementwise=True, host=True, cost=cost)
 
 
 _binary("add", np.add, lambda g, out, x, y: [g, g])
 _binary("sub", np.subtract, lambda g, out, x, y: [g, b.neg(g)])
 _binary("mul", np.multiply, lambda g, out, x, y: [g * y, g * x])
-_binary("div", np.divide, lambda g, out, x, y: [g / y, b.neg(g * out / y)])
-_binary("pow", np.power, _pow_vjp)
+_binary("div", np.divide, lambda g, out, x, y: [g / y, b.neg(g * out / y)], cost=2)
+_binary("pow", np.power, _pow_vjp, cost=8)
 _binary("max", np.maximum, _extremum_vjp)
 _binary("min", np.minimum, _extremum_vjp)
 _binary("mod", np.mod, lambda g, out, x, y: [g, b.neg(g * b.unary("floor", x / y))])
 _binary("atan2", np.arctan2, lambda g, out, y, x: [g * x / (x * x + y * y), b.neg(g * y / (x * x + y * y))])
 for _name, _numpy in (("eq", np.equal), ("lt", np.less), ("le", np.less_equal)):
-    _binary(_name, _numpy, None, _predicate)
-_binary("and", np.logical_and, None, _predicate)
-_binary("or", np.logical_or, None, _predicate)
+    _binary(_name, _numpy, flat, _predicate)
+_binary("and", np.logical_and, flat, _predicate)
+_binary("or", np.logical_or, flat, _predicate)
 
 
 def _where_shape(condition: Aval, x: Aval, y: Aval) -> Aval:

@@ -147,8 +147,6 @@ def _batches(stack: Node) -> Node:
 
 # -- what is kept -----------------------------------------------------------------------------------------------------
 
-_MOVES = frozenset(("reshape", "transpose", "broadcast", "slice", "pad", "concat", "reverse"))
-
 
 def _residuals(steps: Sequence[Node], body: s.Body, values: Sequence[Node], cotangents: set[Node]) -> list[Node]:
     """The values of the forward steps that the backward steps read.
@@ -168,7 +166,7 @@ def _residuals(steps: Sequence[Node], body: s.Body, values: Sequence[Node], cota
         elif any(i in changing for i in n.inputs):
             changing.add(n)
             goes_on = any(i in ends - body.leaves and users.get(i) == 1 and i.shape == n.shape for i in n.inputs)
-            if goes_on if n.prim.elementwise else n.op not in _MOVES:
+            if goes_on if n.prim.elementwise else not n.prim.moves:
                 ends.add(n)
     kept: dict[Node, None] = {}
     waiting, seen = [i for n in order if n in backward for i in n.inputs] + list(steps), set()

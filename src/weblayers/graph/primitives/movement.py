@@ -23,6 +23,7 @@ define(
     _reshape,
     lambda x, shape: np.reshape(x, shape),
     lambda g, out, x, shape: [b.reshape(g, x.shape)],
+    moves=True,
 )
 
 
@@ -37,6 +38,7 @@ define(
     _transpose,
     lambda x, perm: np.transpose(x, perm),
     lambda g, out, x, perm: [b.transpose(g, tuple(np.argsort(perm).tolist()))],
+    moves=True,
 )
 
 
@@ -52,7 +54,7 @@ def _broadcast_vjp(g: Node, out: Node, x: Node, shape: Shape) -> list[Node | Non
     return [b.reshape(b.reduce("sum", g, axes), x.shape)]
 
 
-define("broadcast", _broadcast, lambda x, shape: np.broadcast_to(x, shape), _broadcast_vjp)
+define("broadcast", _broadcast, lambda x, shape: np.broadcast_to(x, shape), _broadcast_vjp, moves=True)
 
 
 def _slice(x: Aval, start: Shape, stop: Shape, step: Shape) -> Aval:
@@ -74,6 +76,7 @@ define(
     _slice,
     lambda x, start, stop, step: x[tuple(slice(a, e, s) for a, e, s in zip(start, stop, step, strict=True))],
     _slice_vjp,
+    moves=True,
 )
 
 
@@ -100,12 +103,13 @@ def _pad_vjp(g: Node, out: Node, x: Node, lo: Shape, hi: Shape, interior: Shape,
     return [b.slice_(whole, start, stop, step)]
 
 
-define("pad", _pad, pad_value, _pad_vjp)
+define("pad", _pad, pad_value, _pad_vjp, moves=True)
 define(
     "reverse",
     lambda x, axes: x,
     lambda x, axes: np.flip(x, axes),
     lambda g, out, x, axes: [b.reverse(g, axes)],
+    moves=True,
 )
 
 
@@ -130,4 +134,4 @@ def _concat_vjp(g: Node, out: Node, *xs: Node, axis: int) -> list[Node | None]:
     return parts
 
 
-define("concat", _concat, lambda *xs, axis: np.concatenate(xs, axis), _concat_vjp)
+define("concat", _concat, lambda *xs, axis: np.concatenate(xs, axis), _concat_vjp, moves=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import build as b
 from ..node import MAX_EXACT_INTEGER, Aval, Node
-from ..registry import define
+from ..registry import define, flat
 
 
 def _reduced(x: Aval, axes: Sequence[int]) -> Aval:
@@ -85,5 +85,5 @@ def _without_nan(x: np.ndarray, value: float) -> np.ndarray:
     return np.where(np.isnan(x), value, x) if x.dtype.kind == "f" else x
 
 
-define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(_without_nan(x, -np.inf), axis), np.int32))
-define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(_without_nan(x, np.inf), axis), np.int32))
+define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(_without_nan(x, -np.inf), axis), np.int32), flat)
+define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(_without_nan(x, np.inf), axis), np.int32), flat)

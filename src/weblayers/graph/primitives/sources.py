@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..node import DTYPES, Aval, Shape
-from ..registry import define
+from ..registry import define, flat
 
 
 def _unbound(**params: Any) -> np.ndarray:
@@ -61,4 +61,4 @@ def _random_bits(key: np.ndarray, counter: np.ndarray, shape: Shape) -> np.ndarr
     return (word >> np.uint32(8)).astype(np.int32).reshape(shape)
 
 
-define("random_bits", lambda key, counter, shape: Aval(shape, "int32"), _random_bits)
+define("random_bits", lambda key, counter, shape: Aval(shape, "int32"), _random_bits, flat, cost=12)

@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from .. import build as b
 from ..node import Aval, Node, Shape
-from ..registry import define
+from ..registry import define, flat
 from .movement import pad_value
 from .reduction import of_nothing
 
@@ -68,7 +68,7 @@ def _pool_max_vjp(g: Node, out: Node, x: Node, **p: Any) -> list[Node | None]:
 
 define("pool_sum", _pooled, _pool_sum, _pool_sum_vjp)
 define("pool_max", _pooled, _pool_max, _pool_max_vjp)
-define("pool_argmax", lambda x, **p: Aval(_pooled(x, **p).shape, "int32"), _pool_argmax)
+define("pool_argmax", lambda x, **p: Aval(_pooled(x, **p).shape, "int32"), _pool_argmax, flat)
 
 
 def _positions(index: np.ndarray, size: Shape, window: Shape, strides: Shape, padding: Pairs) -> tuple[np.ndarray, ...]:
