@@ -7,6 +7,7 @@ import pytest
 
 import weblayers as wl
 from weblayers.compiler import pieces
+from weblayers.runtime import stepping
 
 pytestmark = pytest.mark.usefixtures("backend")
 
@@ -427,6 +428,27 @@ def test_stopping_before_the_first_turn_and_while_paused():
         assert promise.paused and not promise.done()
         made.stop_training = True
         assert len((await promise).epoch) == 1 and 2 <= made.optimizer.iterations <= 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 4])
+def test_a_callback_that_stops_training_is_the_last_of_a_device_that_tells_of_several_steps(stop, monkeypatch):
+    tell = stepping.Stepper._tell
+    monkeypatch.setattr(stepping.Stepper, "_tell", lambda self: tell(self) if self.steps % 3 == 0 else None)
+
+    async def main():
+        made, calls = model(), []
+
+        def hook(batch, logs):
+            calls.append(batch)
+            if batch == stop:
+                made.stop_training = True
+
+        history = await fit(made, epochs=3, callbacks={"on_batch_end": hook})
+        assert calls == list(range(stop + 1)) and len(history.epoch) == 1
+        assert stop < made.optimizer.iterations <= STEPS
+        await alone()
 
     asyncio.run(main())
 

@@ -151,7 +151,7 @@ class Fit:
             async with asyncio.TaskGroup() as group:
                 making = group.create_task(make())
                 following = group.create_task(self._follow(queue, run, before))
-                # also one that a callback has cancelled
+                # it ends before the steps where a callback was cancelled
                 following.add_done_callback(lambda _: making.cancel())
         except BaseExceptionGroup as errors:
             error = errors.exceptions[0]
@@ -167,9 +167,7 @@ class Fit:
                 callbacks.tell_progress(step + len(rows), sums.logs())
             logs: dict[str, Any] = {}
             for i, row in enumerate(rows):
-                if self.stopped:
-                    return
-                if callbacks.watches_steps:
+                if callbacks.watches_steps and not self.stopped:
                     logs = {"batch": step, "size": run.batch, **self._compilation.summary(row[None], [run.batch])}
                     await callbacks.batch(step, logs, latest=i == len(rows) - 1)
                 step += 1
