@@ -1,6 +1,7 @@
 """The house stands: imports run one way, few modules know the browser, files stay readable."""
 
 import ast
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -50,6 +51,19 @@ def test_imports_run_one_way(path):
         if name in RANK and RANK[name] == mine and name != part_of(path):
             # neighbours may know each other where it is no circle: metrics build on losses
             assert (part_of(path), name) == ("metrics", "losses") or mine == 0
+
+
+def neighbours(path):
+    """The modules beside a file that it imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level == 1:
+            yield from [node.module.split(".")[0]] if node.module else [a.name for a in node.names]
+
+
+@pytest.mark.parametrize("part", ["callbacks", "models", "optimizers"])
+def test_modules_of_a_part_import_each_other_one_way(part):
+    needs = {path.stem: set(neighbours(path)) for path in (SOURCE / part).glob("*.py") if path.stem != "__init__"}
+    assert set(TopologicalSorter(needs).static_order()) >= set(needs)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(SOURCE)))

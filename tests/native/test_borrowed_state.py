@@ -1,6 +1,7 @@
 """Training has weights to itself: who else trains, writes or reads them, and fits that end at any moment."""
 
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -245,6 +246,29 @@ def test_a_fit_that_is_cancelled_at_any_moment_keeps_the_steps_it_has_made(times
             assert len((await fit(made)).epoch) == 1
             turns += 1
         assert {0, 1, STEPS, STEPS + 1} <= ends
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("begin", [lambda m: m.evaluate_dataset([(X, Y)] * 3), lambda m: m.test_on_batch(X, Y)])
+def test_an_evaluation_that_is_cancelled_at_any_moment_leaves_nothing_behind(begin, monkeypatch):
+    monkeypatch.setattr(pieces, "TURN_SECONDS", np.inf)
+
+    async def main():
+        made = model()
+        await begin(made)
+        for turns in itertools.count():
+            promise = begin(made)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not promise.cancel():
+                break
+            await asyncio.sleep(0)
+            promise.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await promise
+            await alone()
+        assert turns > 2
 
     asyncio.run(main())
 

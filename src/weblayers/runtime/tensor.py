@@ -15,7 +15,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
-from . import device, scopes
+from . import device, open_traces, scopes
 from .base import Borrower, Runtime
 
 _ids = itertools.count(1)
@@ -284,22 +284,27 @@ class Variable(Tensor):
 
     def assign(self, value: Tensor | np.ndarray | Sequence) -> None:
         """Replace the values by others of the same shape and dtype; in a traced function, at each of its runs."""
-        if isinstance(value, Tensor) and value.is_symbolic:
-            # which imports this module
-            from .tracing import assign
-
-            assign(self, value)
+        trace = open_traces.innermost()
+        if trace is not None and isinstance(value, Tensor) and value.is_symbolic:
+            trace.assign(self, value)
             return
         self._check()
         tensor = value if isinstance(value, Tensor) else to_tensor(value, self.dtype)
-        if tensor.shape != self.shape or tensor.dtype != self.dtype:
-            raise ValueError(
-                f"cannot assign {tensor.dtype} values of shape {list(tensor.shape)} to the {self.dtype} variable"
-                f" {self.name!r} of shape {list(self.shape)}"
-            )
+        self.check_new(tensor._aval)
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
         self._changed()
+
+    def check_new(self, aval: Aval) -> None:
+        """
+        Raises:
+            ValueError: values of this shape and dtype cannot be assigned.
+        """
+        if aval.shape != self.shape or aval.dtype != self.dtype:
+            raise ValueError(
+                f"cannot assign {aval.dtype} values of shape {list(aval.shape)} to the {self.dtype} variable"
+                f" {self.name!r} of shape {list(self.shape)}"
+            )
 
     def read(self) -> Tensor:
         """The values as they are now: a tensor that later assignments leave alone."""

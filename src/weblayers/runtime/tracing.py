@@ -15,11 +15,9 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
-from . import device, scopes
+from . import device, open_traces, scopes
 from .base import Borrower
 from .tensor import Tensor, Variable, to_tensor
-
-_stack: list[Trace] = []
 
 
 class Known:
@@ -71,6 +69,13 @@ class Trace:
             self.captured[tensor] = self._known.tensor(len(self.captured), tensor._aval)
         return self.captured[tensor]
 
+    def assign(self, variable: Variable, value: Tensor) -> None:
+        """Have each run replace a variable's values by others of the same shape and dtype."""
+        node = self.node_of(value)
+        variable.check_new(node.aval)
+        self.node_of(variable)
+        self.assigned[variable] = node
+
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
         if key not in self.scalars:
@@ -79,17 +84,15 @@ class Trace:
 
 
 def current() -> Trace | None:
-    return _stack[-1] if _stack else None
+    trace = open_traces.innermost()
+    assert trace is None or isinstance(trace, Trace)
+    return trace
 
 
 @contextmanager
 def tracing(trace: Trace) -> Iterator[Trace]:
-    _stack.append(trace)
-    try:
-        with scopes.paused():
-            yield trace
-    finally:
-        _stack.pop()
+    with open_traces.opened(trace), scopes.paused():
+        yield trace
 
 
 def symbolic(node: Node) -> Tensor:
@@ -124,12 +127,8 @@ def assign(variable: Variable, value: Tensor) -> None:
     trace = current()
     if trace is None:
         variable.assign(value)
-        return
-    node = trace.node_of(value)
-    if node.shape != variable.shape:
-        raise ValueError(f"cannot assign shape {list(node.shape)} to {variable.name!r} of shape {list(variable.shape)}")
-    trace.node_of(variable)
-    trace.assigned[variable] = node
+    else:
+        trace.assign(variable, value)
 
 
 # -- host scalars with a value of their own -------------------------------------------------------------------------
