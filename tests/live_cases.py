@@ -6,7 +6,7 @@ import numpy as np
 
 import weblayers as wl
 
-STEPS = 160
+STEPS = 80
 RNG = np.random.default_rng(0)
 X = RNG.random((STEPS * 16, 4), np.float32)
 Y = (X @ np.array([[1.0], [-2.0], [0.5], [3.0]], np.float32)).astype(np.float32)
@@ -51,7 +51,7 @@ async def testing_does_not_disturb():
     losses = []
 
     async def test(batch, logs):
-        if batch % 20 == 0:
+        if batch % 10 == 0:
             loss, _ = watched.evaluate(X[:64], Y[:64])
             losses.append((await loss.data())[0])
 

@@ -34,9 +34,9 @@ from . import optimizers as train
 from .callbacks import Callback, CustomCallback, History
 from .io import load_layers_model, model_from_json
 from .layers import InputSpec, SymbolicTensor, register_class
+from .layers.core import input
 from .losses import Reduction
-from .models.functional import Functional, input
-from .models.model import Model
+from .models.functional import Functional, Model
 from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403

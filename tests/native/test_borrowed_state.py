@@ -1,6 +1,7 @@
 """Training has weights to itself: who else trains, writes or reads them, and fits that end at any moment."""
 
 import asyncio
+import itertools
 
 import numpy as np
 import pytest
@@ -249,6 +250,29 @@ def test_a_fit_that_is_cancelled_at_any_moment_keeps_the_steps_it_has_made(times
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("begin", [lambda m: m.evaluate_dataset([(X, Y)] * 3), lambda m: m.test_on_batch(X, Y)])
+def test_an_evaluation_that_is_cancelled_at_any_moment_leaves_nothing_behind(begin, monkeypatch):
+    monkeypatch.setattr(pieces, "TURN_SECONDS", np.inf)
+
+    async def main():
+        made = model()
+        await begin(made)
+        for turns in itertools.count():
+            promise = begin(made)
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            if not promise.cancel():
+                break
+            await asyncio.sleep(0)
+            promise.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await promise
+            await alone()
+        assert turns > 2
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     "begin", [fit, lambda m: m.train_on_batch(X, Y), lambda m: m.fit_dataset([(X, Y)] * 3, verbose=0)]
 )
@@ -428,6 +452,27 @@ def test_stopping_before_the_first_turn_and_while_paused():
         assert promise.paused and not promise.done()
         made.stop_training = True
         assert len((await promise).epoch) == 1 and 2 <= made.optimizer.iterations <= 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("stop", [0, 1, 2, 4])
+def test_a_callback_that_stops_training_is_the_last_of_a_device_that_tells_of_several_steps(stop, monkeypatch):
+    tell = stepping.Stepper._tell
+    monkeypatch.setattr(stepping.Stepper, "_tell", lambda self: tell(self) if self.steps % 3 == 0 else None)
+
+    async def main():
+        made, calls = model(), []
+
+        def hook(batch, logs):
+            calls.append(batch)
+            if batch == stop:
+                made.stop_training = True
+
+        history = await fit(made, epochs=3, callbacks={"on_batch_end": hook})
+        assert calls == list(range(stop + 1)) and len(history.epoch) == 1
+        assert stop < made.optimizer.iterations <= STEPS
+        await alone()
 
     asyncio.run(main())
 

@@ -341,3 +341,19 @@ def test_frames_come():
             await wl.next_frame()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("value", [lambda x: wl.cast(x, "int32"), lambda x: wl.reshape(x, [2, 1])])
+def test_what_is_assigned_has_the_variables_shape_and_dtype(backend, value):
+    kept = wl.variable(wl.tensor([1.0, 2.0]), name="kept")
+    assigned = wl.function(lambda x: kept.assign(value(x)) or x)
+    with pytest.raises(ValueError, match=r"cannot assign .* to the float32 variable 'kept' of shape \[2\]"):
+        assigned(wl.tensor([3.7, 4.2]))
+    assert kept.array_sync() == [1, 2]
+
+
+def test_a_symbolic_value_cannot_be_assigned_where_nothing_is_traced():
+    leaked, kept = [], wl.variable(wl.tensor([1.0]))
+    wl.function(lambda x: leaked.append(x + 1) or x)(wl.tensor([1.0]))
+    with pytest.raises(TypeError, match="has no values yet"):
+        kept.assign(leaked[0])

@@ -32,6 +32,15 @@ def fit(made, x=X, y=Y, **options):
     return asyncio.run(main())
 
 
+@pytest.fixture
+def uncollected():
+    """What lives goes by references alone."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
 # -- arrays ------------------------------------------------------------------------------------------------------------
 
 
@@ -143,12 +152,12 @@ def test_room_for_samples():
 def test_steps_and_predictors_are_kept_up_to_a_number(backend, monkeypatch):
     model = dense()
     monkeypatch.setattr(model.steps._kept, "_most", 3)
-    monkeypatch.setattr(model._predictors, "_most", 3)
+    monkeypatch.setattr(model._predictor._kept, "_most", 3)
     for size in range(1, 8):
         fit(model, X[:size], Y[:size])
         model.predict(X[:size])
     plans = device.current().memory().get("plans")
-    assert len(model.steps._kept) == 3 == len(model._predictors) and model.steps.traces == 7
+    assert len(model.steps._kept) == 3 == len(model._predictor.plans) and model.steps.traces == 7
     for size in range(5, 8):
         fit(model, X[:size], Y[:size])
     assert model.steps.traces == 7 and device.current().memory().get("plans") == plans
@@ -172,6 +181,24 @@ def test_progress_costs_the_same_at_every_step(backend, monkeypatch):
         history.history["loss"][0]
     )
     assert sum(added) <= 5 * 12
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [
+        lambda m: m.fit(X, Y, verbose=0),
+        lambda m: m.fit_dataset([(X, Y)], verbose=0),
+        lambda m: m.train_on_batch(X, Y),
+        lambda m: m.test_on_batch(X, Y),
+        lambda m: m.evaluate_dataset([(X, Y)]),
+        lambda m: m.predict(iter([X])),
+    ],
+)
+def test_work_under_way_keeps_the_model(backend, uncollected, begin):
+    async def main():
+        await begin(dense())
+
+    asyncio.run(main())
 
 
 # -- how long ----------------------------------------------------------------------------------------------------------
@@ -225,15 +252,6 @@ def subclassed():
 
 
 MODELS = [sequential, convolutional, with_shared_layer, nested, recurrent, subclassed]
-
-
-@pytest.fixture
-def uncollected():
-    """What lives goes by references alone."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 def in_use():

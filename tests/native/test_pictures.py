@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
-from weblayers.models.layout import arrange, spread
+from weblayers.models.arranging import arrange, spread
 
 L = wl.layers
 SVG = "{http://www.w3.org/2000/svg}"

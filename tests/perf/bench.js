@@ -142,7 +142,7 @@ async function main() {
       weblayers_first_step_ms: firstOurs,
       tfjs_first_step_ms: firstTheirs,
       weblayers_compile_ms: await python(`compile_time("${name}", ${batch}, ${steps})`),
-      draws_per_step: await python(`draws("${name}", ${batch}, ${steps})`),
+      draws_per_step: await python(`draws("${name}")`),
     };
     say(JSON.stringify(workloads[name], null, 1));
   }

@@ -121,20 +121,19 @@ async def run(name, batch, steps):
     return (time.perf_counter() - begun) * 1000
 
 
-def _graph(name, batch, steps):
+def _graph(name):
     model = _kept[name][0]
     if name.startswith("predict"):
-        ((compiled, _),) = model._predictors.values()
+        (compiled,) = model._predictor.plans
         return compiled.graph
-    (compiled,) = [
-        c for k, c in model.steps._kept.items() if k[0] == "train" and c.graph.inputs[0].shape[0] == batch * steps
-    ]
+    # the one that was used last
+    *_, compiled = (c for c in model.steps.plans if c.assigned)
     return compiled.graph
 
 
-def draws(name, batch, steps):
+def draws(name):
     """Draws of one training step or prediction."""
-    graph = _graph(name, batch, steps)
+    graph = _graph(name)
     log = not name.startswith("predict")
     return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=log).draws)
 

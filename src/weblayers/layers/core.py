@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import activations, constraints, initializers, regularizers
+from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import indexing, matrices, reduction
 from ..runtime.tensor import Tensor
-from .base import BatchShape, Layer, check_axis, positive, sized
+from .base import BatchShape, Layer, check_axis, positive, sized, unique_name
+from .symbolic import LayerCall, Output, Spec, SymbolicTensor
 
 
 class Dense(Layer):
@@ -323,3 +324,35 @@ def _axis_sizes(letters: str, shape: BatchShape) -> tuple[dict[str, int | None],
     before, _, after = letters.partition("...")
     start = dict(zip(before, shape, strict=False))
     return start, dict(zip(reversed(after), reversed(shape), strict=False))
+
+
+def input(
+    shape: Sequence[int | None] | dict[str, Any] | None = None,
+    batch_shape: Sequence[int | None] | None = None,
+    dtype: str = "float32",
+    name: str | None = None,
+    batch_size: int | None = None,
+    sparse: bool = False,
+) -> SymbolicTensor:
+    """A symbolic tensor to call layers on: where a functional model begins.
+
+    Args:
+        shape: without the batch axis. One object ``{"shape", "batchShape", "dtype", "name"}`` works too.
+        batch_shape: with the batch axis.
+        dtype: of the data.
+        name: of the input.
+
+    >>> import weblayers as wl
+    >>> x = wl.input(shape=[3])
+    >>> model = wl.model(inputs=x, outputs=wl.layers.dense(units=2).apply(x))
+    >>> model.predict(wl.ones([4, 3])).shape
+    (4, 2)
+    """
+    if isinstance(shape, Mapping):
+        return input(**naming.arguments(input, "input", shape))
+    if shape is None and batch_shape is None:
+        raise ValueError("Please provide to Input either a `shape` or a `batchShape` argument.")
+    full = tuple(batch_shape) if batch_shape is not None else (batch_size, *(shape or ()))
+    layer = InputLayer(batch_input_shape=full, input_dtype=dtype, name=name or unique_name("input"), sparse=sparse)
+    layer.built = True
+    return LayerCall(layer, [], {}).give(Output(Spec(full, dtype), layer.name))

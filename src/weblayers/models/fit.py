@@ -166,9 +166,7 @@ class Fit:
                 callbacks.tell_progress(step + len(rows), sums.logs())
             logs: dict[str, Any] = {}
             for i, row in enumerate(rows):
-                if self.stopped:
-                    return
-                if callbacks.watches_steps:
+                if callbacks.watches_steps and not self.stopped:
                     logs = {"batch": step, "size": run.batch, **self._compilation.summary(row[None], [run.batch])}
                     await callbacks.batch(step, logs, latest=i == len(rows) - 1)
                 step += 1

@@ -7,44 +7,47 @@ from typing import Any
 
 from .. import naming, tree
 from ..layers import serialization
-from ..layers.base import Layer, unique_name
-from ..layers.core import InputLayer
-from ..layers.symbolic import BatchShape, LayerCall, Output, Spec, SymbolicTensor
+from ..layers.base import Layer
+from ..layers.symbolic import BatchShape, LayerCall, SymbolicTensor
 from ..runtime.tensor import Tensor
-from .model import Model
+from .model import BaseModel
 from .ordering import ordered_calls, ordered_layers
+from .rebuild import rebuilt
 
 
-def input(
-    shape: Sequence[int | None] | dict[str, Any] | None = None,
-    batch_shape: Sequence[int | None] | None = None,
-    dtype: str = "float32",
-    name: str | None = None,
-    batch_size: int | None = None,
-    sparse: bool = False,
-) -> SymbolicTensor:
-    """A symbolic tensor to call layers on: where a functional model begins.
+class _ModelType(naming.Configurable):
+    """Makes ``Model(inputs, outputs)``, as Keras spells it, a functional model."""
 
-    Args:
-        shape: without the batch axis. One object ``{"shape", "batchShape", "dtype", "name"}`` works too.
-        batch_shape: with the batch axis.
-        dtype: of the data.
-        name: of the input.
+    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        given = {**args[0], **kwargs} if args and isinstance(args[0], Mapping) else kwargs
+        # a class with arguments of its own gets them
+        plain = next(c for c in cls.__mro__ if "__init__" in vars(c)) is Model
+        if plain and (len(args) > 1 or "inputs" in given or "outputs" in given):
+            made = Functional if cls is Model else type(cls)(cls.__name__, (cls, Functional), {})
+            return made(*args, **kwargs)
+        return super().__call__(*args, **kwargs)
+
+
+class Model(BaseModel, metaclass=_ModelType):
+    """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
+    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model, also of a subclass
+    that only adds methods.
 
     >>> import weblayers as wl
-    >>> x = wl.input(shape=[3])
-    >>> model = wl.model(inputs=x, outputs=wl.layers.dense(units=2).apply(x))
+    >>> class Twice(wl.Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.dense = wl.layers.dense(units=1)
+    ...     def call(self, x):
+    ...         return self.dense(x) * 2
+    >>> model = Twice()
+    >>> model.compile(optimizer="sgd", loss="mse")
     >>> model.predict(wl.ones([4, 3])).shape
-    (4, 2)
+    (4, 1)
     """
-    if isinstance(shape, Mapping):
-        return input(**naming.arguments(input, "input", shape))
-    if shape is None and batch_shape is None:
-        raise ValueError("Please provide to Input either a `shape` or a `batchShape` argument.")
-    full = tuple(batch_shape) if batch_shape is not None else (batch_size, *(shape or ()))
-    layer = InputLayer(batch_input_shape=full, input_dtype=dtype, name=name or unique_name("input"), sparse=sparse)
-    layer.built = True
-    return LayerCall(layer, [], {}).give(Output(Spec(full, dtype), layer.name))
+
+    def __init__(self, name: str | None = None, **base: Any) -> None:
+        super().__init__(name=name, **base)
 
 
 class Functional(Model):
@@ -151,7 +154,7 @@ class Functional(Model):
         def between(x: Any) -> list[Tensor]:
             return self._values(x, calls, wires, False)
 
-        values = self.run_traced(("execute", *names), between, self.model_inputs(inputs))
+        values = self._predictor.traced(("execute", *names), between, self.model_inputs(inputs))
         return values[0] if isinstance(outputs, str) else values
 
     def _wire_named(self, name: str) -> SymbolicTensor:
@@ -239,6 +242,10 @@ class Functional(Model):
         return [w.shape for w in self.outputs]
 
     @property
+    def static_outputs(self) -> list[BatchShape]:
+        return self.output_shapes
+
+    @property
     def input_names(self) -> list[str]:
         return [w.name for w in self.inputs]
 
@@ -267,8 +274,6 @@ class Functional(Model):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Functional:
         """A model from what :meth:`get_config` gave, or TensorFlow.js wrote."""
-        from .rebuild import rebuilt
-
         inputs, outputs = rebuilt(config)
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
 

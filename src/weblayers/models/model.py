@@ -2,45 +2,335 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from .. import naming
-from .portable import Portable
+from .. import naming, optimizers
+from ..callbacks import History
+from ..io import saving, topology, training
+from ..runtime.tensor import Tensor, to_tensor
+from .compilation import Compilation
+from .data_sets import Samples, as_inputs, as_tree
+from .evaluation import Evaluator
+from .feeds import is_dataset
+from .prediction import Predictor
+from .promise import FitPromise, Promise
+from .steps import Steps
+from .structure import Container
+from .trainer import Trainer
 
 
-class _ModelType(naming.Configurable):
-    """Makes ``Model(inputs, outputs)``, as Keras spells it, a functional model."""
+class BaseModel(Container):
+    """A container that can be used and trained. It has a part for each: a predictor, an evaluator and a trainer."""
 
-    def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        given = {**args[0], **kwargs} if args and isinstance(args[0], Mapping) else kwargs
-        # a class with arguments of its own gets them
-        plain = next(c for c in cls.__mro__ if "__init__" in vars(c)) is Model
-        if plain and (len(args) > 1 or "inputs" in given or "outputs" in given):
-            from .functional import Functional  # it is a Model
+    def __init__(self, **base: Any) -> None:
+        super().__init__(**base)
+        self._predictor, self._evaluator, self._trainer = Predictor(), Evaluator(), Trainer()
+        self.history: History | None = None
 
-            made = Functional if cls is Model else type(cls)(cls.__name__, (cls, Functional), {})
-            return made(*args, **kwargs)
-        return super().__call__(*args, **kwargs)
+    def graph_changed(self) -> None:
+        """What was traced is no longer the model."""
+        self._predictor.clear()
+        self._evaluator.clear()
+
+    def free(self) -> int:
+        """Free the weights that nothing else uses, and the optimizer's state; says how many there were."""
+        self.graph_changed()
+        return self.give_back() + self._evaluator.free()
+
+    # -- data ---------------------------------------------------------------------------------------------------------
+
+    def model_inputs(self, x: Any) -> list[Tensor]:
+        """What was given, as a checked list of inputs."""
+        given = self.match_inputs(as_tree(x, several=len(self.input_shapes or [0]) > 1 or self.input_shapes is None))
+        shapes = self.input_shapes
+        if shapes is None:
+            return [to_tensor(v) for v in given]
+        names = getattr(self, "input_names", None) or ["input"] * len(shapes)
+        labels = ["input"] if len(shapes) == 1 else names
+        return [as_inputs(v, s, n) for v, s, n in zip(given, shapes, labels, strict=True)]
+
+    def samples(self, x: Any, y: Any, sample_weight: Any = None) -> Samples:
+        """Inputs, targets and weights, checked and in order."""
+        return self._evaluator.samples(self, x, y, sample_weight)
+
+    # -- predicting ---------------------------------------------------------------------------------------------------
+
+    def predict(self, x: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """The model's output for inputs. Returns at once; reading the values waits.
+
+        ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
+
+        For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
+        set are ignored; ``steps`` limits how many batches are looked at.
+        """
+        given = {**(config or {}), **kwargs}
+        if is_dataset(x):
+            options = _predict_dataset_options(**naming.arguments(_predict_dataset_options, "predict", given))
+            return Promise(self._predictor.predict_dataset(self, x, options["steps"]))
+        options = _predict_options(**naming.arguments(_predict_options, "predict", given))
+        return self._predictor.predict(self, x, options["batch_size"])
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """The output for inputs that are computed in one go."""
+        return self._predictor.predicted(self, self.model_inputs(x))
+
+    # -- compiling ----------------------------------------------------------------------------------------------------
+
+    def compile(
+        self,
+        optimizer: Any = "sgd",
+        loss: Any = None,
+        metrics: Any = None,
+        loss_weights: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        """Choose how the model is trained.
+
+        Args:
+            optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
+            loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary.
+            metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
+            loss_weights: how much each output's loss counts.
+            weighted_metrics: metrics that sample and class weights apply to.
+        """
+        if isinstance(optimizer, dict) and "class_name" not in optimizer:
+            self.compile(**naming.arguments(type(self).compile, "compile", optimizer))
+            return
+        self.check_usable()
+        self._evaluator.compile(self, optimizer, loss, metrics, loss_weights, weighted_metrics)
+
+    @property
+    def is_compiled(self) -> bool:
+        """Whether it is known how the model is trained."""
+        return self._evaluator.is_compiled
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        return self.compiled().optimizer
+
+    @property
+    def loss(self) -> Any:
+        return self.compiled().given_loss
+
+    @property
+    def loss_functions(self) -> list[Any]:
+        """The losses of the outputs, as objects."""
+        return list(self.compiled().losses)
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics of the outputs, as objects."""
+        return [metric for _, metric, _ in self.compiled().all_metrics]
+
+    @property
+    def metrics_names(self) -> list[str]:
+        return self.compiled().names
+
+    def compiled(self) -> Compilation:
+        """What ``compile`` was given.
+
+        Raises:
+            RuntimeError: if it was not called.
+        """
+        return self._evaluator.compilation
+
+    @property
+    def steps(self) -> Steps:
+        """The traced functions of the compiled model."""
+        return self._evaluator.steps(self)
+
+    # -- evaluating ---------------------------------------------------------------------------------------------------
+
+    def evaluate(self, x: Any, y: Any = None, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
+        """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
+
+        Returns at once; reading the values waits. ``batch_size`` is 32; ``sample_weight`` as in :meth:`fit`; ``steps``
+        is how many batches are looked at. A data set for ``x`` is evaluated as by :meth:`evaluate_dataset`.
+        """
+        if is_dataset(x):
+            return self.evaluate_dataset(x, y if config is None else config, **kwargs)
+        options = _evaluate_options(**naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs}))
+        return self._evaluator.evaluate(self, x, y, options["batch_size"], options["sample_weight"], options["steps"])
+
+    def evaluate_dataset(self, dataset: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Promise:
+        """Loss and metrics over a data set, as scalar tensors, in the order of ``metrics_names``.
+
+        ``batches`` is how many of its batches are looked at, all if left out.
+        """
+        given = naming.arguments(_evaluate_dataset_options, "evaluate_dataset", {**(config or {}), **kwargs})
+        return self._evaluator.evaluate_dataset(self, dataset, _evaluate_dataset_options(**given)["batches"])
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Promise:
+        """Loss of one batch, or loss and metrics in a list, without training."""
+        return self._evaluator.test_on_batch(self, x, y, sample_weight)
+
+    # -- training -----------------------------------------------------------------------------------------------------
+
+    @property
+    def stop_training(self) -> bool:
+        """Whether training is to end. Set it from anywhere, and a fit ends in order after the steps under way."""
+        return self._trainer.stop
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._trainer.stop = value
+
+    def fit(self, x: Any, y: Any = None, config: dict[str, Any] | None = None, **kwargs: Any) -> FitPromise:
+        """Train. Starts at once; await the result, a History, whenever you need it.
+
+        ``x`` and ``y`` are tensors or arrays, or lists or dictionaries of them for several inputs or outputs. A data
+        set for ``x`` is trained on as by :meth:`fit_dataset`. What is given back can be paused, resumed and cancelled.
+
+        Args (as keywords or in one object, in either spelling):
+            batch_size: samples per step, 32.
+            epochs: number of the last epoch, 1.
+            verbose: 1 prints a line per epoch, 0 nothing.
+            callbacks: hooks in a dictionary, a function, an object, a Callback, or a list of them.
+            validation_split: share of the samples, from the end, kept for validation.
+            validation_data: inputs, targets and perhaps sample weights for validation; or a data set.
+            shuffle: whether every epoch has an order of its own, True.
+            initial_epoch: number of the first epoch, 0.
+            class_weight: how much each class counts, by its number.
+            sample_weight: how much each sample counts.
+            steps_per_epoch: batches per epoch; the next epoch goes on where this one ends.
+            validation_steps: how many batches of the validation data are used, all if left out.
+            validation_batch_size: samples per batch in validation, ``batch_size`` if left out.
+            validation_freq: every how many epochs there is a validation, 1.
+            yield_every: when ``on_yield`` is called: ``"auto"`` (every 125 ms), or every so many milliseconds; with
+                ``"batch"``, ``"epoch"`` and ``"never"`` it is not. Training never blocks the page, whatever it is.
+
+        Raises:
+            RuntimeError: not compiled, or another fit of this model is running.
+            ValueError: inputs or targets of a wrong shape.
+            FloatingPointError: the loss became NaN or infinite.
+
+        >>> import asyncio, weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1])])
+        >>> model.compile(optimizer="sgd", loss="mean_squared_error")
+        >>> async def main():
+        ...     history = await model.fit(wl.ones([4, 1]), wl.ones([4, 1]), epochs=2, verbose=0)
+        ...     return len(history.history["loss"])
+        >>> asyncio.run(main())
+        2
+        """
+        if not is_dataset(x):
+            return self._trainer.fit(self, x, y, {**(config or {}), **kwargs})
+        if y is not None and not isinstance(y, dict):
+            raise ValueError("a data set gives inputs and targets: y must be left out")
+        return self._trainer.fit_dataset(self, x, {**(y or config or {}), **kwargs})
+
+    def fit_dataset(self, dataset: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> FitPromise:
+        """Train on a data set, whose batches are made and uploaded while the device works on those before.
+
+        Elements are batches: ``{"xs": inputs, "ys": targets}``, ``(inputs, targets)`` or ``(inputs, targets, sample
+        weights)``. Anything that can be iterated over again and again will do, also asynchronously.
+
+        Args (as keywords or in one object, in either spelling): those of :meth:`fit` that make sense, and
+            batches_per_epoch: the length of an epoch, whatever the data set's; the next epoch goes on from there.
+            validation_data: a data set, or inputs and targets.
+            validation_batches: how many batches of a validation data set are used.
+            validation_batch_size: samples per batch for inputs and targets, 32.
+
+        >>> import asyncio, weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1])])
+        >>> model.compile(optimizer="sgd", loss="mean_squared_error")
+        >>> batches = [{"xs": wl.ones([4, 1]), "ys": wl.ones([4, 1])}] * 3
+        >>> async def main():
+        ...     history = await model.fit_dataset(batches, epochs=2, verbose=0)
+        ...     return len(history.history["loss"])
+        >>> asyncio.run(main())
+        2
+        """
+        return self._trainer.fit_dataset(self, dataset, {**(config or {}), **kwargs})
+
+    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Promise:
+        """One step on one batch; gives the loss, or loss and metrics in a list."""
+        return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight)
+
+    # -- files --------------------------------------------------------------------------------------------------------
+
+    def to_json(self, unused: Any = None, return_string: bool = True) -> Any:
+        """The layers without weights, as a JSON text (or its value): TensorFlow.js and Keras read it.
+
+        >>> import weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=2, input_shape=[3])])
+        >>> model.to_json(None, False)["class_name"]
+        'Sequential'
+        """
+        return topology.to_json(self, return_string)
+
+    def save(self, handler_or_url: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Promise:
+        """Save the model. Starts at once; await the result, which has sizes and date.
+
+        Args:
+            handler_or_url: a path of a folder or of a ``.json`` file, ``localstorage://name``, ``indexeddb://name``,
+                ``downloads://name``, an ``http(s)://`` URL to POST to, or a handler. TensorFlow.js reads what is saved
+                there. A path, or a download's name, that ends in ``.keras`` or ``.h5`` is saved for Keras.
+            config: options in one object, or as keywords, in either spelling:
+                include_optimizer (False): whether to save loss, metrics, and the optimizer with its state, so that
+                training goes on as if it had not stopped.
+                trainable_only (False): whether to save trainable weights only.
+                quantization: ``"float16"``, ``"uint8"`` or ``"uint16"`` for smaller files; digits are lost.
+
+        A model that cannot be saved leaves one that was there before as it was.
+
+        >>> import asyncio, weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=2, input_shape=[3])])
+        >>> async def main():
+        ...     return await model.save(wl.io.with_save_handler(lambda artifacts: None))
+        >>> asyncio.run(main()).model_artifacts_info.weight_data_bytes
+        32
+        """
+        options = naming.arguments(_save_options, "save", {**(config or {}), **kwargs})
+        return Promise(saving.save_model(self, handler_or_url, **_save_options(**options)))
+
+    def save_weights(self, handler_or_url: Any) -> Promise:
+        """Save the weights alone, anywhere that :meth:`save` can, or in ``.weights.h5`` or ``.safetensors`` files."""
+        return Promise(saving.save_weights(self, handler_or_url))
+
+    def load_weights(self, weights: Any, strict: bool = True, **options: Any) -> Promise:
+        """Give the weights the values of a file, by their names, all or none.
+
+        Args:
+            weights: values by name, or anything that :func:`weblayers.load_layers_model` loads from; also
+                ``.weights.h5`` and ``.safetensors`` files. It takes effect at once where it is an object with values.
+            strict: whether every weight must be there, and no other.
+
+        Raises:
+            ModelFileError: it is no file of weights, or not of these.
+
+        >>> import weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], name="line")])
+        >>> _ = model.load_weights({"line/kernel": [[2.0]], "line/bias": [1.0]})
+        >>> model.predict(wl.tensor2d([[3.0]])).array_sync()
+        [[7.0]]
+        """
+        return Promise(saving.load_weights(self, weights, strict, options))
+
+    def load_training_config(self, training_config: dict[str, Any]) -> None:
+        """Compile the model as the ``trainingConfig`` of a model's file says."""
+        training.compile_as(self, training_config, "the training configuration")
 
 
-class Model(Portable, metaclass=_ModelType):
-    """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
-    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model, also of a subclass
-    that only adds methods.
+def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
+    return locals()
 
-    >>> import weblayers as wl
-    >>> class Twice(wl.Model):
-    ...     def __init__(self):
-    ...         super().__init__()
-    ...         self.dense = wl.layers.dense(units=1)
-    ...     def call(self, x):
-    ...         return self.dense(x) * 2
-    >>> model = Twice()
-    >>> model.compile(optimizer="sgd", loss="mse")
-    >>> model.predict(wl.ones([4, 3])).shape
-    (4, 1)
-    """
 
-    def __init__(self, name: str | None = None, **base: Any) -> None:
-        super().__init__(name=name, **base)
+def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict[str, Any]:
+    return locals()
+
+
+def _evaluate_options(
+    batch_size: int | None = 32, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
+) -> dict[str, Any]:
+    return locals()
+
+
+def _evaluate_dataset_options(batches: int | None = None, verbose: int = 0) -> dict[str, Any]:
+    return locals()
+
+
+def _save_options(
+    include_optimizer: bool = False, trainable_only: bool = False, quantization: str | None = None
+) -> dict[str, Any]:
+    return locals()

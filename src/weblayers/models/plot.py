@@ -16,8 +16,8 @@ from ..layers.core import InputLayer
 from ..layers.operation import Operation
 from ..layers.symbolic import LayerCall
 from ..layers.wrappers import Wrapper
-from .layout import Point, arrange
-from .model import Model
+from .arranging import Point, arrange
+from .functional import Model
 
 # Sizes in pixels.
 TEXT, LINE, PADDING, CORNER = 12.0, 17.0, 10.0, 7.0

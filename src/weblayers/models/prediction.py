@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from .. import naming, tree
+from .. import tree
 from ..graph.node import Aval
-from ..layers.base import BatchShape, Layer, positive
+from ..layers.base import positive
 from ..ops import arithmetic, movement
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, to_tensor
 from ..runtime.tracing import Compiled, symbolic
 from .cache import Cache
 from .data_sets import compute_dtype, take
-from .feeds import inputs_of, is_dataset, iterated
-from .promise import Promise
+from .feeds import inputs_of, iterated
 
 # Prediction in batches keeps what the layers compute below so many numbers at once.
 PREDICT_BUDGET = 4_000_000
@@ -30,44 +29,27 @@ KEPT = 64
 JOIN = 8
 
 
-class Predictor(Layer):
-    """The part of a model that predicts."""
+class Predictor:
+    """What a model computes of data, each function traced once for a kind of inputs; those used last are kept.
 
-    def __init__(self, **base: Any) -> None:
-        super().__init__(**base)
-        self._predictors: Cache[tuple[Compiled, Any]] = Cache(KEPT)
+    The model has this, and is given to it: nothing here keeps a model.
+    """
 
-    @property
-    def layers(self) -> list[Layer]:
-        """The layers of the model, in order."""
-        return self.sublayers
+    def __init__(self) -> None:
+        self._kept: Cache[tuple[Compiled, Any]] = Cache(KEPT)
 
-    def model_inputs(self, x: Any) -> list[Tensor]:
-        """What was given, as a checked list of inputs."""
-        raise NotImplementedError
+    def clear(self) -> None:
+        """What was traced is no longer the model."""
+        self._kept.clear()
 
     @property
-    def input_shapes(self) -> list[BatchShape] | None:
-        """The inputs' shapes, where they are known before there are data."""
-        return None
+    def plans(self) -> list[Compiled]:
+        """What is kept."""
+        return [compiled for compiled, _ in self._kept.values()]
 
-    def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
-        """The outputs' shapes for data of these shapes."""
-        raise NotImplementedError
-
-    def predict(self, x: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
-        """The model's output for inputs. Returns at once; reading the values waits.
-
-        ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
-
-        For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
-        set are ignored; ``steps`` limits how many batches are looked at.
-        """
-        if is_dataset(x):
-            given = naming.arguments(_predict_dataset_options, "predict", {**(config or {}), **kwargs})
-            return Promise(self._predict_dataset(x, **given))
-        options = naming.arguments(_predict_options, "predict", {**(config or {}), **kwargs})
-        inputs = self.model_inputs(x)
+    def predict(self, model: Any, x: Any, batch_size: int | None) -> Any:
+        """The output for all samples, in batches."""
+        inputs = model.model_inputs(x)
         samples = inputs[0].shape[0]
         if any(t.shape[0] != samples for t in inputs):
             raise ValueError(
@@ -75,23 +57,21 @@ class Predictor(Layer):
                 f" {[list(t.shape) for t in inputs]}"
             )
         if not samples:
-            empty = [
-                to_tensor(np.zeros((0, *(d or 1 for d in s[1:])), np.float32)) for s in self.output_shapes_for(inputs)
-            ]
+            shapes = [(0, *(d or 1 for d in shape[1:])) for shape in model.output_shapes_for(inputs)]
+            empty = [to_tensor(np.zeros(shape, np.float32)) for shape in shapes]
             return empty[0] if len(empty) == 1 else empty
-        batch = options.get("batch_size") or self._prediction_batch(inputs)
-        batch = min(positive("predict", "batch_size", batch), samples)
+        batch = min(positive("predict", "batch_size", batch_size or _batch_for(model, inputs)), samples)
         starts = range(0, samples, batch)
-        parts = [self._predicted([take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts]
-        return _together(parts)
+        return _together([self.predicted(model, [take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts])
 
-    async def _predict_dataset(self, dataset: Any, steps: int | None = None, verbose: int = 0) -> Any:
+    async def predict_dataset(self, model: Any, dataset: Any, steps: int | None) -> Any:
+        """The output for the batches of a data set."""
         limit = None if steps is None else positive("predict", "steps", steps)
         parts: list[Any] = []
-        count = len(self.input_shapes or [0])
+        count = len(model.input_shapes or [0])
         async with aclosing(iterated(dataset)) as elements:
             async for element in elements:
-                parts.append(self._predicted(self.model_inputs(inputs_of(element, count))))
+                parts.append(self.predicted(model, model.model_inputs(inputs_of(element, count))))
                 if len(parts) == limit:
                     break
                 await asyncio.sleep(0)
@@ -99,16 +79,13 @@ class Predictor(Layer):
             raise ValueError("the data set has no batches")
         return _together(parts)
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predicted(self, model: Any, inputs: list[Tensor]) -> Any:
         """The output for inputs that are computed in one go."""
-        return self._predicted(self.model_inputs(x))
-
-    def _predicted(self, inputs: list[Tensor]) -> Any:
         if any(t.is_symbolic for t in inputs):
-            return self.apply(inputs[0] if len(inputs) == 1 else inputs)
-        return self.run_traced((), lambda x: self.apply(x, training=False), inputs)
+            return model.apply(inputs[0] if len(inputs) == 1 else inputs)
+        return self.traced((), lambda x: model.apply(x, training=False), inputs)
 
-    def run_traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
+    def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
         kinds = [(t.shape, t.dtype) for t in inputs]
 
@@ -125,18 +102,20 @@ class Predictor(Layer):
 
             return tracing.compile_function(traced, [Aval(*kind) for kind in kinds]), structures[0]
 
-        compiled, structure = self._predictors.get((*what, *kinds), made)
+        compiled, structure = self._kept.get((*what, *kinds), made)
         return tree.packed(structure, compiled(inputs))
 
-    def _prediction_batch(self, inputs: Sequence[Tensor]) -> int:
-        fixed = [s[0] for s in self.input_shapes or [] if s[0] is not None]
-        if fixed:
-            return fixed[0]
-        shapes: list[Any] = [t.shape for t in inputs]
-        for layer in self.layers:
-            shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]
-        widest = max(math.prod(d or 1 for d in s[1:]) for s in shapes)
-        return max(1, PREDICT_BUDGET // max(1, widest))
+
+def _batch_for(model: Any, inputs: Sequence[Tensor]) -> int:
+    """How many samples memory allows at a time."""
+    fixed = [s[0] for s in model.input_shapes or [] if s[0] is not None]
+    if fixed:
+        return fixed[0]
+    shapes: list[Any] = [t.shape for t in inputs]
+    for layer in model.layers:
+        shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]
+    widest = max(math.prod(d or 1 for d in s[1:]) for s in shapes)
+    return max(1, PREDICT_BUDGET // max(1, widest))
 
 
 def _together(parts: list[Any]) -> Any:
@@ -149,11 +128,3 @@ def _joined(pieces: list[Tensor]) -> Tensor:
     while len(pieces) > 1:
         pieces = [movement.concat(pieces[i : i + JOIN], 0) for i in range(0, len(pieces), JOIN)]
     return pieces[0]
-
-
-def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict[str, Any]:
-    return locals()
-
-
-def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
-    return locals()

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer
-from ..layers.core import InputLayer
+from ..layers.core import InputLayer, input
 from ..layers.symbolic import SymbolicTensor
-from .functional import input
 
 _KERAS_TENSOR = "__keras_tensor__"
 

@@ -7,10 +7,9 @@ from typing import Any
 
 from ..layers import serialization
 from ..layers.base import BatchShape, Layer
-from ..layers.core import InputLayer
+from ..layers.core import InputLayer, input
 from ..layers.symbolic import SymbolicTensor
-from .functional import Functional, input
-from .model import Model
+from .functional import Functional, Model
 
 
 class Sequential(Functional):

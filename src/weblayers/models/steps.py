@@ -42,6 +42,11 @@ class Steps:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
         return self._get(False, samples, batch, None)
 
+    @property
+    def plans(self) -> list[Compiled]:
+        """What is kept."""
+        return self._kept.values()
+
     def _get(self, training: bool, rows: Samples, batch: int, class_weight: ClassWeight | None) -> Compiled:
         model = self._model()
         if model is None:

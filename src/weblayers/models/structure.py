@@ -11,12 +11,11 @@ from ..layers.inference import inferred_specs
 from ..layers.symbolic import LayerCall, SymbolicTensor, spec_leaves
 from ..runtime.tensor import Tensor
 from .data_sets import compute_dtype
-from .prediction import Predictor
 from .summary import html_table, table
 
 
-class Structure(Predictor):
-    """The part of a model that is about its layers."""
+class Container(Layer):
+    """A layer made of layers: what a model is before it is trained or used."""
 
     name_prefix = "model"
     # the layers of a model name their weights themselves
@@ -30,9 +29,20 @@ class Structure(Predictor):
         super().__init__(name=name or unique_name(self.name_prefix), **base)
         self._user_metadata: dict[str, Any] = {}
 
-    def graph_changed(self) -> None:
-        """What was traced is no longer the model."""
-        self._predictors.clear()
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the model, in order."""
+        return self.sublayers
+
+    @property
+    def input_shapes(self) -> list[BatchShape] | None:
+        """The inputs' shapes, where they are known before there are data."""
+        return None
+
+    @property
+    def static_outputs(self) -> list[BatchShape] | None:
+        """The outputs' shapes, where they are known before there are data."""
+        return None
 
     def get_layer(self, name: str | int | None = None, index: int | None = None) -> Layer:
         """A layer by name or position."""
@@ -100,9 +110,8 @@ class Structure(Predictor):
         if not self.references:
             raise RuntimeError(f"Container '{self.name}' is already disposed.")
 
-    def free(self) -> int:
+    def give_back(self) -> int:
         """Give back the uses of the layers; those that nothing else uses free their weights."""
-        self.graph_changed()
         if not self.calls:
             return super().free()
         disposed = 0
@@ -113,7 +122,7 @@ class Structure(Predictor):
                 disposed += call.layer.dispose().num_disposed_variables
         for layer in self.layers:
             # a model that was a layer of this one and of no other
-            if isinstance(layer, Structure) and layer.references == 1:
+            if isinstance(layer, Container) and layer.references == 1:
                 disposed += layer.dispose().num_disposed_variables
         return disposed
 
