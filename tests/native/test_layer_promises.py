@@ -16,7 +16,7 @@ from weblayers.graph.evaluate import evaluate
 from weblayers.layers import CLASSES, deserialize
 from weblayers.models.data_sets import Samples, sample_order
 from weblayers.models.segment import scalars_of
-from weblayers.runtime.tensor import to_tensor
+from weblayers.runtime.conversion import to_tensor
 
 L = wl.layers
 RNG = np.random.default_rng(0)

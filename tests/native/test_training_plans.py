@@ -12,7 +12,7 @@ from weblayers.compiler.wire import serialize
 from weblayers.graph.evaluate import evaluate
 from weblayers.models.data_sets import Samples, sample_order
 from weblayers.models.segment import scalars_of
-from weblayers.runtime.tensor import to_tensor
+from weblayers.runtime.conversion import to_tensor
 
 RNG = np.random.default_rng(0)
 

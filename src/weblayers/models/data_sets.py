@@ -13,7 +13,8 @@ import numpy as np
 from .. import losses
 from ..layers.base import BatchShape
 from ..ops import movement
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 
 
 def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:

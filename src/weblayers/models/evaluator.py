@@ -9,7 +9,8 @@ import numpy as np
 from .. import naming, optimizers
 from ..layers.base import BatchShape, positive
 from ..ops import arithmetic
-from ..runtime.tensor import HostComputed, Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import HostComputed, Tensor
 from .compilation import Compilation
 from .data_sets import Samples, as_inputs, as_targets, as_tree, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed, is_dataset

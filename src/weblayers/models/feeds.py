@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .. import random_seed
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, HostScalar
 from .data_sets import Samples, order_capacity, sample_order
 
