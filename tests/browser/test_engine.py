@@ -264,20 +264,19 @@ def test_a_broken_shader_names_its_line(browser):
     message = browser.run_python(
         """
         from weblayers.compiler.lower import lower
-        from weblayers.compiler import plan as plans
+        from weblayers.compiler.wire import serialize
         from weblayers.graph import build as b
         from weblayers.runtime import device
         x = b.input_node((2, 2), "float32")
-        data = plans.serialize(lower([x], [], [x + 1.0])).replace(b"void main() {", b"void main() ?")
-        from pyodide.ffi import to_js
+        plan = lower([x], [], [x + 1.0])
         d = device.current().device
-        id = d.loadPlan(to_js(data))
+        id = d.load(plan, serialize(plan).replace(b"void main() {", b"void main() ?"))
         try:
-            await d.planReady(id)
+            await d.ready(id)
             message = ""
         except Exception as error:
             message = str(error)
-        d.freePlan(id)
+        d.free_plan(id)
         message
         """
     )

@@ -15,7 +15,7 @@ from weblayers.compiler.lower import lower
 from weblayers.graph.evaluate import evaluate
 from weblayers.layers import CLASSES, deserialize
 from weblayers.models.data_sets import START, Samples, sample_order
-from weblayers.runtime.tensor import to_tensor
+from weblayers.runtime.conversion import to_tensor
 
 L = wl.layers
 RNG = np.random.default_rng(0)

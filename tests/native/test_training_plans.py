@@ -11,7 +11,7 @@ from weblayers.compiler.lower import lower
 from weblayers.compiler.wire import serialize
 from weblayers.graph.evaluate import evaluate
 from weblayers.models.data_sets import START, Samples, sample_order
-from weblayers.runtime.tensor import to_tensor
+from weblayers.runtime.conversion import to_tensor
 
 RNG = np.random.default_rng(0)
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from ..ops.movement import stack
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 
 
 def stacked(rows: list[Any]) -> Any:

@@ -13,7 +13,8 @@ import numpy as np
 from .. import naming
 from ..ops.image import resize
 from ..runtime import page
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .stream import LazyIterator
 
 # Decibels of what a microphone does not hear: minus infinity would go through a model as NaN.

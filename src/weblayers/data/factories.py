@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import tree
 from ..io.registry import settled
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .dataset import Dataset, Indexed
 from .stream import IteratorResult
 

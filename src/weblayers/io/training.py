@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from .. import losses, metrics, naming, optimizers
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .checks import expect
 
 OPTIMIZER_GROUP = "optimizer"

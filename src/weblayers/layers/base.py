@@ -15,7 +15,8 @@ import numpy as np
 from .. import constraints, initializers, naming, regularizers, tree
 from ..ops import arithmetic
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, Variable, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor, Variable
 from . import context, serialization
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs

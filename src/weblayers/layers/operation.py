@@ -7,7 +7,8 @@ from typing import Any
 
 from .. import naming, tree
 from ..ops.dispatch import REPEATABLE
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .base import Layer, unique_name
 from .inference import inferred_specs
 from .symbolic import SymbolicTensor

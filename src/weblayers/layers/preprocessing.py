@@ -11,7 +11,8 @@ from .. import naming
 from ..ops import arithmetic as a
 from ..ops import image, indexing, movement, reduction
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .base import BatchShape, Layer, positive, sized
 from .formats import DATA_FORMATS, channels_back, channels_last
 

@@ -9,7 +9,8 @@ from typing import Any
 from .. import naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import movement, random
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .base import Layer
 from .formats import DATA_FORMATS
 

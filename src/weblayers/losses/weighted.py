@@ -12,7 +12,8 @@ from typing import Any
 from ..ops import arithmetic as a
 from ..ops import movement
 from ..ops.reduction import sum as sum_of
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from . import functions as f
 
 

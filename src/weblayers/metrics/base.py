@@ -11,7 +11,8 @@ from .. import naming
 from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 
 
 class Metric(naming.Named, metaclass=naming.Configurable):

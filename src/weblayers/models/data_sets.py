@@ -14,7 +14,8 @@ from .. import losses
 from ..layers.base import BatchShape
 from ..ops import movement
 from ..runtime import scopes
-from ..runtime.tensor import Tensor, Variable, tensor_of, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor, Variable, tensor_of
 
 
 def as_inputs(x: Any, shape: BatchShape, name: str) -> Tensor:

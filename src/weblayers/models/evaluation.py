@@ -11,7 +11,8 @@ import numpy as np
 from .. import optimizers
 from ..layers.base import positive
 from ..ops import arithmetic
-from ..runtime.tensor import HostComputed, Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import HostComputed, Tensor
 from .compilation import Compilation
 from .data_sets import START, Samples, as_targets, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed

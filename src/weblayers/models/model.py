@@ -7,7 +7,8 @@ from typing import Any
 from .. import naming, optimizers
 from ..callbacks import History
 from ..io import saving, topology, training
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .compilation import Compilation
 from .data_sets import Samples, as_inputs, as_tree
 from .evaluation import Evaluator

@@ -15,7 +15,8 @@ from ..graph.node import Aval
 from ..layers.base import positive
 from ..ops import arithmetic, movement
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, symbolic
 from .cache import Cache
 from .data_sets import compute_dtype, take

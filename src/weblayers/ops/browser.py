@@ -9,7 +9,8 @@ import numpy as np
 
 from .. import naming
 from ..runtime import page
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .dispatch import public
 
 

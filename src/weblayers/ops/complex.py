@@ -11,7 +11,8 @@ import numpy as np
 from .. import naming, tree
 from ..graph.node import Node
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from . import arithmetic as o
 from . import mathematics, matrices, movement
 from .dispatch import ADOPTING, REPEATABLE, Overriding, method, op, public

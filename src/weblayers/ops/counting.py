@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..graph import build as b
-from ..runtime.tensor import to_tensor
+from ..runtime.conversion import to_tensor
 from .dispatch import method, op
 
 # Integers are exact up to 2 to this.

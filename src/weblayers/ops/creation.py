@@ -9,7 +9,8 @@ import numpy as np
 
 from ..graph.node import DTYPES
 from ..runtime.buffer import TensorBuffer
-from ..runtime.tensor import Tensor, Variable, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor, Variable
 from . import movement
 from .complex import ComplexTensor, as_complex, is_complex, of_array
 from .dispatch import public

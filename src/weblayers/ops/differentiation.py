@@ -12,7 +12,8 @@ from ..graph.node import Node, topological
 from ..graph.primitives.custom import Rule, custom
 from ..graph.scan import placeholders, substituted
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, Variable, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor, Variable
 from ..runtime.tracing import Known, Trace, symbolic
 from .functions import run_traced
 

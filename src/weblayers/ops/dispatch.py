@@ -18,8 +18,9 @@ import numpy as np
 from ..graph import build
 from ..graph.node import Node
 from ..runtime import profiling, tracing
+from ..runtime.conversion import to_tensor
 from ..runtime.strings import StringTensor, is_text
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, Trace
 from . import text
 from .keys import Recent, key_of

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Node
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .complex import ComplexTensor, as_complex
 from .dispatch import method, op, public
 

@@ -11,7 +11,8 @@ import numpy as np
 from .. import tree
 from ..graph.node import Node
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, Known, Trace
 from .keys import Recent, key_of
 

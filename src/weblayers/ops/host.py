@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from . import indexing, movement
 
 

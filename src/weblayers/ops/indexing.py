@@ -10,7 +10,8 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import MAX_EXACT_INTEGER, Node
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from .dispatch import method, op
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime.conversion import to_tensor
 from ..runtime.memory import Record
-from ..runtime.tensor import to_tensor
 from . import movement
 from .dispatch import public
 from .host import integers, taken, values_of

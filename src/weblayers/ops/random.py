@@ -16,7 +16,8 @@ from .. import random_seed
 from ..graph import build as b
 from ..graph.node import DTYPES, Node
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.conversion import to_tensor
+from ..runtime.tensor import Tensor
 from ..runtime.tracing import HostScalar
 from . import arithmetic as a
 from . import normalization, reduction

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..runtime.tensor import to_tensor
+from ..runtime.conversion import to_tensor
 from . import movement, normalization
 from .dispatch import public
 

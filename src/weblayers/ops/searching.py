@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import build as b
+from ..runtime.conversion import to_tensor
 from ..runtime.memory import Record
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tensor import Tensor
 from . import movement
 from .dispatch import method, op, public
 from .host import fetched, integers, taken, values_of

@@ -12,8 +12,8 @@ import numpy as np
 
 from .. import naming
 from ..graph.node import DTYPES
+from ..runtime.conversion import to_tensor
 from ..runtime.memory import Record
-from ..runtime.tensor import to_tensor
 from . import arithmetic, indexing, mathematics
 from .dispatch import public
 from .host import integers, values_of

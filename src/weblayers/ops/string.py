@@ -11,9 +11,10 @@ import numpy as np
 
 from .. import naming
 from ..graph.node import MAX_EXACT_INTEGER
+from ..runtime.conversion import to_tensor
 from ..runtime.memory import Record
 from ..runtime.strings import StringTensor, decoded, encoded
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tensor import Tensor
 from .dispatch import public
 from .fingerprint import fingerprint64
 from .host import integers, values_of

@@ -12,8 +12,9 @@ import numpy as np
 from ..graph import build as b
 from ..graph.evaluate import Program
 from ..graph.node import Node
+from ..runtime.conversion import to_tensor
 from ..runtime.strings import StringTensor
-from ..runtime.tensor import Tensor, to_tensor
+from ..runtime.tensor import Tensor
 
 _COMPARISONS: dict[str, Callable[[Any, Any], Any]] = {
     "equal": operator.eq,

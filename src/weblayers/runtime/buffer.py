@@ -9,7 +9,8 @@ import numpy as np
 
 from ..graph.node import DTYPES
 from ..naming import Named
-from .tensor import Tensor, to_tensor
+from .conversion import to_tensor
+from .tensor import Tensor
 
 
 class TensorBuffer(Named):

@@ -16,6 +16,7 @@ from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
 from . import device, recording, scopes
+from .arrays import host_array, stored
 from .base import Borrower, Runtime
 
 _ids = itertools.count(1)
@@ -291,7 +292,11 @@ class Variable(Tensor):
             trace.assign(self, value)
             return
         self._check()
-        tensor = value if isinstance(value, Tensor) else to_tensor(value, self.dtype)
+        if isinstance(value, Tensor):
+            tensor = value
+        else:
+            array = stored(host_array(value), self.dtype)
+            tensor = Tensor(Aval(array.shape, self.dtype), host=array)
         self.check_assignable(tensor)
         tensor._check()
         self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
@@ -358,34 +363,6 @@ class HostComputed(Tensor):
         return self._host
 
 
-def to_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | None = None) -> Tensor:
-    """A tensor from a number or string, nested lists, a NumPy array, a JavaScript typed array, or a tensor (itself)."""
-    if isinstance(values, Tensor):
-        return values
-    array = given = _host_array(values)
-    if array.dtype.kind in "OSU" or dtype == "string":
-        # which imports this module
-        from .strings import string_tensor
-
-        return string_tensor(array if hasattr(values, "to_py") else values, dtype, shape)
-    inferred = dtype or ("float32" if _from_numbers(values, array) else build.infer_dtype(array))
-    if inferred not in DTYPES:
-        raise ValueError(f"unknown dtype {dtype!r}; expected one of {', '.join(DTYPES)}, string")
-    if inferred == "int32" and array.size and np.abs(array.astype(np.float64)).max() > MAX_EXACT_INTEGER:
-        raise ValueError(f"int32 tensors hold integers up to 2^24 = {MAX_EXACT_INTEGER}; got {np.abs(array).max()}")
-    array = np.trunc(array) if inferred == "int32" and array.dtype.kind == "f" else array
-    array = np.asarray(array, DTYPES[inferred], order="C")
-    if shape is not None:
-        shape = tuple(int(d) for d in shape)
-        if int(np.prod(shape, dtype=np.int64)) != array.size:
-            raise ValueError(f"shape {list(shape)} wants {int(np.prod(shape))} values, but {array.size} were given")
-        array = array.reshape(shape)
-    if not isinstance(values, list | tuple) and np.may_share_memory(array, given):
-        # what the caller writes to the array later is no concern of the tensor
-        array = array.copy()
-    return Tensor(Aval(array.shape, inferred), host=array)
-
-
 def tensor_of(array: np.ndarray) -> Tensor:
     """A tensor of an array of one of the tensors' dtypes that nobody will write to."""
     return Tensor(Aval(array.shape, build.infer_dtype(array)), host=np.asarray(array, order="C"))
@@ -397,23 +374,6 @@ def _frozen(array: np.ndarray) -> np.ndarray:
         array = array.view()
         array.flags.writeable = False
     return array
-
-
-def _host_array(values: Any) -> np.ndarray:
-    if hasattr(values, "to_py"):  # a JavaScript array or typed array
-        values = values.to_py()
-    try:
-        return np.asarray(values)
-    except UnicodeDecodeError:
-        # bytes beside strings
-        return np.array(values, object)
-    except ValueError:
-        raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
-
-
-def _from_numbers(values: Any, array: np.ndarray) -> bool:
-    """Whether the values are plain Python numbers: those are float32 in TensorFlow.js, integers or not."""
-    return not isinstance(values, np.ndarray | np.generic | memoryview) and array.dtype.kind in "if"
 
 
 def live_tensors() -> list[Tensor]:

@@ -18,7 +18,8 @@ from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
 from . import device, recording, scopes
 from .base import Borrower, Executable, Runtime
-from .tensor import Tensor, Variable, to_tensor
+from .conversion import to_tensor
+from .tensor import Tensor, Variable
 
 
 class Known:

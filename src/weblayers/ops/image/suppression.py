@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from ...runtime.conversion import to_tensor
 from ...runtime.memory import Record
-from ...runtime.tensor import Tensor, to_tensor
+from ...runtime.tensor import Tensor
 from ..dispatch import public
 from ..host import fetched, integers, values_of
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from ...graph import build as b
 from ...graph.node import Node
-from ...runtime.tensor import to_tensor
+from ...runtime.conversion import to_tensor
 from ..dispatch import op, public
 from .columns import check_rank, turned
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ...graph import build as b
 from ...graph.node import Node
-from ...runtime.tensor import Tensor, to_tensor
+from ...runtime.conversion import to_tensor
+from ...runtime.tensor import Tensor
 from ..dispatch import op, public
 from ..host import values_of
 from .columns import (
