@@ -9,7 +9,7 @@ import pytest
 
 import weblayers as wl
 from weblayers.ops import dispatch
-from weblayers.ops.keys import Recent
+from weblayers.recent import Recent
 
 
 @pytest.fixture
@@ -134,8 +134,8 @@ def test_other_rows_need_no_other_plan(monkeypatch):
 
 def test_plans_are_forgotten(monkeypatch):
     (cache,) = [c.cell_contents for c in wl.tile.__closure__ if isinstance(c.cell_contents, Recent)]
-    monkeypatch.setattr(cache, "size", 10)
-    monkeypatch.setattr(cache, "_kept", OrderedDict())
+    monkeypatch.setattr(cache, "most", 10)
+    monkeypatch.setattr(cache, "_values", OrderedDict())
     for n in range(1, 40):
         assert wl.tile(wl.ones([1]), [n]).shape == (n,)
     assert len(cache) == 10

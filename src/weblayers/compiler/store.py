@@ -28,19 +28,8 @@ MAX_DEPTH = 64
 # Rows and columns of a fragment's block.
 BLOCK = 4
 
-_COSTS = {
-    "exp": 4,
-    "log": 4,
-    "tanh": 6,
-    "sigmoid": 6,
-    "erf": 12,
-    "pow": 8,
-    "random_bits": 12,
-    "div": 2,
-    "sqrt": 2,
-    "chain_sum": 40,
-}
-_MOVES = frozenset(("broadcast", "reshape", "transpose", "iota", "slice"))
+# What is never worth a draw by itself.
+_FREE = frozenset(("broadcast", "reshape", "transpose", "iota", "slice"))
 
 
 def computed_nodes(outputs: Iterable[Node]) -> list[Node]:
@@ -115,7 +104,7 @@ class _Storing:
             shared = min(BLOCK, n.aval.size // max(1, inputs[0].aval.size))
             self._weight[n], parts = self._cost(inputs[0]) / shared, frozenset[Node]()
         else:
-            self._weight[n] = float(_COSTS.get(n.op, 1))
+            self._weight[n] = n.prim.cost
             parts = frozenset[Node]().union(*(self._parts[i] for i in inputs))
         self._parts[n] = parts | {n}
 
@@ -139,7 +128,7 @@ class _Storing:
         return sum(self._weight[p] for p in self._parts[n])
 
     def _is_worth_storing(self, n: Node) -> bool:
-        if n.op in _MOVES:
+        if n.op in _FREE:
             return False
         if n.op == "store":
             return True
@@ -149,7 +138,7 @@ class _Storing:
         if _reduces(n):
             each = _extent(n) * max(1.0, self._cost(inputs[0]))
         else:
-            each = sum(self._cost(i) for i in inputs) + _COSTS.get(n.op, 1)
+            each = sum(self._cost(i) for i in inputs) + n.prim.cost
         # users of one shape tend to share a kernel, where the value is computed once
         evaluations = {u.shape: (u.aval.size / 4 if u.op == "broadcast" else n.aval.size) for u in users}
         extra = (sum(evaluations.values()) - n.aval.size) * each

@@ -14,11 +14,11 @@ from .. import tree
 from ..graph.node import Aval
 from ..layers.base import positive
 from ..ops import arithmetic, movement
+from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, symbolic
-from .cache import Cache
 from .data_sets import compute_dtype, take
 from .feeds import inputs_of, iterated
 
@@ -37,7 +37,7 @@ class Predictor:
     """
 
     def __init__(self) -> None:
-        self._kept: Cache[tuple[Compiled, Any]] = Cache(KEPT)
+        self._kept: Recent[tuple[Compiled, Any]] = Recent(KEPT)
 
     def clear(self) -> None:
         """What was traced is no longer the model."""

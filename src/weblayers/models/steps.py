@@ -13,10 +13,10 @@ from ..graph.node import Node
 from ..layers import context
 from ..ops import arithmetic as a
 from ..ops import indexing, movement, reduction
+from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, Trace, symbolic
-from .cache import Cache
 from .compilation import ClassWeight, Compilation
 from .data_sets import START, Samples, order_capacity
 
@@ -32,7 +32,7 @@ class Steps:
         self._model = weakref.ref(model)
         self._compilation = compilation
         self.traces = 0
-        self._kept: Cache[Compiled] = Cache(KEPT)
+        self._kept: Recent[Compiled] = Recent(KEPT)
 
     def train(self, samples: Samples, batch: int, class_weight: ClassWeight | None = None) -> Compiled:
         """Of rows and the order to take them in: one optimizer step; gives the logs."""

@@ -17,13 +17,14 @@ import numpy as np
 
 from ..graph import build
 from ..graph.node import Node
+from ..recent import Recent
 from ..runtime import profiling, tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.strings import StringTensor, is_text
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, Trace
 from . import text
-from .keys import Recent, key_of
+from .keys import key_of
 
 # Modules of ops that are not functions of the package itself, but of ``wl.image`` and so on.
 NAMESPACES = ("browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string")
@@ -211,7 +212,7 @@ def _eager(
 
     _replace(arguments, names, take)
     identity = (tuple(key), key_of(list(arguments.items())))
-    entry = cache.of(identity, lambda: _compile(fn, names, bound, values, key))
+    entry = cache.get(identity, lambda: _compile(fn, names, bound, values, key))
     tensors = [v for v in values if isinstance(v, Tensor)]
     numbers = {i: v.value for i, v in enumerate(values) if isinstance(v, _Number)}
     started = time.perf_counter()

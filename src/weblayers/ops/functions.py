@@ -10,11 +10,12 @@ import numpy as np
 
 from .. import tree
 from ..graph.node import Node
+from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, Known, Trace
-from .keys import Recent, key_of
+from .keys import key_of
 
 # So many plans are kept: of a function for each combination of shapes and constants, and of all that was traced anew.
 PLANS = 256
@@ -37,7 +38,7 @@ class Function:
         given = [args, kwargs]
         tensors = [to_tensor(v) for v in tree.leaves(given) if is_data(v)]
         key = (key_of(given, is_data), *((t.shape, t.dtype) for t in tensors))
-        compiled, structure = self._kept.of(key, lambda: self._traced(given, tensors))
+        compiled, structure = self._kept.get(key, lambda: self._traced(given, tensors))
         return rebuilt(structure, compiled(tensors))
 
     def __get__(self, owner: Any, kind: type | None = None) -> Any:
@@ -96,7 +97,7 @@ def run_traced(
         made.forget()
         return made
 
-    return _plans.of(key, compiled).run([*tensors, *captured], scalars, assigned)
+    return _plans.get(key, compiled).run([*tensors, *captured], scalars, assigned)
 
 
 def is_data(value: Any) -> bool:

@@ -1,17 +1,14 @@
-"""What tells constants of a plan from others, and the plans that are kept by it."""
+"""What tells constants of a plan from others."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 import numpy as np
 
 from .. import tree
-
-T = TypeVar("T")
 
 _PLAIN = frozenset((bool, int, str, type(None)))
 
@@ -53,24 +50,3 @@ def key_of(value: Any, is_data: Callable[[Any], bool] | None = None) -> Hashable
             " a dataclass, or make the class hashable"
         ) from None
     return (kind, value)
-
-
-class Recent(Generic[T]):
-    """What was made for the keys that were asked for last, so many of them."""
-
-    def __init__(self, size: int) -> None:
-        self.size = size
-        self._kept: OrderedDict[Hashable, T] = OrderedDict()
-
-    def __len__(self) -> int:
-        return len(self._kept)
-
-    def of(self, key: Hashable, make: Callable[[], T]) -> T:
-        """What is kept for the key, made if need be."""
-        if key in self._kept:
-            self._kept.move_to_end(key)
-            return self._kept[key]
-        made = self._kept[key] = make()
-        if len(self._kept) > self.size:
-            self._kept.popitem(last=False)
-        return made

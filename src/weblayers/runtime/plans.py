@@ -16,6 +16,7 @@ from ..compiler.plan import Plan, TextureSpec, spec_of
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
+from ..recent import Recent
 from .base import LogSink, TrainJob, TrainResult, TrainSpec
 from .plan_device import PlanDevice, Region, TrainOrder
 
@@ -132,27 +133,33 @@ class _Loaded:
         self.runtime.device.free_plan(self.id)
 
 
+# Plans that an executable keeps: tensors lie where training has packed them, or for themselves, and seldom elsewhere.
+PLACES = 16
+
+
 class PlanExecutable:
     """A graph, compiled for wherever its inputs lie."""
 
     def __init__(self, runtime: PlanRuntime, graph: Graph) -> None:
         self._runtime, self._graph = runtime, graph
-        self._plans: dict[tuple[Placement, ...], _Loaded] = {}
+        self._plans: Recent[_Loaded] = Recent(PLACES)
         self._training: _Loaded | None = None
         self._copies: _Copies | None = None
 
     def run(self, inputs: Sequence[DeviceStorage], scalars: Sequence[float]) -> list[DeviceStorage]:
         key = tuple(s.placement for s in inputs)
-        loaded = self._plans.get(key)
-        if loaded is None:
-            graph = self._graph
-            work = lowering(graph.inputs, graph.scalars, graph.outputs, placements=dict(enumerate(key)))
-            loaded = self._plans[key] = at_once(self._runtime.loading(at_once(work)))
+        loaded = self._plans.get(key, lambda: at_once(self._compiled(key)))
         textures = self._runtime.run(loaded, [s.texture for s in inputs], scalars)
         return [
             DeviceStorage(textures[slot.texture], slot.placement, node.aval)
             for slot, node in zip(loaded.plan.outputs, self._graph.outputs, strict=True)
         ]
+
+    def _compiled(self, places: Sequence[Placement]) -> Pieces[_Loaded]:
+        """The work of making the plan for inputs that lie there."""
+        graph = self._graph
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, placements=dict(enumerate(places)))
+        return (yield from self._runtime.loading(plan))
 
     def _compiling(self) -> Pieces[_Loaded]:
         """The work of making the training plan."""

@@ -9,11 +9,11 @@ from typing import Generic, TypeVar
 V = TypeVar("V")
 
 
-class Cache(Generic[V]):
+class Recent(Generic[V]):
     """Values by key, so many; the one that was used longest ago goes first."""
 
     def __init__(self, most: int) -> None:
-        self._most = most
+        self.most = most
         self._values: OrderedDict[Hashable, V] = OrderedDict()
 
     def get(self, key: Hashable, make: Callable[[], V]) -> V:
@@ -22,7 +22,7 @@ class Cache(Generic[V]):
             self._values.move_to_end(key)
             return self._values[key]
         value = self._values[key] = make()
-        if len(self._values) > self._most:
+        if len(self._values) > self.most:
             self._values.popitem(last=False)
         return value
 
