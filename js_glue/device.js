@@ -116,18 +116,24 @@ export class Device {
     this.tally.now.runs++;
     const outputs = this.textures.allocAll(loaded.outputs);
     try {
-      const own = loaded.take();
-      try {
-        const records = this.executor.bind(loaded.draws, this.programs.linked(loaded.programs), [...own, ...inputs, ...outputs]);
-        this.executor.draw(records, 0, records.length, loaded.scalars(scalars), 0, this.checked);
-      } finally {
-        loaded.giveBack(own);
-      }
+      this._draw(loaded, inputs, outputs, loaded.scalars(scalars));
     } catch (error) {
       this.textures.free(outputs);
       throw error;
     }
     return outputs;
+  }
+
+  /** @param {LoadedPlan} loaded @param {number[]} inputs @param {number[]} outputs @param {Float64Array} registers */
+  _draw(loaded, inputs, outputs, registers) {
+    const own = loaded.take();
+    try {
+      const programs = this.programs.linked(loaded.programs);
+      const records = this.executor.bind(loaded.draws, programs, [...own, ...inputs, ...outputs]);
+      this.executor.draw(records, 0, records.length, registers, 0, this.checked);
+    } finally {
+      loaded.giveBack(own);
+    }
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */

@@ -14,6 +14,7 @@ export class LoadedPlan {
     this._textures = textures;
     this._programs = programs;
     this._users = 1;
+    this.scalars = evaluator(plan.scalarInputs, plan.scalarOps);
     const specs = plan.constants.map(({ texture }) => plan.textures[texture]);
     const ids = textures.allocAll(specs);
     plan.constants.forEach(({ data }, i) => textures.upload(ids[i], 0, 0, specs[i][0], specs[i][1], data));
@@ -21,7 +22,6 @@ export class LoadedPlan {
     this._constants = new Map(plan.constants.map(({ texture }, i) => [texture, ids[i]]));
     this.draws = plan.draws;
     this.outputs = plan.outputs.map(([w, h, layers]) => /** @type {import("./textures.js").Spec} */ ([w, h, layers, "rgba32f"]));
-    this.scalars = evaluator(plan.scalarInputs, plan.scalarOps);
     this.programs = plan.shaders.map((source) => programs.get(source));
     this._specs = plan.textures;
   }
