@@ -172,6 +172,12 @@ def gru():
     return model
 
 
+def stacked_cells():
+    """Two cells of which one is computed within the step of the other."""
+    cells = [L.lstm_cell(4), L.gru_cell(3)]
+    return wl.sequential([L.rnn(cells, input_shape=[5, 3]), L.dense(2, activation="softmax")])
+
+
 def text():
     """Words with a mask, both ways."""
     model = wl.sequential([L.embedding(TOKENS, 5, mask_zero=True, input_shape=[7], dtype="float32")])
@@ -231,6 +237,7 @@ ARCHITECTURES = {
     "resnet": (resnet, "categorical_crossentropy"),
     "seq2seq": (seq2seq, "categorical_crossentropy"),
     "siamese": (siamese, "binary_crossentropy"),
+    "stacked cells": (stacked_cells, "categorical_crossentropy"),
     "tcn": (tcn, "mse"),
     "text": (text, "binary_crossentropy"),
     "unet": (unet, "binary_crossentropy"),
