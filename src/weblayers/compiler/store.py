@@ -19,8 +19,9 @@ MAX_READS = MAX_SAMPLERS - 2
 RECOMPUTE_LIMIT = 500_000
 # The same for each element that is written, and that is read.
 STORE_COST, READ_COST = 10.0, 3.5
-# A reduction of values that are themselves reductions: from so much serial work per fragment on, the inner is stored.
-SERIAL_LIMIT = 10_000
+# What a fragment does one after the other takes its time however few fragments there are: from so many operations on,
+# of all kernels that compute a value again or of a reduction's rounds around it, the value is stored.
+SERIAL_LIMIT = 15_000
 # Operations on top of each other between what is stored. It bounds the expressions that shader compilers get to see,
 # and the depth of the recursion that prints them.
 MAX_DEPTH = 64
@@ -67,6 +68,7 @@ class _Storing:
             elif n.op == "loop":
                 self.stored |= {origin(i) for i in n.inputs if not i.is_host}
         self._users = self._readers(order)
+        self._rounds = self._rounds_around(order)
         self._reads: dict[Node, frozenset[Node]] = {}
         self._depth: dict[Node, int] = {}
         self._weight: dict[Node, float] = {}
@@ -84,6 +86,14 @@ class _Storing:
             for i in set(_inputs(n)):
                 users[i] += mine
         return users
+
+    def _rounds_around(self, order: Sequence[Node]) -> dict[Node, int]:
+        """How often the next reduction that a value goes into computes it."""
+        rounds: dict[Node, int] = {}
+        for n in reversed(order):
+            around = (_extent(u) if _reduces(u) else 1 if u in self.stored else rounds[u] for u in self._users[n])
+            rounds[n] = max(around, default=1)
+        return rounds
 
     def _visit(self, n: Node) -> None:
         if n.op == "loop":
@@ -155,7 +165,9 @@ class _Storing:
         extra = (sum(evaluations.values()) - n.aval.size) * each
         if extra > RECOMPUTE_LIMIT + STORE_COST * n.aval.size:
             return True
-        return any(u.op.startswith("reduce_") and each > 100 and _extent(u) * each > SERIAL_LIMIT for u in users)
+        # what is cheap by itself is stored, if at all, where a reduction reads it
+        rounds = self._rounds[n] if _reduces(n) else max((_extent(u) for u in users if _reduces(u)), default=1)
+        return each > 100 and max(len(evaluations), rounds) * each > SERIAL_LIMIT
 
     def _ends_product(self, n: Node) -> bool:
         """Whether a product's kernel can store a value in place of the product itself, which nobody else reads."""
