@@ -73,7 +73,6 @@ class _Storing:
         self._rounds = self._rounds_around(order)
         self._reads: dict[Node, frozenset[Node]] = {}
         self._depth: dict[Node, int] = {}
-        # how many reductions are computed again within each other, and along which axes reductions are spread
         self._nesting: dict[Node, int] = {}
         self._spread: dict[Node, frozenset[int]] = {}
         self._weight: dict[Node, float] = {}
@@ -137,6 +136,7 @@ class _Storing:
         self._parts[n] = parts | {n}
 
     def _nested(self, n: Node) -> int:
+        """How many reductions are computed again within each other to compute a value."""
         within = max((self._nesting[i] for i in _inputs(n)), default=0)
         if not _reduces(n):
             return within
@@ -146,6 +146,7 @@ class _Storing:
         return within + again if within else 1
 
     def _spread_along(self, n: Node) -> frozenset[int]:
+        """The axes along which what is reduced within a value is the same."""
         inputs = [i for i in _inputs(n) if self._nesting[i]]
         if _reduces(n) or not inputs:
             return frozenset()
@@ -159,7 +160,7 @@ class _Storing:
         return frozenset(range(len(n.shape))) if any(self._spread[i] for i in inputs) else frozenset()
 
     def _too_deep(self, n: Node) -> bool:
-        if self._rounds[n] > 1 and _reduces(n) and self._nested(n) >= MAX_NESTING:
+        if _reduces(n) and self._rounds[n] > 1 and self._nested(n) >= MAX_NESTING:
             return True
         return max((self._depth[i] for i in _inputs(n)), default=0) >= MAX_DEPTH - 1
 
