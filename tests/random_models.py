@@ -98,6 +98,8 @@ class RandomModel:
         chance = Chance(seed)
         names = sorted(beginnings())
         self.begins_with = names[seed % len(names)]
+        # weights and noise are drawn by the seed as well
+        wl.set_random_seed(seed)
         begun, wire = begin(self.begins_with, chance)
         wire = flat(chance, grown(chance, wire, chance.number(0, 3)))
         self.losses = [chance.one_of(list(LOSSES)) for _ in range(1 + chance.happens(0.25))]
