@@ -29,6 +29,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   site             static files into build/site
   wheel            build/dist/weblayers-*.whl
   lint             ruff, mypy, tsc
+  fuzz [SECONDS] [FIRST_SEED]   random models, graphs and training steps, as plans as by NumPy
   bench [ARGS]     measure against TensorFlow.js, into build/bench.json
   responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
   smoke            train the main demo in headless Chromium
@@ -220,6 +221,11 @@ responsiveness() {
   exec "$PYTHON" tools/responsiveness.py "$@"
 }
 
+fuzz() {
+  locked setup_python
+  exec "$PYTHON" -m tests.fuzz "$@"
+}
+
 smoke() {
   need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
   locked build_site
@@ -229,7 +235,7 @@ smoke() {
 verb=${1:-help}
 shift || true
 case $verb in
-  demo | lint | bench | responsiveness | smoke) "$verb" "$@" ;;
+  demo | lint | fuzz | bench | responsiveness | smoke) "$verb" "$@" ;;
   test) tests "$@" ;;
   site) locked build_site; say "the site is in build/site" ;;
   wheel) locked build_wheel; say "the wheel is in build/dist" ;;

@@ -331,8 +331,9 @@ class Shader:
 
 def work(block: Sequence[Statement]) -> int:
     """How many statements a fragment executes, loops counted out."""
-    return sum(_rounds(s) * work(s.body) if isinstance(s, Loop) else 1 for s in block)
+    return sum(rounds(s) * work(s.body) if isinstance(s, Loop) else 1 for s in block)
 
 
-def _rounds(loop: Loop) -> int:
+def rounds(loop: Loop) -> int:
+    """How often a loop is thought to run."""
     return min(loop.count, ROUNDS) if any(isinstance(s, Leave) for s in loop.body) else loop.count

@@ -19,8 +19,11 @@ MAX_READS = MAX_SAMPLERS - 2
 RECOMPUTE_LIMIT = 500_000
 # The same for each element that is written, and that is read.
 STORE_COST, READ_COST = 10.0, 3.5
-# A reduction of values that are themselves reductions: from so much serial work per fragment on, the inner is stored.
-SERIAL_LIMIT = 10_000
+# What a fragment does one after the other takes its time however few fragments there are: from so many operations on,
+# of all kernels that compute a value again or of a reduction's rounds around it, the value is stored.
+SERIAL_LIMIT = 15_000
+# So many reductions are computed again for all results of one around them: that costs the product of their lengths.
+MAX_NESTING = 2
 # Operations on top of each other between what is stored. It bounds the expressions that shader compilers get to see,
 # and the depth of the recursion that prints them.
 MAX_DEPTH = 64
@@ -56,8 +59,11 @@ class _Storing:
             elif n.op == "loop":
                 self.stored |= {origin(i) for i in n.inputs if not i.is_host}
         self._users = self._readers(order)
+        self._rounds = self._rounds_around(order)
         self._reads: dict[Node, frozenset[Node]] = {}
         self._depth: dict[Node, int] = {}
+        self._nesting: dict[Node, int] = {}
+        self._spread: dict[Node, frozenset[int]] = {}
         self._weight: dict[Node, float] = {}
         # what is computed on the way to a value, down to what is stored
         self._parts: dict[Node, frozenset[Node]] = {}
@@ -73,6 +79,14 @@ class _Storing:
             for i in set(_inputs(n)):
                 users[i] += mine
         return users
+
+    def _rounds_around(self, order: Sequence[Node]) -> dict[Node, int]:
+        """How often the next reduction that a value goes into computes it."""
+        rounds: dict[Node, int] = {}
+        for n in reversed(order):
+            around = (_extent(u) if _reduces(u) else 1 if u in self.stored else rounds[u] for u in self._users[n])
+            rounds[n] = max(around, default=1)
+        return rounds
 
     def _visit(self, n: Node) -> None:
         if n.op == "loop":
@@ -91,12 +105,14 @@ class _Storing:
 
     def _settle(self, n: Node) -> None:
         self._reads[n] = frozenset((n,))
-        self._depth[n], self._weight[n], self._parts[n] = 0, READ_COST, frozenset((n,))
+        self._depth[n], self._nesting[n], self._spread[n] = 0, 0, frozenset()
+        self._weight[n], self._parts[n] = READ_COST, frozenset((n,))
 
     def _extend(self, n: Node) -> None:
         inputs = _inputs(n)
         self._reads[n] = frozenset().union(*(self._reads[i] for i in inputs))
         self._depth[n] = 1 + max((self._depth[i] for i in inputs), default=0)
+        self._nesting[n], self._spread[n] = self._nested(n), self._spread_along(n)
         if _reduces(n):
             self._weight[n], parts = _extent(n) * max(1.0, self._cost(inputs[0])), frozenset[Node]()
         elif n.op == "broadcast" and inputs:
@@ -108,7 +124,33 @@ class _Storing:
             parts = frozenset[Node]().union(*(self._parts[i] for i in inputs))
         self._parts[n] = parts | {n}
 
+    def _nested(self, n: Node) -> int:
+        """How many reductions are computed again within each other to compute a value."""
+        within = max((self._nesting[i] for i in _inputs(n)), default=0)
+        if not _reduces(n):
+            return within
+        (x, *_) = _inputs(n)
+        # what is spread along the reduced axes alone is computed once for all rounds
+        again = not self._spread[x] <= frozenset(n.params.get("axes", ()))
+        return within + again if within else 1
+
+    def _spread_along(self, n: Node) -> frozenset[int]:
+        """The axes along which what is reduced within a value is the same."""
+        inputs = [i for i in _inputs(n) if self._nesting[i]]
+        if _reduces(n) or not inputs:
+            return frozenset()
+        if n.op == "broadcast":
+            (x,) = n.inputs
+            short = len(n.shape) - len(x.shape)
+            own = {i for i, d in enumerate(n.shape) if i < short or x.shape[i - short] != d}
+            return self._spread[inputs[0]] | own
+        if n.prim.elementwise:
+            return frozenset().union(*(self._spread[i] for i in inputs))
+        return frozenset(range(len(n.shape))) if any(self._spread[i] for i in inputs) else frozenset()
+
     def _too_deep(self, n: Node) -> bool:
+        if _reduces(n) and self._rounds[n] > 1 and self._nested(n) >= MAX_NESTING:
+            return True
         return max((self._depth[i] for i in _inputs(n)), default=0) >= MAX_DEPTH - 1
 
     def _bound(self, n: Node) -> None:
@@ -144,7 +186,9 @@ class _Storing:
         extra = (sum(evaluations.values()) - n.aval.size) * each
         if extra > RECOMPUTE_LIMIT + STORE_COST * n.aval.size:
             return True
-        return any(u.op.startswith("reduce_") and each > 100 and _extent(u) * each > SERIAL_LIMIT for u in users)
+        # what is cheap by itself is stored, if at all, where a reduction reads it
+        rounds = self._rounds[n] if _reduces(n) else max((_extent(u) for u in users if _reduces(u)), default=1)
+        return each > 100 and max(len(evaluations), rounds) * each > SERIAL_LIMIT
 
     def _ends_product(self, n: Node) -> bool:
         """Whether a product's kernel can store a value in place of the product itself, which nobody else reads."""

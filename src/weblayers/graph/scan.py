@@ -140,32 +140,25 @@ def final(loop: Node, value: Node) -> Node:
 def at_all_steps(loop: Node, value: Node) -> Node:
     """A value of the body at all steps, computed for all of them at once: products of a batch are those of all batches.
 
-    See :func:`is_of_whole_batches`.
+    It is computed as far as it is made of products with a captured right side and of elementwise functions: what those
+    are computed of is taken from the steps.
     """
     body: Body = loop.param("body")
     _, captured, _ = body.split(loop.inputs)
+    factors = {n.inputs[0] for n in topological([value], body.leaves) if n.op == "dot"}
     stacks: dict[Node, Node] = {}
-    for n in topological([value], body.leaves):
-        if n in body.leaves or not body.leaves.intersection(topological([n], body.leaves)):
-            stacks[n] = each(loop, n)
-        elif n.op == "dot":
+    for n in topological([value], body.leaves | factors):
+        known = n in factors or not body.leaves.intersection(topological([n], body.leaves))
+        if not known and n.op == "dot" and n.inputs[1] in body.captured:
             left, right = n.inputs
             rows = b.reshape(stacks[left], (body.steps * left.shape[0], left.shape[1]))
             weights = captured[body.captured.index(right)]
             stacks[n] = b.reshape(make_node(n.prim, (rows, weights), n.params), (body.steps, *n.shape))
-        else:
+        elif not known and n not in body.leaves and n.prim.elementwise:
             stacks[n] = make_node(n.prim, tuple(stacks[i] for i in n.inputs), n.params)
+        else:
+            stacks[n] = each(loop, n)
     return stacks[value]
-
-
-def is_of_whole_batches(body: Body, value: Node) -> bool:
-    """Whether a value is made of elementwise functions and of products with a captured right side alone."""
-    for n in topological([value], body.leaves):
-        product = n.op == "dot" and len(n.shape) == 2 and not n.param("ta") and n.inputs[1] in body.captured
-        moves = not (product or n.prim.elementwise or n in body.leaves)
-        if moves and body.leaves.intersection(topological([n], body.leaves)):
-            return False
-    return True
 
 
 def taken_apart(order: Sequence[Node]) -> dict[Node, list[Node]]:

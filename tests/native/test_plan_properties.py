@@ -1,0 +1,263 @@
+"""What is counted of plans: draws, texels read and written, rounds, shaders; and what no plan may do."""
+
+import dataclasses
+import sys
+
+import numpy as np
+import pytest
+
+from tests import textures
+from tests.architectures import deep
+from tests.native.test_training_plans import batch_of
+from tests.perf import workloads
+from weblayers.compiler import kernel, verify
+from weblayers.compiler.kernel import Kernel
+from weblayers.compiler.layout import layout_of, whole
+from weblayers.compiler.lower import lower
+from weblayers.compiler.plan import Draw, Plan, Slot, TextureSpec
+from weblayers.compiler.shader import Loop, Shader, Value, rounds, work
+from weblayers.graph import build as b
+from weblayers.graph.evaluate import evaluate
+
+RNG = np.random.default_rng(0)
+
+
+def compiled(model, batch):
+    """The graph of a training step."""
+    return model.steps.train(batch_of(model, batch), batch).graph
+
+
+def transformer():
+    """The graph of a step over tokens."""
+    model = workloads.transformer()
+    tokens = RNG.integers(0, workloads.VOCABULARY, (16, 64)).astype(np.float32)
+    answers = np.eye(workloads.VOCABULARY, dtype=np.float32)[tokens.astype(int)]
+    return model.steps.train(model.samples(tokens, answers).rows(), 16).graph
+
+
+def plan_of(graph):
+    return lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+
+
+def equal_layers(count, width=32):
+    model = deep(count, width)
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def fragments(draw):
+    return draw.viewport[2] * draw.viewport[3]
+
+
+def fetches(block):
+    """Texels that a fragment reads, loops counted out."""
+    each = (rounds(s) * fetches(s.body) if isinstance(s, Loop) else is_fetch(s) for s in block)
+    return sum(each)
+
+
+def is_fetch(statement):
+    return isinstance(statement, Value) and statement.op == "fetch"
+
+
+def texels_read(plan):
+    return sum(fragments(d) * fetches(d.shader.body) for d in plan.draws)
+
+
+def bytes_written(plan):
+    return sum(fragments(d) * len(d.targets) * 16 for d in plan.draws)
+
+
+def most_rounds(plan):
+    """Statements of the fragment that has the most of them."""
+    return max(work(d.shader.body) for d in plan.draws)
+
+
+# -- training steps ---------------------------------------------------------------------------------------------------
+
+STEPS = {
+    "mlp": (lambda: compiled(workloads.mlp(), 128), 11),
+    "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 20),
+    "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 40),
+    "lstm": (lambda: compiled(workloads.lstm(), 32), 150),
+    "transformer": (transformer, 125),
+    "64 equal layers": (lambda: compiled(equal_layers(64), 32), 200),
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_draws_of_a_step(name):
+    graph, most = STEPS[name]
+    plan = plan_of(graph())
+    assert len(plan.draws) <= most
+    assert max(len(d.samplers) for d in plan.draws) <= kernel.MAX_SAMPLERS
+
+
+def test_what_a_transformer_reads_and_writes():
+    plan = plan_of(transformer())
+    assert texels_read(plan) <= 36e6
+    assert bytes_written(plan) <= 29e6
+
+
+def test_equal_layers_share_their_shaders(monkeypatch):
+    """And what is emitted, which is most of what compiling takes, does not grow with their number."""
+    emitted = [0]
+    keep = Shader._id
+    monkeypatch.setattr(Shader, "_id", lambda self: emitted.__setitem__(0, emitted[0] + 1) or keep(self))
+    counts = {}
+    for layers in (16, 64):
+        graph = compiled(equal_layers(layers), 32)
+        emitted[0] = 0
+        plan = plan_of(graph)
+        counts[layers] = len({id(d.shader) for d in plan.draws}), emitted[0]
+    assert counts[64][0] == counts[16][0]
+    assert counts[64][1] <= counts[16][1] * 1.2
+
+
+def test_draws_grow_no_faster_than_layers():
+    draws = {n: len(plan_of(compiled(equal_layers(n), 32)).draws) for n in (8, 16, 32)}
+    assert draws[32] - draws[16] <= 2 * (draws[16] - draws[8]) + 2
+
+
+def test_a_small_network_is_not_computed_by_one_fragment():
+    """Reductions of reductions of reductions take the product of their lengths: some of them are stored."""
+    model = deep(8, 8)
+    model.compile("adam", "categorical_crossentropy")
+    assert most_rounds(plan_of(compiled(model, 1))) < 20_000
+
+
+# -- long chains ------------------------------------------------------------------------------------------------------
+
+
+def computed(inputs, outputs, arrays):
+    """What a plan gives, and NumPy."""
+    plan = lower(inputs, [], outputs)
+    return plan, textures.run(plan, arrays, outputs), evaluate(outputs, dict(zip(inputs, arrays, strict=True)))
+
+
+@pytest.mark.parametrize(
+    "step", [lambda v, x: b.unary("tanh", v) + 0.01, lambda v, x: v * 0.99 + x], ids=["tanh", "v * a + x"]
+)
+def test_long_chains(step):
+    x = value = b.input_node((3, 5), "float32")
+    for _ in range(800):
+        value = step(value, x)
+    _, (got,), (wanted,) = computed([x], [value], [RNG.uniform(-1, 1, (3, 5)).astype(np.float32)])
+    np.testing.assert_allclose(got, wanted, rtol=1e-4)
+
+
+def test_deep_programs_need_no_recursion():
+    x = value = b.input_node((4,), "float32")
+    for i in range(3000):
+        value = b.unary("tanh", value + x) if i % 3 else b.reverse(value, (0,)) * 0.5
+    kept = sys.getrecursionlimit()
+    frame, depth = sys._getframe(), 0
+    while frame:
+        frame, depth = frame.f_back, depth + 1
+    # what one part between two stored values takes, printed or evaluated, and no more
+    sys.setrecursionlimit(depth + 500)
+    try:
+        plan = lower([x], [], [value])
+    finally:
+        sys.setrecursionlimit(kept)
+    array = RNG.uniform(-1, 1, 4).astype(np.float32)
+    np.testing.assert_allclose(textures.run(plan, [array], [value])[0], evaluate([value], {x: array})[0], rtol=1e-4)
+
+
+# -- long reductions --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape, axis", [((1_000_003,), 0), ((10_007, 64), 0), ((3, 20_011), 1), ((2 * 100_003,), 0)])
+@pytest.mark.parametrize("kind", ["sum", "max", "min", "prod"])
+def test_reductions_over_primes(kind, shape, axis):
+    x = b.input_node(shape, "float32")
+    # a product of so many numbers stays a number if they are close to one
+    spread = 1e-3 if kind == "prod" else 1
+    array = (RNG.uniform(-1, 1, shape) * spread + (kind in ("prod", "sum"))).astype(np.float32)
+    (value,) = outputs = [b.reduce(kind, x, axis)]
+    plan = lower([x], [], outputs)
+    assert all(s.count <= 400 for d in plan.draws for s in d.shader.body if isinstance(s, Loop))
+    exact = getattr(np, kind)(array.astype(np.float64), axis=axis)
+    # each product is rounded, in whatever order: a million of them are no better in float32
+    rtol = 3e-4 if kind == "prod" else 1e-5
+    np.testing.assert_allclose(textures.run(plan, [array], [value])[0], exact, rtol=rtol)
+
+
+def test_the_extremum_of_infinities():
+    x = b.input_node((3, 5), "float32")
+    outputs = [b.reduce("max", x, 1), b.reduce("min", b.neg(x), 1)]
+    _, got, _ = computed([x], outputs, [np.full((3, 5), -np.inf, np.float32)])
+    np.testing.assert_array_equal(got, [[-np.inf] * 3, [np.inf] * 3])
+
+
+# -- states -----------------------------------------------------------------------------------------------------------
+
+
+def test_two_states_that_get_one_value_go_their_own_ways():
+    one, other = (b.input_node((4,), "float32") for _ in range(2))
+    value = one + other
+    plan = lower([one, other], [], [b.reshape(b.reduce("sum", value), (1,)), value, value], {0: 1, 1: 2}, log=True)
+    assert plan.outputs[1].texture != plan.outputs[2].texture
+
+
+# -- what is refused --------------------------------------------------------------------------------------------------
+
+
+def sound():
+    """A plan of two draws: of an input into a temporary texture, of that into an output."""
+    spec, slot = TextureSpec(4, 4, 2), Slot(0, whole(layout_of((16, 16))))
+    first = Draw(Shader(), [(0, 0)], (0, 0, 4, 4), [1], [])
+    second = Draw(Shader(), [(2, 0)], (0, 0, 4, 4), [0], [])
+    return Plan([spec], {}, [spec], [spec], [first, second], inputs=[slot], outputs=[slot])
+
+
+def with_draw(number, **changed):
+    made = sound()
+    made.draws[number] = dataclasses.replace(made.draws[number], **changed)
+    return made
+
+
+def with_unequal_targets():
+    made = with_draw(1, targets=[(2, 0), (3, 0)])
+    made.output_specs.append(TextureSpec(8, 4, 1))
+    return made
+
+
+def with_two_states():
+    made = sound()
+    made.inputs.append(Slot(1, made.inputs[0].placement))
+    made.input_specs.append(made.input_specs[0])
+    made.outputs.append(made.outputs[0])
+    made.draws = []
+    return made
+
+
+BROKEN = {
+    "reads 17 textures": lambda: with_draw(1, samplers=[0] * 17),
+    "at most 8 different ones": lambda: with_draw(1, targets=[(2, i) for i in range(9)]),
+    "different ones can be written": lambda: with_draw(1, targets=[(2, 0), (2, 0)]),
+    "unequal sizes": with_unequal_targets,
+    r"writes \(1, 0, 4, 4\)": lambda: with_draw(1, viewport=(1, 0, 4, 4)),
+    "that do not exist": lambda: with_draw(1, targets=[(2, 2)]),
+    "which it writes": lambda: with_draw(1, samplers=[0, 2]),
+    "before anything is written": lambda: with_draw(0, samplers=[0], targets=[(2, 0)]),
+    "in 2 textures is replaced by 1": with_two_states,
+}
+
+
+def test_a_sound_plan_is_accepted():
+    verify.plan(sound(), {0: 0})
+
+
+@pytest.mark.parametrize("message", BROKEN)
+def test_broken_plans_are_refused(message):
+    made = BROKEN[message]()
+    swaps = {0: 0, 1: 1} if len(made.inputs) > 1 else {0: 0}
+    with pytest.raises(RuntimeError, match=message):
+        verify.plan(made, swaps)
+
+
+def test_kernels_that_wait_for_each_other_are_named():
+    x = b.input_node((3,), "float32")
+    one, other = b.unary("tanh", x), b.unary("sin", x)
+    with pytest.raises(RuntimeError, match=r"wait for each other: <Kernel of <tanh.* after <Kernel of <sin.* after"):
+        kernel.scheduled([Kernel([one], None, [other]), Kernel([other], None, [one])])
