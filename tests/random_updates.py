@@ -177,7 +177,7 @@ class RandomUpdates:
             inputs = [runtime.upload(a) for a in self.arrays]
             await executable.prepare()
             result = await executable.train(TrainSpec(STEPS, inputs, [0.1, 0.0], [0.0, 1.0])).result()
-            return [result.logs, *(runtime.read_sync(result.state[i]).reshape(-1) for i in self.graph.swaps)]
+            return [result.logs, *(runtime.read_sync(result.state[i]) for i in self.graph.swaps)]
 
         return asyncio.run(main())
 

@@ -126,7 +126,8 @@ def unpack(texture: np.ndarray, layout: Layout, shape: Shape, dtype: np.dtype) -
     values = grid[: layout.rows, : layout.cols].reshape(shape)
     if dtype.kind != "f":
         values = np.where(np.isfinite(values), values, 0) if dtype.kind == "i" else values
-    return np.ascontiguousarray(values.astype(dtype))
+    # not ascontiguousarray, which makes a vector of a number
+    return np.asarray(values, dtype, order="C")
 
 
 def _fold(blocks: np.ndarray, layout: Layout) -> np.ndarray:

@@ -343,4 +343,4 @@ def _values(storage: DeviceStorage, region: Region, texels: np.ndarray) -> np.nd
     # rows that begin inside a block: lay the blocks' rows out and take those that are ours
     rows = texels.transpose(1, 0, 2, 3).reshape(region.height * place.layers, region.width * 4)
     mine = rows[place.layer : place.layer + layout.rows, : layout.cols]
-    return np.ascontiguousarray(mine.reshape(shape).astype(dtype))
+    return np.asarray(mine.reshape(shape), dtype, order="C")
