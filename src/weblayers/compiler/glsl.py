@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 
 from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
@@ -87,47 +88,54 @@ _OTHER = {
     "random": "wl_random({0}, {1}, {2})",
 }
 
-# Functions of our own, printed for floats; the vector form applies them per component.
+# What chooses without branches, for floats and vectors. A branch for each component lets software rasterizers compile
+# for minutes where a shader has some dozens of them.
+_CHOICES = """bool wl_less(float x, float y) { return x < y; }
+bvec4 wl_less(vec4 x, vec4 y) { return lessThan(x, y); }
+bool wl_equal(float x, float y) { return x == y; }
+bvec4 wl_equal(vec4 x, vec4 y) { return equal(x, y); }
+bool wl_unlike(bool x, bool y) { return x != y; }
+bvec4 wl_unlike(bvec4 x, bvec4 y) { return notEqual(x, y); }
+bool wl_above(uint x, uint y) { return x > y; }
+bvec4 wl_above(uvec4 x, uvec4 y) { return greaterThan(x, y); }"""
+
+# Functions of our own: T is a float or a vector, U an uint or a vector of them.
 _FUNCTIONS = {
     # built-in tanh overflows to NaN for large arguments on several drivers (it divides two infinities)
-    "tanh": ("float wl_tanh(float x) { return abs(x) > 15.0 ? sign(x) : tanh(x); }", 1),
-    "sigmoid": (
-        "float wl_sigmoid(float x) { float e = exp(-abs(x)); return (x >= 0.0 ? 1.0 : e) / (1.0 + e); }",
-        1,
-    ),
+    "tanh": "T wl_tanh(T x) { return mix(tanh(x), sign(x), wl_less(T(15.0), abs(x))); }",
+    "sigmoid": "T wl_sigmoid(T x) { T e = exp(-abs(x)); return mix(T(1.0), e, wl_less(x, T(0.0))) / (1.0 + e); }",
     # exp(x) - 1 and log(1 + x) cancel near zero: series there
     "expm1": (
-        "float wl_expm1(float x) { return abs(x) > 0.4 ? exp(x) - 1.0 : x * (1.0 + x / 2.0 * (1.0 + x / 3.0 *"
-        " (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0 * (1.0 + x / 7.0)))))); }",
-        1,
+        "T wl_expm1(T x) { T s = x * (1.0 + x / 2.0 * (1.0 + x / 3.0 * (1.0 + x / 4.0 * (1.0 + x / 5.0 * (1.0 + x / 6.0"
+        " * (1.0 + x / 7.0)))))); return mix(s, exp(x) - 1.0, wl_less(T(0.4), abs(x))); }"
     ),
     "log1p": (
-        "float wl_log1p(float x) { float s = x / (2.0 + x), q = s * s; return abs(x) > 0.3 ? log(1.0 + x)"
-        " : 2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (0.2 + q * (1.0 / 7.0 + q / 9.0)))); }",
-        1,
+        "T wl_log1p(T x) { T s = x / (2.0 + x), q = s * s; return mix(2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (0.2 + q"
+        " * (1.0 / 7.0 + q / 9.0)))), log(1.0 + x), wl_less(T(0.3), abs(x))); }"
     ),
     # GLSL's pow is undefined for a negative base
     "pow": (
-        "float wl_pow(float x, float y) { if (y == 0.0) return 1.0; float p = pow(abs(x), y); if (x >= 0.0) return p;"
-        " if (y != floor(y)) return 0.0 / (x - x); return mod(y, 2.0) == 1.0 ? -p : p; }",
-        2,
+        "T wl_pow(T x, T y) { T p = pow(abs(x), y), n = mix(p, -p, wl_equal(mod(y, 2.0), T(1.0)));"
+        " n = mix(T(uintBitsToFloat(0x7fc00000u)), n, wl_equal(y, floor(y)));"
+        " return mix(mix(p, n, wl_less(x, T(0.0))), T(1.0), wl_equal(y, T(0.0))); }"
     ),
     # some drivers compute x / y through an inexact reciprocal, so that a multiple of y leaves y and not 0
     "mod": (
-        "float wl_mod(float x, float y) { float r = x - y * floor(x / y);"
-        " return r == y ? 0.0 : (r != 0.0 && (r < 0.0) != (y < 0.0)) ? r + y : r; }",
-        2,
+        "T wl_mod(T x, T y) { T r = x - y * floor(x / y);"
+        " T m = mix(r, r + y, wl_unlike(wl_less(r, T(0.0)), wl_less(y, T(0.0))));"
+        " return mix(mix(m, r, wl_equal(r, T(0.0))), T(0.0), wl_equal(r, y)); }"
     ),
     # Abramowitz and Stegun 7.1.26; near zero, where its absolute error would be a large relative one, a Taylor series
     "erf": (
-        "float wl_erf(float x) { float a = abs(x); if (a < 0.5) { float q = x * x; return 1.1283791671 * x * (1.0 - q *"
-        " (1.0 / 3.0 - q * (0.1 - q * (1.0 / 42.0 - q * (1.0 / 216.0 - q / 1320.0))))); }"
-        " float t = 1.0 / (1.0 + 0.3275911 * a); return sign(x) * (1.0 - ((((1.061405429 * t - 1.453152027) * t"
-        " + 1.421413741) * t - 0.284496736) * t + 0.254829592) * t * exp(-a * a)); }",
-        1,
+        "T wl_erf(T x) { T a = abs(x), q = x * x, s = 1.1283791671 * x * (1.0 - q * (1.0 / 3.0 - q * (0.1 - q"
+        " * (1.0 / 42.0 - q * (1.0 / 216.0 - q / 1320.0))))); T t = 1.0 / (1.0 + 0.3275911 * a);"
+        " T far = sign(x) * (1.0 - ((((1.061405429 * t - 1.453152027) * t + 1.421413741) * t - 0.284496736) * t"
+        " + 0.254829592) * t * exp(-a * a)); return mix(far, s, wl_less(a, T(0.5))); }"
     ),
     # Mesa's compilers take comparisons for exhaustive, others drop the built-in isnan: only the bits tell
-    "isnan": ("float wl_isnan(float x) { return (floatBitsToUint(x) & 0x7fffffffu) > 0x7f800000u ? 1.0 : 0.0; }", 1),
+    "isnan": (
+        "T wl_isnan(T x) { return mix(T(0.0), T(1.0), wl_above(floatBitsToUint(x) & U(0x7fffffffu), U(0x7f800000u))); }"
+    ),
 }
 
 _RANDOM = """void wl_mix(inout uvec4 v) { v.x += v.y * v.w; v.y += v.z * v.x; v.z += v.x * v.y; v.w += v.y * v.z; }
@@ -161,20 +169,17 @@ def print_shader(shader: Shader, samplers: int, uniforms: int) -> str:
     if uniforms:
         head.append(f"uniform float u[{uniforms}];")
     head += [f"layout(location = {i}) out vec4 o{i};" for i in range(len(shader.outputs))]
-    for name in sorted({name for name, _ in printer.functions}):
-        head += _function(name, (name, "v") in printer.functions)
+    if any(name != "random" for name, _ in printer.functions):
+        head.append(_CHOICES)
+    head += [_function(name, type_) for name, type_ in sorted(printer.functions)]
     return "\n".join([*head, "void main() {", *printer.lines, *writes, "}", ""])
 
 
-def _function(name: str, vector: bool) -> list[str]:
+def _function(name: str, type_: str) -> str:
     if name == "random":
-        return [_RANDOM]
-    text, arity = _FUNCTIONS[name]
-    if not vector:
-        return [text]
-    parameters = ", ".join(f"vec4 {p}" for p in "xy"[:arity])
-    calls = ", ".join(f"wl_{name}({', '.join(f'{p}.{c}' for p in 'xy'[:arity])})" for c in "xyzw")
-    return [text, f"vec4 wl_{name}({parameters}) {{ return vec4({calls}); }}"]
+        return _RANDOM
+    unsigned = {"f": "uint", "v": "uvec4"}[type_]
+    return re.sub(r"\bT\b", _TYPES[type_], re.sub(r"\bU\b", unsigned, _FUNCTIONS[name]))
 
 
 def _operands(statement: Statement) -> tuple:
