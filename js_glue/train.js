@@ -207,7 +207,7 @@ export class TrainJob {
       performance.now() - slice.begun <= budget &&
       this._issued < this._total &&
       !this._isRingFull() &&
-      !(this._cancelled && draw === 0)
+      !((this._cancelled || this._paused) && draw === 0)
     );
     return draw;
   }

@@ -60,6 +60,20 @@ test("a paused job ends its step, issues nothing more, and goes on when resumed"
   assert.deepEqual(column(value.logs), from(0, 40));
 });
 
+test("a job that is paused within a step begins no other", async () => {
+  const { gl, device } = setUp({ msPerDraw: 0.5 });
+  const job = device.train(spec(device.loadPlan(counting), 5000, counted));
+  await pass(100);
+  while (gl.draws.length % 6 === 0) await pass(1);
+  job.pause();
+  const under = job.issued + 1;
+  await pass(500);
+  assert.equal(job.issued, under);
+  assert.equal(gl.draws.length, under * 6);
+  job.cancel();
+  await outcome(job.promise);
+});
+
 test("a job that is cancelled, twice, ends once, after whole steps", async () => {
   const { gl, device } = setUp({ msPerDraw: 9 });
   const job = device.train(spec(device.loadPlan(counting), 1000, counted));
