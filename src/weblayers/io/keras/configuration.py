@@ -10,8 +10,10 @@ from ... import constraints, initializers, naming, regularizers
 from ...layers import RNN, Bidirectional, Layer, serialization
 from ..topology import topology_of
 from ..training import training_config
+from . import optimization
 from .activations import write_activation
 from .operations import write_operation
+from .optimization import described
 
 # The classes of a model's layers by name.
 Kinds = Mapping[Any, str]
@@ -50,8 +52,8 @@ _OUR_LAYERS = (
 
 def configuration(model: Any) -> dict[str, Any]:
     """``config.json`` of a model."""
-    described = topology_of(model)
-    return _model(described["class_name"], described["config"])
+    topology = topology_of(model)
+    return _model(topology["class_name"], topology["config"])
 
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,14 +65,14 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         if shape is not None:
             name = f"{first['name']}_input"
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
-            layers.insert(0, _object("keras.layers", "InputLayer", inputs))
+            layers.insert(0, described("keras.layers", "InputLayer", inputs))
     ends = {
         key: [_place(end, kinds, ("Sequential",)) for end in config[key]]
         for key in ("input_layers", "output_layers")
         if key in config
     }
     kind = _MODELS[class_name]
-    return _object(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
 
 def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[Any]:
@@ -106,7 +108,7 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
             "dtype": entry["config"].get("input_dtype") or "float32",
             "name": config["name"],
         }
-    return {**_object("keras.layers", class_name, config), **more}
+    return {**described("keras.layers", class_name, config), **more}
 
 
 def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -152,10 +154,6 @@ def _tensor(place: list[Any], kinds: Kinds) -> dict[str, Any]:
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
-
-
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return [_value(v) for v in value]
@@ -171,21 +169,15 @@ def _value(value: Any) -> Any:
     )
     for module, here in homes:
         if name is not None and hasattr(here, str(name)):
-            return _object(module, str(name), _value(value["config"]))
+            return described(module, str(name), _value(value["config"]))
     return {k: _value(v) for k, v in value.items()}
 
 
 def compile_configuration(model: Any) -> dict[str, Any]:
     """``compile_config`` of a compiled model."""
-    optimizer = model.compiled().optimizer
-    config = {_beta(k): v for k, v in optimizer.get_config().items()}
     written = training_config(model)
     shared = {k: written.get(k) for k in ("loss", "metrics", "loss_weights", "weighted_metrics")}
-    return {"optimizer": _object("keras.optimizers", type(optimizer).__name__, config), **shared}
-
-
-def _beta(name: str) -> str:
-    return name.replace("beta1", "beta_1").replace("beta2", "beta_2")
+    return {"optimizer": optimization.settings(model.compiled().optimizer), **shared}
 
 
 def compilation_of(config: Mapping[str, Any]) -> dict[str, Any]:

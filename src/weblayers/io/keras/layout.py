@@ -80,7 +80,7 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    weights, stored = _own(layer), _sub(group, "vars")
+    weights, stored = _own(layer), sub(group, "vars")
     keys = [] if stored is None else sorted((k for k in stored if library.is_dataset(stored[k])), key=_number)
     if len(keys) != len(weights):
         expect(not strict, source, f"layer {layer.name!r} has {len(weights)} weights, but the file {len(keys)} for it")
@@ -91,19 +91,20 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
             chosen.append((weight, library.values_of(dataset, source)))
     for name, value in _children(layer):
         if isinstance(value, list):
-            container = _sub(group, name)
+            container = sub(group, name)
             by_name = _named(container)
             for key, child in _numbered(value):
-                _collect(child, by_name.get(child.name, _sub(container, key)), source, strict, chosen, seen)
+                _collect(child, by_name.get(child.name, sub(container, key)), source, strict, chosen, seen)
         else:
-            _collect(value, _sub(group, name), source, strict, chosen, seen)
+            _collect(value, sub(group, name), source, strict, chosen, seen)
 
 
 def _number(key: str) -> int:
     return int(key) if key.isdecimal() else -1
 
 
-def _sub(group: Any, *names: str) -> Any:
+def sub(group: Any, *names: str) -> Any:
+    """The group in a group at the end of these names; None without it."""
     for name in filter(None, names):
         if group is None or name not in group or not library.is_group(group[name]):
             return None
@@ -115,7 +116,7 @@ def _named(container: Any) -> dict[str, Any]:
     """The groups of a list by the names of their layers, where the file says them."""
     named = {}
     for key in container if container is not None else ():
-        stored = _sub(container, key, "vars")
+        stored = sub(container, key, "vars")
         if stored is not None and "name" in stored.attrs:
             named[library.text(stored.attrs["name"])] = container[key]
     return named
