@@ -33,6 +33,17 @@ OPTIMIZERS = {
 }
 
 
+# What has one name and two meanings, with the targets for which it has one, or Keras' meaning by its class.
+LOSSES = {
+    "hinge": ("hinge", "signs"),
+    "squared_hinge": ("squaredHinge", "signs"),
+    "keras_hinge": (wl.losses.Hinge(), "bits"),
+    "keras_squared_hinge": (wl.losses.SquaredHinge(), "bits"),
+    "logits": (wl.losses.BinaryCrossentropy(from_logits=True), "bits"),
+    "tversky": (wl.losses.Tversky(alpha=0.2, beta=0.9), "bits"),
+}
+
+
 def plain():
     return wl.sequential([L.dense(3, activation="tanh", input_shape=[4]), L.dense(1)])
 
@@ -49,10 +60,10 @@ def involved():
     return wl.model(inputs=x, outputs=L.dense(1).apply(frozen.apply(h)))
 
 
-def trained(make, optimizer, data):
+def trained(make, optimizer, data, loss="mean_squared_error"):
     wl.set_random_seed(5)
     model = make()
-    model.compile(optimizer, "mean_squared_error")
+    model.compile(optimizer, loss)
     fitted(model, data)
     return model
 
@@ -95,10 +106,15 @@ def test_training_goes_on_in_keras_and_back(tmp_path):
     given = data()
     ours = {name: trained(plain, make(), given) for name, make in OPTIMIZERS.items()}
     ours["involved"] = trained(involved, optimizers.Adam(0.02), given)
-    both = ("involved", "nadam", "schedule", "averages")
+    inputs = dict.fromkeys(ours, given)
+    bits = [[1.0], [0.0], [1.0], [1.0], [0.0], [1.0]]
+    for name, (loss, targets) in LOSSES.items():
+        inputs[name] = {**given, "y": bits if targets == "bits" else [[2 * v[0] - 1] for v in bits]}
+        ours[name] = trained(plain, optimizers.SGD(0.1), inputs[name], loss)
+    both = ("involved", "tversky", "nadam", "schedule", "averages")
     for name, model in ours.items():
         saved(model, tmp_path / f"{name}.keras")
-        (tmp_path / f"{name}.keras.json").write_text(json.dumps({**given, "h5": name in both}))
+        (tmp_path / f"{name}.keras.json").write_text(json.dumps({**inputs[name], "h5": name in both}))
     saved(ours["adam"], tmp_path / "adam.h5")
     (tmp_path / "adam.h5.json").write_text(json.dumps(given))
     done = subprocess.run([sys.executable, PEER, tmp_path], capture_output=True, text=True, timeout=500)
@@ -113,7 +129,7 @@ def test_training_goes_on_in_keras_and_back(tmp_path):
         if "error" in answer:
             continue
         assert answer["steps"] == model.optimizer.iterations, name
-        first, then = answer["first"], answer["then"]
+        first, then, given = answer["first"], answer["then"], inputs[name]
         pairs = {
             "here": (fitted(model, given), first),
             "from our file": (fitted(loaded(tmp_path / f"{name}.keras"), given), first),
@@ -136,6 +152,17 @@ def test_our_own_files_go_on(backend, tmp_path, name, suffix):
     twin = loaded(tmp_path / f"m{suffix}")
     assert twin.optimizer.steps == model.optimizer.steps == 6
     np.testing.assert_allclose(fitted(twin, given), fitted(model, given), rtol=1e-6)
+
+
+@pytest.mark.parametrize("suffix", ["", ".keras", ".h5"])
+@pytest.mark.parametrize("name", LOSSES)
+def test_a_loss_stays_what_it_is(tmp_path, name, suffix):
+    loss = LOSSES[name][0]
+    model = trained(plain, optimizers.SGD(0.1), data(), loss)
+    saved(model, tmp_path / f"m{suffix}")
+    # targets of 0 and 1 tell the hinges apart
+    given = {**data(), "y": [[1.0], [0.0]] * 3}
+    np.testing.assert_allclose(fitted(loaded(tmp_path / f"m{suffix}"), given), fitted(model, given), rtol=1e-6)
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

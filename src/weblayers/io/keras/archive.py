@@ -77,7 +77,7 @@ def stored_state(file: Any) -> list[np.ndarray]:
     """What a file has of the optimizer, in order."""
     group = sub(file, "optimizer", "vars")
     keys = sorted(group, key=int) if group is not None else []
-    return [np.asarray(group[key][()]) for key in keys]
+    return [library.values_of(group[key], "the optimizer's state") for key in keys]
 
 
 def write_weights(model: Any, values: Mapping[int, np.ndarray], state: State = ()) -> bytes:

@@ -11,7 +11,7 @@ from ...layers import RNN, Bidirectional, Layer, serialization
 from ..topology import topology_of
 from ..training import training_config
 from . import optimization
-from .activations import write_activation
+from .differences import read_loss, write_activation, write_initializer, write_loss
 from .operations import write_operation
 from .optimization import described
 
@@ -27,7 +27,7 @@ _OURS = {
     "Conv2DTranspose": ("groups",),
     "Conv3DTranspose": ("groups",),
     "Cropping1D": ("data_format",),
-    "LayerNormalization": ("rms_scaling",),
+    "GroupQueryAttention": ("attention_axes", "output_shape"),
     "MultiHeadAttention": ("num_key_value_heads",),
     "SpatialDropout1D": ("data_format", "noise_shape"),
     "SpatialDropout2D": ("noise_shape",),
@@ -35,6 +35,11 @@ _OURS = {
     "UpSampling1D": ("data_format", "interpolation"),
     "UpSampling3D": ("interpolation",),
 }
+# What is a list of one axis here, and that axis alone in Keras.
+_ONE_AXIS = {"Cropping1D": "cropping", "UpSampling1D": "size", "ZeroPadding1D": "padding"}
+# Layers that do not take what others take.
+_WITHOUT_SHARED = ("Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+_SHARED = ("trainable", "activity_regularizer")
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
@@ -83,7 +88,7 @@ def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[An
 
 def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, Any]:
     class_name, kinds = entry["class_name"], kinds or {}
-    more = {"name": entry["name"]} if "name" in entry else {}
+    more = {key: entry[key] for key in ("name", "shared_layer") if key in entry}
     if class_name == "Operation":
         written = write_operation(entry, lambda place: _tensor(place, kinds))
         if written is not None:
@@ -99,8 +104,8 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
         k: write_activation(v) if k.endswith("activation") and isinstance(v, str) else _value(v)
         for k, v in _for_keras(class_name, entry["config"]).items()
     }
-    if class_name == "UpSampling1D":
-        (config["size"],) = config["size"]
+    if class_name in _ONE_AXIS:
+        (config[_ONE_AXIS[class_name]],) = config[_ONE_AXIS[class_name]]
     shape = config.pop("batch_input_shape", None)
     if class_name == "InputLayer":
         config = {
@@ -115,7 +120,8 @@ def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A layer's configuration without what Keras does not know, as long as it says nothing."""
     if class_name in _OUR_LAYERS:
         warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
-    kept = {k: v for k, v in config.items() if k not in _NOT_KERAS}
+    left_out = (*_NOT_KERAS, *_SHARED) if class_name in _WITHOUT_SHARED else _NOT_KERAS
+    kept = {k: v for k, v in config.items() if k not in left_out}
     if class_name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
     for key in _OURS.get(class_name, ()):
@@ -169,20 +175,25 @@ def _value(value: Any) -> Any:
     )
     for module, here in homes:
         if name is not None and hasattr(here, str(name)):
-            return described(module, str(name), _value(value["config"]))
+            return described(module, str(name), write_initializer(str(name), _value(value["config"])))
     return {k: _value(v) for k, v in value.items()}
+
+
+_OF_OUTPUTS = {"loss": "keras.losses", "metrics": "keras.metrics", "weighted_metrics": "keras.metrics"}
 
 
 def compile_configuration(model: Any) -> dict[str, Any]:
     """``compile_config`` of a compiled model."""
     written = training_config(model)
-    shared = {k: written.get(k) for k in ("loss", "metrics", "loss_weights", "weighted_metrics")}
+    shared = {k: write_loss(written.get(k), module) for k, module in _OF_OUTPUTS.items()}
+    shared["loss_weights"] = written.get("loss_weights")
     return {"optimizer": optimization.settings(model.compiled().optimizer), **shared}
 
 
 def compilation_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keras' ``compile_config``, without where its classes come from."""
-    return {k: _plain(v) for k, v in config.items()}
+    plain = {k: _plain(v) for k, v in config.items()}
+    return {k: read_loss(v) if k in _OF_OUTPUTS else v for k, v in plain.items()}
 
 
 def _plain(value: Any) -> Any:

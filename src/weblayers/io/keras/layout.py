@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...layers import Layer
+from ...layers.attention import GroupQueryAttention
+from ...layers.base import Layer
+from ...layers.wrappers import SpectralNormalization
 from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
@@ -18,7 +20,7 @@ def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = _snake(layer.class_name)
+        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else _snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
 
@@ -37,23 +39,30 @@ def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
     for name, value in sorted(vars(layer).items()):
         parts = value if isinstance(value, list) else [value]
         if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
-            yield name, value
+            # of these, Keras has the parts as private attributes only
+            yield f"_{name}" if isinstance(layer, GroupQueryAttention) else name, value
 
 
 def _own(layer: Any) -> list[Variable]:
     """A layer's weights that are of none inside it, in Keras' order."""
     inner = {id(w) for part in layer.sublayers for w in part.weights}
-    return sorted((w for w in layer._weights if id(w) not in inner), key=lambda w: not w.trainable)
+    if isinstance(layer, SpectralNormalization):
+        # what it normalizes is an attribute of its own in Keras
+        inner -= {id(layer.kernel)}
+    own = [w for w in layer.weights if id(w) not in inner]
+    return sorted(own, key=lambda w: not w.trainable)
 
 
 def groups_of(
-    layer: Any, values: Mapping[int, np.ndarray], path: str = "", seen: set[int] | None = None
+    layer: Any, values: Mapping[int, np.ndarray], path: str = "", around: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, str, list[np.ndarray]]]:
-    """The groups of a file: path, name and values, which are given by the weights' ids."""
-    seen = set() if seen is None else seen
-    if id(layer) in seen:
+    """The groups of a file: path, name and values, which are given by the weights' ids.
+
+    A layer that is in several models has a group in each: Keras makes several layers of it.
+    """
+    if id(layer) in around:
         return
-    seen.add(id(layer))
+    around = (*around, id(layer))
     yield path, layer.name, [values[id(w)] for w in _own(layer)]
     if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
         # Keras' layers that draw random numbers keep where they are
@@ -61,7 +70,7 @@ def groups_of(
     for name, value in _children(layer):
         parts = _numbered(value) if isinstance(value, list) else [("", value)]
         for key, child in parts:
-            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), seen)
+            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), around)
 
 
 def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
