@@ -92,6 +92,9 @@ def kullback_leibler_divergence(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return reduction.sum(a.mul(y_true, a.log(a.div(true, pred))), -1)
 
 
+kl_divergence = kld = kullback_leibler_divergence
+
+
 def poisson(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """The mean over the last axis of ``y_pred - y_true * log(y_pred)``."""
     return reduction.mean(a.sub(y_pred, a.mul(y_true, a.log(a.add(y_pred, EPSILON)))), -1)
