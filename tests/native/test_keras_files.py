@@ -167,6 +167,9 @@ def test_every_layer_goes_through_files_both_ways(tmp_path):
         try:
             model = load(file)
             close(outputs_of(model, inputs), [wanted], file.name)
+            model.compile("sgd", "mse")
+            loss = model.evaluate(inputs, np.zeros(wanted.shape, np.float32), verbose=0)
+            np.testing.assert_allclose(float(loss), case["loss"], rtol=1e-5, atol=1e-6)
         except (AssertionError, ValueError) as error:
             failures.append(f"{file.name}: {error}")
             continue

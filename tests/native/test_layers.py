@@ -408,3 +408,31 @@ def test_images_change_in_training_only(layer):
     assert changed.min() >= x.min() - 60 and changed.max() <= 255.01
     again = L.deserialize({"class_name": layer.class_name, "config": layer.get_config()})
     assert again.get_config() == layer.get_config()
+
+
+def test_states_of_stacked_cells_are_in_a_list_for_each():
+    """In and out, as in Keras; one after the other, as in TensorFlow.js, they go in too."""
+    L = wl.layers
+    x = wl.tensor(np.random.default_rng(0).random((2, 4, 3), np.float32))
+    for layer in (
+        L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True),
+        L.bidirectional(L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True)),
+    ):
+        _, *states = layer.apply(x)
+        shapes = [[t.shape for t in cell] for cell in states[:2]]
+        assert shapes == [[(2, 3), (2, 3)], [(2, 2)]]
+        flat = wl.tree.leaves(states)
+        wanted, *last = layer.apply(x, initial_state=states)
+        for out, *rest in (layer.apply(x, initial_state=flat), layer.apply([x, *flat]), layer.apply([x, *states])):
+            np.testing.assert_array_equal(out.numpy(), wanted.numpy())
+            for one, other in zip(wl.tree.leaves(rest), wl.tree.leaves(last), strict=True):
+                np.testing.assert_array_equal(one.numpy(), other.numpy())
+    inputs = wl.input(shape=[4, 3])
+    _, *states = L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True).apply(inputs)
+    out = L.rnn([L.lstm_cell(3), L.gru_cell(2)]).apply(inputs, initial_state=states)
+    model = wl.model(inputs=inputs, outputs=out)
+    again = wl.layers.deserialize({"class_name": "Functional", "config": model.get_config()})
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again.predict(x).numpy(), model.predict(x).numpy(), rtol=1e-6)
+    with pytest.raises(ValueError, match="has 3 states, got 2"):
+        L.rnn([L.lstm_cell(3), L.gru_cell(2)]).apply(x, initial_state=flat[:2])

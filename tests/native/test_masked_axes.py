@@ -5,6 +5,8 @@ import pytest
 
 import weblayers as wl
 from weblayers import metrics
+from weblayers.io.keras.configuration import configuration
+from weblayers.io.topology import model_from_topology
 
 pytestmark = pytest.mark.usefixtures("backend")
 L = wl.layers
@@ -77,3 +79,22 @@ def test_weights_count_samples_of_targets_in_a_row():
     accuracy = metrics.BinaryAccuracy()
     accuracy.update_state(truth, guess, sample_weight=weight)
     assert np.isclose(float(accuracy.result()), 3 / 7)
+
+
+@pytest.mark.parametrize("merge", ["add", "multiply", "maximum", "concatenate"])
+def test_merges_made_here_join_masks_as_tensorflow_js_does(merge):
+    """And keep to it through a file of Keras' format, which has no word for it; Keras' way is an option."""
+    ids = np.array([[1, 2, 3, 0, 0], [4, 0, 0, 0, 0]])
+    for keras_masks in (False, True):
+        x = wl.input(shape=[5], dtype="int32")
+        parts = [L.embedding(6, 2, mask_zero=True).apply(x), L.embedding(6, 2).apply(x)]
+        model = wl.model(inputs=x, outputs=getattr(L, merge)(keras_masks=keras_masks).apply(parts))
+        again = model_from_topology(configuration(model), "a file")
+        again.set_weights(model.get_weights())
+        for made in (model, again):
+            made.compile("sgd", "mse")
+            out = made.predict(ids).numpy()
+            squares = (out**2).mean(-1)
+            wanted = squares.mean() if keras_masks else squares[ids != 0].mean()
+            loss = float(made.evaluate(ids, np.zeros(out.shape, np.float32), verbose=0))
+            np.testing.assert_allclose(loss, wanted, rtol=1e-5)

@@ -63,6 +63,37 @@ LAYERS = [
 ]
 
 
+# Calls on the embeddings of class numbers, with a mask or without one.
+MASKED = {
+    **{
+        f"{n}_of_one": f"K.{n}()([masked, plain])"
+        for n in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum")
+    },
+    **{f"{n}_of_both": f"K.{n}()([masked, other])" for n in ("Add", "Multiply", "Maximum", "Minimum", "Concatenate")},
+    "Concatenate_of_one": "K.Concatenate()([plain, masked])",
+    "Concatenate_of_steps": "K.Concatenate(axis=1)([masked, plain])",
+    "RMSNormalization": "K.RMSNormalization()(masked)",
+    "LayerNormalization": "K.LayerNormalization()(masked)",
+    "BatchNormalization": "K.BatchNormalization()(masked)",
+    "Bidirectional": "K.Bidirectional(K.LSTM(3, return_sequences=True))(masked)",
+    "Bidirectional_sum": "K.Dense(2)(K.Bidirectional(K.GRU(3, return_sequences=True), 'sum')(masked))",
+    "Bidirectional_last": "K.Bidirectional(K.GRU(3))(masked)",
+    "backwards": "K.GRU(3, return_sequences=True, go_backwards=True)(masked)",
+    "stacked": "K.RNN([K.LSTMCell(3), K.GRUCell(2)], return_sequences=True)(masked)",
+    "zeros": "K.SimpleRNN(3, return_sequences=True, zero_output_for_mask=True)(masked)",
+    "TimeDistributed": "K.TimeDistributed(K.Dense(3))(masked)",
+    "MultiHeadAttention": "K.MultiHeadAttention(2, 2)(masked, masked)",
+    "Attention": "K.Attention()([masked, masked])",
+}
+
+
+def with_mask(call):
+    x = K.Input((5,), dtype="int32")
+    masked, plain = K.Embedding(6, 4, mask_zero=True)(x), K.Embedding(6, 4)(x)
+    other = K.Embedding(6, 4, mask_zero=True)(x)
+    return keras.Model(x, eval(call, {"K": K, "masked": masked, "plain": plain, "other": other}))
+
+
 def with_layer(call, shape):
     x = K.Input((4,), dtype="int32") if shape == "ids" else K.Input(shape)
     # the names that calls use
@@ -102,22 +133,33 @@ def main(folder):
     models = {call.partition("(")[0]: with_layer(call, shape) for call, shape in LAYERS}
     models |= {"shared_after": shared("after"), "shared_before": shared("before"), "shared_by_two": shared_by_two()}
     models |= {"grouped": grouped(), "grouped_plain": grouped(use_bias=False, dropout=0.1)}
+    models |= {f"masked_{name}": with_mask(call) for name, call in MASKED.items()}
     for name, model in models.items():
         for weight in model.weights:
             if "seed" not in weight.path:
                 weight.assign(weight + rng.random(weight.shape, np.float32) * 0.3)
-        given = [
-            rng.integers(0, 5, (2, *x.shape[1:])).astype("int32")
-            if x.dtype == "int32"
-            else rng.random((2, *x.shape[1:]), np.float32)
-            for x in model.inputs
-        ]
+        # in any position, and in all of one sample
+        ids = np.array([[1, 2, 3, 0, 0], [0, 4, 0, 0, 5], [0, 0, 0, 0, 0]], "int32")
+        given = (
+            [ids]
+            if name.startswith("masked")
+            else [
+                rng.integers(0, 5, (2, *x.shape[1:])).astype("int32")
+                if x.dtype == "int32"
+                else rng.random((2, *x.shape[1:]), np.float32)
+                for x in model.inputs
+            ]
+        )
         given = given if len(given) > 1 else given[0]
         outputs = listed(np.asarray(model(given, training=False)))
         inputs = [listed(x) for x in given] if isinstance(given, list) else listed(given)
-        for suffix in (".keras", ".h5"):
+        model.compile(loss="mse")
+        loss = float(model.evaluate(given, np.zeros(outputs["shape"], np.float32), verbose=0))
+        model.compiled = False
+        # masks are ops, which Keras does not mark in .h5 files: it cannot read them itself
+        for suffix in (".keras",) if name.startswith("masked") else (".keras", ".h5"):
             model.save(folder / f"{name}{suffix}")
-            case = {"inputs": inputs, "outputs": outputs, "compile": False}
+            case = {"inputs": inputs, "outputs": outputs, "loss": loss, "compile": False}
             (folder / f"{name}{suffix}.json").write_text(json.dumps(case))
 
 

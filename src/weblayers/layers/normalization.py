@@ -186,14 +186,12 @@ class LayerNormalization(_Normalization):
 
 
 class RMSNormalization(Layer):
-    """Divides by the root mean square over the features. Zhang and Sennrich (2019).
+    """Divides by the root mean square over the features. Zhang and Sennrich (2019). Masks end here, as in Keras.
 
     >>> import weblayers as wl
     >>> wl.layers.rms_normalization(epsilon=0).apply(wl.tensor2d([[2, 2]])).array_sync()
     [[1.0, 1.0]]
     """
-
-    supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **base: Any) -> None:
         super().__init__(**base)

@@ -106,6 +106,9 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
     }
     if class_name in _ONE_AXIS:
         (config[_ONE_AXIS[class_name]],) = config[_ONE_AXIS[class_name]]
+    if "keras_masks" in config:
+        # Keras has its own way only, and does not look here
+        more["weblayers"] = {"keras_masks": config.pop("keras_masks")}
     shape = config.pop("batch_input_shape", None)
     if class_name == "InputLayer":
         config = {

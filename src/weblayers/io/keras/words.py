@@ -11,6 +11,9 @@ from .operations import is_operation, read_operation
 # Classes whose name in Keras' code is not the one that users know; its older files have that.
 _CLASSES = {"GroupedQueryAttention": "GroupQueryAttention"}
 
+# Layers that join masks otherwise than TensorFlow.js' do.
+MERGES = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
+
 
 def is_keras_3(value: Any) -> bool:
     """Whether a configuration is Keras 3's: somewhere in it, a class is named with its module."""
@@ -31,6 +34,9 @@ def read(value: Any) -> Any:
         # the mode that a layer was called in once: a model tells its layers anew
         kept = {k: v for k, v in value["kwargs"].items() if k != "training"}
         return {"args": read(value["args"]), "kwargs": read(kept)}
+    if value.get("class_name") in MERGES and isinstance(value.get("config"), Mapping):
+        # what was written here says so
+        value = {**value, "config": {"keras_masks": True, **value["config"], **value.get("weblayers", {})}}
     read_values = {k: _read(str(k), v) for k, v in value.items()}
     if value.get("class_name") in _CLASSES:
         read_values["class_name"] = _CLASSES[value["class_name"]]
