@@ -436,3 +436,15 @@ def test_states_of_stacked_cells_are_in_a_list_for_each():
     np.testing.assert_allclose(again.predict(x).numpy(), model.predict(x).numpy(), rtol=1e-6)
     with pytest.raises(ValueError, match="has 3 states, got 2"):
         L.rnn([L.lstm_cell(3), L.gru_cell(2)]).apply(x, initial_state=flat[:2])
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_reversible_embedding_scores_each_integer(backend, tied):
+    layer = wl.layers.reversible_embedding(4, 3, tie_weights=tied, mask_zero=True, logit_soft_cap=0.1)
+    vectors = layer.apply(wl.tensor2d([[1, 0]]))
+    np.testing.assert_array_equal(vectors.mask.numpy(), [[True, False]])
+    scores = layer.apply(vectors, reverse=True)
+    assert scores.mask is None and len(layer.weights) == 2 - tied
+    table = layer.weights[0].numpy().T if tied else layer.weights[1].numpy()
+    wanted = 0.1 * np.tanh(vectors.numpy() @ table / 0.1)
+    np.testing.assert_allclose(scores.numpy(), wanted, rtol=1e-4, atol=1e-6)

@@ -16,6 +16,7 @@ K = keras.layers
 LAYERS = [
     ("EinsumDense('abc,cd->abd', (None, 3), bias_axes='d')", (5, 4)),
     ("Embedding(5, 3)", "ids"),
+    ("ReversibleEmbedding(5, 3, tie_weights=False)", "ids"),
     ("Masking()", (4, 3)),
     ("Conv1D(2, 3, groups=2)", (6, 4)),
     ("Conv2D(2, 3, dilation_rate=2)", (8, 8, 3)),
@@ -118,6 +119,12 @@ def shared_by_two():
     return keras.Model(x, first(second(x)))
 
 
+def reversed_embedding(**options):
+    """Class numbers, their vectors, and scores of class numbers."""
+    x, layer = K.Input((4,), dtype="int32"), K.ReversibleEmbedding(5, 3, **options)
+    return keras.Model(x, layer(K.Dense(3)(layer(x)), reverse=True))
+
+
 def grouped(**options):
     x, y = K.Input((5, 6)), K.Input((4, 6))
     layer = K.GroupQueryAttention(head_dim=3, num_query_heads=4, num_key_value_heads=2, **options)
@@ -133,6 +140,7 @@ def main(folder):
     models = {call.partition("(")[0]: with_layer(call, shape) for call, shape in LAYERS}
     models |= {"shared_after": shared("after"), "shared_before": shared("before"), "shared_by_two": shared_by_two()}
     models |= {"grouped": grouped(), "grouped_plain": grouped(use_bias=False, dropout=0.1)}
+    models |= {"tied": reversed_embedding(logit_soft_cap=0.5), "untied": reversed_embedding(tie_weights=False)}
     models |= {f"masked_{name}": with_mask(call) for name, call in MASKED.items()}
     for name, model in models.items():
         for weight in model.weights:
