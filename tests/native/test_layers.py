@@ -368,6 +368,20 @@ def test_the_width_is_that_of_tensorflow_js():
     )
 
 
+def test_a_height_is_a_width_turned():
+    x = images(1, 4, 6, 2)
+    layer = L.random_height(factor=0.4, seed=42)
+    wide = L.random_width(factor=0.4, seed=42).apply(np.swapaxes(x, 1, 2)).numpy()
+    np.testing.assert_allclose(layer.apply(x).numpy(), np.swapaxes(wide, 1, 2), rtol=1e-6)
+    assert layer.compute_output_shape([None, 8, 40, 1]) == (None, None, 40, 1)
+    assert L.random_height(factor=0.4, data_format="channels_first").compute_output_shape([2, 1, 8, 40]) == (
+        2,
+        1,
+        None,
+        40,
+    )
+
+
 def test_a_width_in_a_model_is_drawn_in_training_only():
     layer = L.random_width(factor=[0.5, 0.5], input_shape=[4, 6, 1])
     model = wl.sequential([layer, L.conv2d(2, 3), L.global_average_pooling2d(), L.dense(1)])

@@ -46,6 +46,7 @@ _OUR_LAYERS = (
     "ConvLSTM3DCell",
     "Operation",
     "PositionEmbedding",
+    "RandomHeight",
     "RandomWidth",
     "SinePositionEncoding",
     "ThresholdedReLU",
