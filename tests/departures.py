@@ -34,6 +34,7 @@ DEPARTURES = {
     ("layer_calls", "324-LSTM"): _RANDOM,
     **{("layer_calls", f"{i}-GRU"): _STATE for i in (315, 317)},
     ("layer_calls", "331-LSTM"): _STATE,
+    ("layer_calls", "187-Softmax"): "a softmax of nothing is 0, as in Keras 3; TensorFlow.js shares it evenly",
     ("layer_calls", "231-BatchNormalization"): "the batch axis has no size to normalize along",
     **{("layer_calls", f"{i}-CenterCrop"): _CROP for i in (286, 288)},
     ("layer_calls", "291-Resizing"): _INTERPOLATION,
@@ -73,6 +74,5 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("IoU_149", "MeanIoU_151", "BinaryIoU_155", "OneHotMeanIoU_159"), _INTEGER_WEIGHTS),
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),
-    **{f"ScheduleFreeAdamW_{i:03}": _NOT_OFFERED for i in (5, 7, 8, 12)},
     "LossScaleOptimizer_001": _NOT_OFFERED,
 }

@@ -32,7 +32,10 @@ Made by `tools/layer_table.py`; a test holds it up to date.
 # Why a class has no recorded call of its own.
 ELSEWHERE = {
     **dict.fromkeys(
-        ("RandomBrightness", "RandomCrop", "RandomFlip", "RandomRotation", "RandomWidth", "RandomZoom"),
+        (
+            *("RandomBrightness", "RandomCrop", "RandomFlip", "RandomHeight", "RandomRotation", "RandomWidth"),
+            "RandomZoom",
+        ),
         "random; in test_layers.py",
     ),
     "GaussianDropout": "random",

@@ -380,3 +380,21 @@ class Own(wl.Model):
 def test_a_model_of_ones_own_cannot_be_saved_whole():
     with pytest.raises(ValueError, match="graph is its code.*save_weights"):
         saved(Own())
+
+
+def test_the_depth_multiplier_of_a_separable_convolution_is_its_kernels(tmp_path):
+    """TensorFlow.js leaves it out of the layer's configuration."""
+    model = wl.sequential([
+        wl.layers.separable_conv2d(filters=3, kernel_size=2, depth_multiplier=4, input_shape=[4, 4, 2], name="apart"),
+        wl.layers.flatten(),
+    ])  # fmt: skip
+    outer = wl.sequential([model, wl.layers.dense(1)])
+    for number, saved in enumerate((model, outer)):
+        folder = tmp_path / str(number)
+        run(saved.save(folder))
+        text = (folder / "model.json").read_text()
+        assert '"depth_multiplier":4,' in text
+        (folder / "model.json").write_text(text.replace('"depth_multiplier":4,', ""))
+        again = run(wl.load_layers_model(folder))
+        x = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
+        np.testing.assert_allclose(again.predict(x).numpy(), saved.predict(x).numpy(), rtol=1e-5)

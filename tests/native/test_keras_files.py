@@ -134,9 +134,7 @@ def test_keras_opens_what_we_write(tmp_path):
             given = {"inputs": recorded(inputs), "compile": compiled}
             (tmp_path / f"{file.name}.json").write_text(json.dumps(given))
             expected[file.name], inputs_by_file[file.name] = outputs_of(model, inputs), inputs
-    command = [sys.executable, TESTS / "peer" / "keras_models.py", tmp_path]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=240)
-    assert not done.returncode, done.stderr
+    keras("keras_models.py", tmp_path)
     failures = []
     for name, wanted in expected.items():
         answer = json.loads((tmp_path / f"{name}.answer.json").read_text())
@@ -149,6 +147,54 @@ def test_keras_opens_what_we_write(tmp_path):
             close(outputs_of(load(again), inputs_by_file[name]), wanted, f"{name} of Keras")
     assert not failures, "\n\n".join(failures)
     assert json.loads((tmp_path / "compiled_h5.keras.answer.json").read_text())["optimizer"] == "Adam"
+
+
+def keras(program, folder):
+    command = [sys.executable, TESTS / "peer" / program, folder]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=500)
+    assert not done.returncode, done.stderr
+
+
+def test_every_layer_goes_through_files_both_ways(tmp_path):
+    """Keras' files predict alike here, and Keras opens what is made of them."""
+    there, back = tmp_path / "there", tmp_path / "back"
+    there.mkdir(), back.mkdir()
+    keras("keras_layers.py", there)
+    failures, expected = [], {}
+    for described in sorted(there.glob("*.json")):
+        case, file = json.loads(described.read_text()), there / described.stem
+        inputs, wanted = mapped(array, case["inputs"]), array(case["outputs"])
+        try:
+            model = load(file)
+            close(outputs_of(model, inputs), [wanted], file.name)
+            model.compile("sgd", "mse")
+            loss = model.evaluate(inputs, np.zeros(wanted.shape, np.float32), verbose=0)
+            np.testing.assert_allclose(float(loss), case["loss"], rtol=1e-5, atol=1e-6)
+        except (AssertionError, ValueError) as error:
+            failures.append(f"{file.name}: {error}")
+            continue
+        run(lambda model=model, file=file: model.save(back / file.name))
+        (back / described.name).write_text(described.read_text())
+        expected[file.name] = wanted
+    keras("keras_models.py", back)
+    for name, wanted in expected.items():
+        answer = json.loads((back / f"{name}.answer.json").read_text())
+        if "error" in answer:
+            failures.append(f"{name}, opened by Keras: {answer['error']}")
+        else:
+            close([array(y) for y in answer["outputs"]], [wanted], f"{name}, opened by Keras")
+    assert not failures, "\n\n".join(failures)
+    # a layer of two models is one layer, in our file of it too
+    for file in (there / "shared_after.keras", back / "shared_after.keras"):
+        model = load(file)
+        assert model.get_layer("inner").get_layer("common") is model.get_layer("common")
+
+    # Keras writes the mode of a layer's first call, which says nothing of later ones
+    ones = wl.ones([1, 4])
+    for name in ("Dropout.keras", "GaussianNoise.h5"):
+        model = load(there / name)
+        assert not np.array_equal(model.apply(ones, training=True).numpy(), ones.numpy())
+        np.testing.assert_array_equal(model.apply(ones).numpy(), ones.numpy())
 
 
 def recorded(value):

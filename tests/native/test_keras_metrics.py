@@ -31,6 +31,7 @@ def test_configurations_come_back(case):
         ("topKCategoricalAccuracy", "top_k_categorical_accuracy", "TopKCategoricalAccuracy"),
         ("binary_iou", "binaryIoU", "BinaryIoU", "binary_io_u"),
         ("r2Score", "r2_score", "R2Score"),
+        ("kld", "kl_divergence", "klDivergence", "KLDivergence", metrics.kl_divergence, losses.kl_divergence),
         ("auc", "AUC"),
     ],
 )

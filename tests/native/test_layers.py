@@ -368,6 +368,20 @@ def test_the_width_is_that_of_tensorflow_js():
     )
 
 
+def test_a_height_is_a_width_turned():
+    x = images(1, 4, 6, 2)
+    layer = L.random_height(factor=0.4, seed=42)
+    wide = L.random_width(factor=0.4, seed=42).apply(np.swapaxes(x, 1, 2)).numpy()
+    np.testing.assert_allclose(layer.apply(x).numpy(), np.swapaxes(wide, 1, 2), rtol=1e-6)
+    assert layer.compute_output_shape([None, 8, 40, 1]) == (None, None, 40, 1)
+    assert L.random_height(factor=0.4, data_format="channels_first").compute_output_shape([2, 1, 8, 40]) == (
+        2,
+        1,
+        None,
+        40,
+    )
+
+
 def test_a_width_in_a_model_is_drawn_in_training_only():
     layer = L.random_width(factor=[0.5, 0.5], input_shape=[4, 6, 1])
     model = wl.sequential([layer, L.conv2d(2, 3), L.global_average_pooling2d(), L.dense(1)])
@@ -408,3 +422,43 @@ def test_images_change_in_training_only(layer):
     assert changed.min() >= x.min() - 60 and changed.max() <= 255.01
     again = L.deserialize({"class_name": layer.class_name, "config": layer.get_config()})
     assert again.get_config() == layer.get_config()
+
+
+def test_states_of_stacked_cells_are_in_a_list_for_each():
+    """In and out, as in Keras; one after the other, as in TensorFlow.js, they go in too."""
+    L = wl.layers
+    x = wl.tensor(np.random.default_rng(0).random((2, 4, 3), np.float32))
+    for layer in (
+        L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True),
+        L.bidirectional(L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True)),
+    ):
+        _, *states = layer.apply(x)
+        shapes = [[t.shape for t in cell] for cell in states[:2]]
+        assert shapes == [[(2, 3), (2, 3)], [(2, 2)]]
+        flat = wl.tree.leaves(states)
+        wanted, *last = layer.apply(x, initial_state=states)
+        for out, *rest in (layer.apply(x, initial_state=flat), layer.apply([x, *flat]), layer.apply([x, *states])):
+            np.testing.assert_array_equal(out.numpy(), wanted.numpy())
+            for one, other in zip(wl.tree.leaves(rest), wl.tree.leaves(last), strict=True):
+                np.testing.assert_array_equal(one.numpy(), other.numpy())
+    inputs = wl.input(shape=[4, 3])
+    _, *states = L.rnn([L.lstm_cell(3), L.gru_cell(2)], return_state=True).apply(inputs)
+    out = L.rnn([L.lstm_cell(3), L.gru_cell(2)]).apply(inputs, initial_state=states)
+    model = wl.model(inputs=inputs, outputs=out)
+    again = wl.layers.deserialize({"class_name": "Functional", "config": model.get_config()})
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again.predict(x).numpy(), model.predict(x).numpy(), rtol=1e-6)
+    with pytest.raises(ValueError, match="has 3 states, got 2"):
+        L.rnn([L.lstm_cell(3), L.gru_cell(2)]).apply(x, initial_state=flat[:2])
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_reversible_embedding_scores_each_integer(backend, tied):
+    layer = wl.layers.reversible_embedding(4, 3, tie_weights=tied, mask_zero=True, logit_soft_cap=0.1)
+    vectors = layer.apply(wl.tensor2d([[1, 0]]))
+    np.testing.assert_array_equal(vectors.mask.numpy(), [[True, False]])
+    scores = layer.apply(vectors, reverse=True)
+    assert scores.mask is None and len(layer.weights) == 2 - tied
+    table = layer.weights[0].numpy().T if tied else layer.weights[1].numpy()
+    wanted = 0.1 * np.tanh(vectors.numpy() @ table / 0.1)
+    np.testing.assert_allclose(scores.numpy(), wanted, rtol=1e-4, atol=1e-6)

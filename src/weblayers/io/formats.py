@@ -15,7 +15,8 @@ from .assignment import assign_weights, named_weights
 from .checks import ModelFileError, ModelNotFoundError, reading
 from .handlers.files import replace_files
 from .handlers.http import is_http_scheme, is_relative_url, request
-from .keras import archive, hdf5
+from .keras import archive, hdf5, optimization
+from .keras.configuration import compile_configuration
 from .weights import host_values
 
 _MODELS = (".keras", ".h5", ".hdf5")
@@ -75,7 +76,13 @@ async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -
     """Save a model in one file."""
     await _prepared(suffix)
     write = archive.write_model if suffix == ".keras" else hdf5.write_model
-    return _write(address, write(model, await _values(model), include_optimizer))
+    # of one moment: steps go on while values are on their way from the device
+    training = (compile_configuration(model), optimization.state(model)) if include_optimizer else None
+    values = await _values(model)
+    if training is None:
+        return _write(address, write(model, values))
+    settings, state = training
+    return _write(address, write(model, values, (settings, [(n, await host_values(v)) for n, v in state])))
 
 
 async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:

@@ -89,7 +89,8 @@ def model_from_artifacts(artifacts: Artifacts, strict: bool = True) -> Any:
         named, state = decoded_state(artifacts)
         stored = sum(v.size for v in named.values())
         elements = stored if strict else max(stored, MAX_FRESH)
-        model = model_from_topology(artifacts.model_topology, source, elements, fresh=not strict)
+        shapes = {name: values.shape for name, values in named.items()}
+        model = model_from_topology(artifacts.model_topology, source, elements, fresh=not strict, shapes=shapes)
         with reading(source):
             assign_weights(model, named, source, strict)
     if artifacts.user_defined_metadata:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .. import naming
@@ -27,8 +27,24 @@ def topology_of(model: Any) -> dict[str, Any]:
             f"{model.class_name} {model.name!r} is a model of your own, whose graph is its code: no file can hold that."
             " Save its weights with save_weights, and load them into a model that the same code has made."
         )
-    described = _tfjs_names({"class_name": model.class_name, "config": model.get_config()})
-    return {**described, "keras_version": KERAS_VERSION, "backend": BACKEND}
+    described = {"class_name": model.class_name, "config": model.get_config()}
+    _mark_shared(model, described["config"], _placed(model))
+    return {**_tfjs_names(described), "keras_version": KERAS_VERSION, "backend": BACKEND}
+
+
+def _placed(model: Any) -> list[int]:
+    """The ids of the layers of a model and of the models in it, once for each place."""
+    inside = [id(layer) for layer in model.layers]
+    return inside + [i for layer in model.layers if getattr(layer, "calls", None) for i in _placed(layer)]
+
+
+def _mark_shared(model: Any, config: dict[str, Any], places: list[int]) -> None:
+    """Number the layers that are in several models: so they are one layer again."""
+    for layer, place in zip(model.layers, config["layers"], strict=True):
+        if places.count(id(layer)) > 1:
+            place["shared_layer"] = places.index(id(layer))
+        if getattr(layer, "calls", None):
+            _mark_shared(layer, place["config"], places)
 
 
 def _tfjs_names(value: Any) -> Any:
@@ -39,7 +55,13 @@ def _tfjs_names(value: Any) -> Any:
     return [_tfjs_names(v) for v in value] if isinstance(value, list) else value
 
 
-def model_from_topology(topology: Any, source: str, elements: int | None = None, fresh: bool = True) -> Any:
+def model_from_topology(
+    topology: Any,
+    source: str,
+    elements: int | None = None,
+    fresh: bool = True,
+    shapes: Mapping[str, Sequence[int]] | None = None,
+) -> Any:
     """A model from its topology.
 
     Args:
@@ -47,6 +69,7 @@ def model_from_topology(topology: Any, source: str, elements: int | None = None,
         source: where it comes from, for messages.
         elements: how many numbers there are in its file of weights; it may not be much larger.
         fresh: whether weights begin as their initializers say; those that will be replaced need not.
+        shapes: of the file's weights by their names.
 
     Raises:
         ModelFileError: it is no model, or one that cannot be made.
@@ -54,8 +77,10 @@ def model_from_topology(topology: Any, source: str, elements: int | None = None,
     # with some room, weights that the file lacks are told by their names
     limit = MAX_FRESH if elements is None else 2 * elements + (1 << 20)
     # the names of layers in files say nothing of how many layers were made here
-    with reading(source), context.within_limits(limit, MAX_CALLS, fresh):
-        model = serialization.deserialize(_unwrapped(topology, source))
+    with reading(source), context.within_limits(limit, MAX_CALLS, fresh), serialization.sharing():
+        described = _unwrapped(topology, source)
+        _complete_separable(described["config"], shapes or {})
+        model = serialization.deserialize(described)
         model.check_usable()
     return model
 
@@ -83,7 +108,21 @@ def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
     expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
     if words.is_keras_3(config):
         config = words.read(config)
+        words.mark_shared(config)
     return {"class_name": plain["class_name"], "config": config}
+
+
+def _complete_separable(config: Any, shapes: Mapping[str, Sequence[int]]) -> None:
+    """TensorFlow.js does not write the depth multiplier of separable convolutions: their kernel's shape tells it."""
+    for place in config.get("layers", ()) if isinstance(config, Mapping) else ():
+        inner = place.get("config")
+        if not isinstance(inner, Mapping):
+            continue
+        if str(place.get("class_name", place.get("className"))).startswith("SeparableConv"):
+            kernel = shapes.get(f"{inner.get('name')}/depthwise_kernel")
+            if kernel and not {"depth_multiplier", "depthMultiplier"} & inner.keys():
+                place["config"] = {**inner, "depth_multiplier": kernel[-1]}
+        _complete_separable(inner, shapes)
 
 
 def _refuse_code(value: Any, source: str) -> None:

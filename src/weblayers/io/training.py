@@ -67,7 +67,8 @@ def _loss(value: Any) -> Any:
     described = losses.serialize(value)
     if isinstance(described, Mapping):
         name = naming.class_snake(described["class_name"])
-        plain = losses.serialize(name)["config"] == described["config"]
+        # two classes may have one name, of Keras and of TensorFlow.js
+        plain = type(losses.get(name)) is type(losses.get(value)) and losses.serialize(name) == described
         return _TFJS_LOSSES.get(name, name) if plain else described
     return described
 

@@ -155,6 +155,12 @@ class Softmax(Layer):
         self.axis = axis if isinstance(axis, int) else list(axis)
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        if mask is not None:
-            inputs = a.add(inputs, a.mul(a.sub(1.0, a.cast(mask, "float32")), NEVER))
-        return normalization.softmax(inputs, self.axis)
+        return masked_softmax(inputs, mask, self.axis)
+
+
+def masked_softmax(x: Tensor, mask: Tensor | None, axis: int | Sequence[int] = -1) -> Tensor:
+    """Probabilities of what a mask, which broadcasts, allows; 0 for the rest, also where nothing is allowed."""
+    if mask is None:
+        return normalization.softmax(x, axis)
+    allowed = a.cast(mask, "bool")
+    return a.where(allowed, normalization.softmax(a.where(allowed, x, NEVER), axis), 0.0)

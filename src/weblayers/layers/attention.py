@@ -11,7 +11,7 @@ from ..ops import arithmetic as a
 from ..ops import matrices, movement, normalization, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
-from .activation import NEVER
+from .activation import NEVER, masked_softmax
 from .base import Layer, positive
 from .core import EinsumDense
 from .regularization import Dropout
@@ -272,9 +272,12 @@ class MultiHeadAttention(Layer):
         k, v = (self._for_all_heads(t) for t in (k, v))
         scores = matrices.mat_mul(q, k, transpose_b=True)
         allowed = self._allowed(masks, attention_mask, use_causal_mask, q, k)
-        if allowed is not None:
-            scores = a.add(scores, a.mul(a.sub(1.0, a.cast(allowed, "float32")), NEVER))
-        weights = normalization.softmax(scores)
+        # as in Keras: where nothing is allowed, its fused form takes the mean of all values, and its plain form nothing
+        fused = not (self.dropout or return_attention_scores) and query.rank == 3
+        if allowed is not None and fused:
+            weights = normalization.softmax(a.where(allowed, scores, NEVER))
+        else:
+            weights = masked_softmax(scores, allowed)
         mixed = matrices.mat_mul(self._dropping.apply(weights, training=training), v)
         result = self.output_dense.apply(_heads_back(mixed, query, axes))
         return [result, weights] if return_attention_scores else result

@@ -248,11 +248,12 @@ class RandomCrop(_RandomImages):
         return CenterCrop(self.height, self.width).changed(x)
 
 
-class RandomWidth(ImageLayer):
-    """Makes the images of a batch ``[batch, height, width, channels]`` (or one image) wider or narrower, all alike.
+class _Stretched(ImageLayer):
+    """Makes the images of a batch ``[batch, height, width, channels]`` (or one image) larger or smaller along one axis,
+    all alike.
 
-    Called on values it draws a new width each time, as TensorFlow.js does. In a model it changes the width in training
-    only, and a step of training has fixed shapes: its width is drawn when the step is traced, once for each size of
+    Called on values it draws a new size each time, as TensorFlow.js does. In a model it changes the size in training
+    only, and a step of training has fixed shapes: its size is drawn when the step is traced, once for each size of
     batch and each ``compile``. RandomZoom draws for each image and step.
 
     Args:
@@ -260,11 +261,10 @@ class RandomWidth(ImageLayer):
         interpolation: ``"bilinear"`` or ``"nearest"``, or another of :class:`Resizing`.
         seed: of TensorFlow.js' generator; each draw takes the next one.
         auto_vectorize: understood and without effect, as in TensorFlow.js.
-
-    >>> import weblayers as wl
-    >>> wl.layers.random_width(factor=0.4, seed=42).apply(wl.ones([1, 4, 4, 1])).shape
-    (1, 4, 5, 1)
     """
+
+    # which axis of ``[height, width]``
+    changes: int
 
     def __init__(
         self,
@@ -293,11 +293,39 @@ class RandomWidth(ImageLayer):
         seed = None if self.seed is None else self.seed + self._draws
         self._draws += 1
         scale = random_seed.uniform((1,), 1 + low, 1 + high, seed)[0]
-        width = max(1, math.floor(float(scale) * x.shape[2] + 0.5))
-        return image.resize(x, (x.shape[1], width), self.interpolation)
+        sizes = list(x.shape[1:3])
+        sizes[self.changes] = max(1, math.floor(float(scale) * sizes[self.changes] + 0.5))
+        return image.resize(x, (sizes[0], sizes[1]), self.interpolation)
 
     def output_specs(self, inputs: SymbolicTensor, kwargs: dict[str, Any]) -> Spec:
-        """The width is free."""
+        """The size is free."""
         check_rank(self, inputs.shape, 3, 4)
-        axis = len(inputs.shape) - (2 if self.data_format == "channels_last" else 1)
+        axis = len(inputs.shape) - (3 if self.data_format == "channels_last" else 2) + self.changes
         return Spec(tuple(None if i == axis else d for i, d in enumerate(inputs.shape)), "float32")
+
+
+class RandomHeight(_Stretched):
+    """Makes images taller or flatter, all of a batch alike; see :class:`RandomWidth`.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_height(factor=[0.5, 0.5]).apply(wl.ones([1, 4, 4, 1])).shape
+    (1, 6, 4, 1)
+    """
+
+    changes = 0
+
+
+class RandomWidth(_Stretched):
+    """Makes images wider or narrower, all of a batch alike: by a size that is drawn for a batch, or a step of training.
+
+    Args:
+        factor: by which share, both ways or from the first of two to the second; above -1.
+        interpolation: ``"bilinear"`` or ``"nearest"``, or another of :class:`Resizing`.
+        seed: of TensorFlow.js' generator; each draw takes the next one.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_width(factor=0.4, seed=42).apply(wl.ones([1, 4, 4, 1])).shape
+    (1, 4, 5, 1)
+    """
+
+    changes = 1

@@ -146,6 +146,58 @@ class Embedding(Layer):
         return a.not_equal(inputs, 0) if self.mask_zero else None
 
 
+class ReversibleEmbedding(Embedding):
+    """An embedding that also gives a score for each integer: with ``reverse=True``, vectors times the table.
+
+    Args:
+        tie_weights: whether the table of the vectors is that of the scores too; else they have one of their own,
+            ``[output_dim, input_dim]``.
+        logit_soft_cap: the size that scores stay below, if there is one: ``cap * tanh(scores / cap)``.
+        reverse_dtype: taken for Keras' sake; scores are float32.
+        The others are those of :class:`Embedding`.
+
+    >>> import weblayers as wl
+    >>> layer = wl.layers.reversible_embedding(input_dim=4, output_dim=2)
+    >>> vectors = layer.apply(wl.tensor2d([[1, 2, 3]]))
+    >>> vectors.shape, layer.apply(vectors, reverse=True).shape
+    ((1, 3, 2), (1, 3, 4))
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        reverse_dtype: Any = None,
+        logit_soft_cap: float | None = None,
+        **embedding: Any,
+    ) -> None:
+        super().__init__(input_dim, output_dim, **embedding)
+        self.tie_weights, self.reverse_dtype, self.logit_soft_cap = bool(tie_weights), reverse_dtype, logit_soft_cap
+
+    def build(self, input_shape: BatchShape) -> None:
+        super().build(input_shape)
+        self.reverse_embeddings = None
+        if not self.tie_weights:
+            shape = (self.output_dim, self.input_dim)
+            self.reverse_embeddings = self.add_weight("reverse_embeddings", shape, self.embeddings_initializer)
+
+    def call(self, inputs: Tensor, reverse: bool = False) -> Tensor:
+        if not reverse:
+            return super().call(inputs)
+        if self.reverse_embeddings is None:
+            scores = matrices.mat_mul(inputs, self.embeddings, transpose_b=True)
+        else:
+            scores = matrices.mat_mul(inputs, self.reverse_embeddings)
+        cap = self.logit_soft_cap
+        return scores if cap is None else a.mul(a.tanh(a.div(scores, cap)), cap)
+
+    def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
+        # integers gain an axis, vectors do not: and a vector is never the integer 0
+        if outputs.rank > inputs.rank:
+            super()._attach_masks(inputs, outputs, mask)
+
+
 class Activation(Layer):
     """An activation function as a layer.
 

@@ -12,28 +12,54 @@ from .base import Layer
 
 
 class _Merge(Layer):
-    """Elementwise over inputs of one shape, or of shapes that broadcast; lower ranks get axes after the batch."""
+    """Elementwise over inputs of one shape, or of shapes that broadcast; lower ranks get axes after the batch.
+
+    Args:
+        keras_masks: whether masks are joined as in Keras 3, which layers from its files do: there is one if all inputs
+            have one, and a step counts if it does for any; what is masked is left out of products and extremes.
+    """
 
     supports_masking = True
     least = 2
 
-    def call(self, inputs: Any) -> Tensor:
+    def __init__(self, keras_masks: bool = False, **base: Any) -> None:
+        super().__init__(**base)
+        self.keras_masks = bool(keras_masks)
+
+    def call(self, inputs: Any, mask: Any = None) -> Tensor:
         if not isinstance(inputs, list | tuple) or len(inputs) < self.least:
             raise ValueError(f"layer {self.name!r} joins {self.least} inputs or more: call it with a list of them")
         rank = max(x.rank for x in inputs)
-        return self.merged([_expanded(x, rank) for x in inputs])
+        expanded = [_expanded(x, rank) for x in inputs]
+        if self.keras_masks and isinstance(mask, list | tuple) and any(m is not None for m in mask):
+            there = [None if m is None else _spread(m, x) for m, x in zip(mask, expanded, strict=True)]
+            return self.merged_where(expanded, there)
+        return self.merged(expanded)
 
     def merged(self, inputs: Sequence[Tensor]) -> Tensor:
         """The inputs, of one rank, as one."""
         raise NotImplementedError
 
+    def merged_where(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+        """The same as Keras 3 does it where masks of the inputs' shapes say what counts."""
+        return self.merged(inputs)
+
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         """Where all inputs that have masks count."""
         masks = [m for m in mask if m is not None] if isinstance(mask, list | tuple) else []
+        if self.keras_masks:
+            return _any(masks) if masks and len(masks) == len(mask) else None
         out = masks[0] if masks else None
         for m in masks[1:]:
             out = a.logical_and(out, m)
         return out
+
+
+def _any(masks: Sequence[Tensor]) -> Tensor:
+    out = masks[0]
+    for m in masks[1:]:
+        out = a.logical_or(out, m)
+    return out
 
 
 def _expanded(x: Tensor, rank: int) -> Tensor:
@@ -73,6 +99,12 @@ class Multiply(_Merge):
             product = a.mul(product, x)
         return product
 
+    def merged_where(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+        filled = [x if m is None else a.where(m, x, 1.0) for x, m in zip(inputs, masks, strict=True)]
+        given = [m for m in masks if m is not None]
+        product = self.merged(filled)
+        return a.where(_any(given), product, 0.0) if len(given) == len(masks) else product
+
 
 class Average(Add):
     """The mean of the inputs."""
@@ -81,28 +113,46 @@ class Average(Add):
         return a.div(super().merged(inputs), float(len(inputs)))
 
 
-class Maximum(_Merge):
+class _Extreme(_Merge):
+    """The largest or smallest of the inputs."""
+
+    def pair(self, x: Tensor, y: Tensor) -> Tensor:
+        """That of two."""
+        raise NotImplementedError
+
+    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
+        return self.merged_where(inputs, [None] * len(inputs))
+
+    def merged_where(self, inputs: Sequence[Tensor], masks: Sequence[Tensor | None]) -> Tensor:
+        out, known = inputs[0], masks[0]
+        for x, mask in zip(inputs[1:], masks[1:], strict=True):
+            x = x if mask is None else a.where(mask, x, out)
+            out = out if known is None else a.where(known, out, x)
+            known = None if mask is None or known is None else a.logical_or(known, mask)
+            out = self.pair(out, x)
+        return out
+
+
+class Maximum(_Extreme):
     """The largest of the inputs, element by element."""
 
-    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
-        out = inputs[0]
-        for x in inputs[1:]:
-            out = a.maximum(out, x)
-        return out
+    def pair(self, x: Tensor, y: Tensor) -> Tensor:
+        return a.maximum(x, y)
 
 
-class Minimum(_Merge):
+class Minimum(_Extreme):
     """The smallest of the inputs, element by element."""
 
-    def merged(self, inputs: Sequence[Tensor]) -> Tensor:
-        out = inputs[0]
-        for x in inputs[1:]:
-            out = a.minimum(out, x)
-        return out
+    def pair(self, x: Tensor, y: Tensor) -> Tensor:
+        return a.minimum(x, y)
 
 
 class Concatenate(Layer):
     """The inputs one after the other along an axis.
+
+    Args:
+        axis: along which they are joined.
+        keras_masks: whether a step counts if it does for any input, as in Keras 3, and not only if it does for all.
 
     >>> import weblayers as wl
     >>> wl.layers.concatenate().apply([wl.ones([1, 2]), wl.ones([1, 3])]).shape
@@ -111,9 +161,9 @@ class Concatenate(Layer):
 
     supports_masking = True
 
-    def __init__(self, axis: int = -1, **base: Any) -> None:
+    def __init__(self, axis: int = -1, keras_masks: bool = False, **base: Any) -> None:
         super().__init__(**base)
-        self.axis = axis
+        self.axis, self.keras_masks = axis, bool(keras_masks)
 
     def call(self, inputs: Any) -> Tensor:
         if not isinstance(inputs, list | tuple) or not inputs:
@@ -136,7 +186,9 @@ class Concatenate(Layer):
             there = a.cast(a.add(a.mul(x, 0.0), 1.0), "bool") if m is None else _spread(m, x)
             full.append(there)
         joined = movement.concat(full, self.axis % inputs[0].rank)
-        return reduction.all(joined, -1) if joined.rank > 2 else joined
+        if joined.rank <= 2:
+            return joined
+        return reduction.any(joined, -1) if self.keras_masks else reduction.all(joined, -1)
 
 
 def _spread(mask: Tensor, x: Tensor) -> Tensor:

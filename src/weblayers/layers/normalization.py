@@ -57,14 +57,14 @@ class _Normalization(Layer):
             raise ValueError(f"Invalid axis for layer {self.name}: {self.axis} with an input of rank {rank}")
         return sorted(axis % rank for axis in given)
 
-    def add_scale_and_offset(self, shape: Sequence[int]) -> None:
+    def add_scale_and_offset(self, shape: Sequence[int], scale: bool, center: bool) -> None:
         self.gamma: Variable | None = None
         self.beta: Variable | None = None
-        if self.scale:
+        if scale:
             self.gamma = self.add_weight(
                 "gamma", shape, self.gamma_initializer, self.gamma_regularizer, self.gamma_constraint
             )
-        if self.center:
+        if center:
             self.beta = self.add_weight(
                 "beta", shape, self.beta_initializer, self.beta_regularizer, self.beta_constraint
             )
@@ -133,7 +133,7 @@ class BatchNormalization(_Normalization):
     def build(self, input_shape: BatchShape) -> None:
         (axis,) = self.axes(len(input_shape))
         shape = (sized(self, input_shape, axis),)
-        self.add_scale_and_offset(shape)
+        self.add_scale_and_offset(shape, self.scale, self.center)
         self.moving_mean = self.add_weight("moving_mean", shape, self.moving_mean_initializer, trainable=False)
         self.moving_variance = self.add_weight(
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
@@ -160,7 +160,8 @@ class LayerNormalization(_Normalization):
     """Normalizes each sample over its features. Ba et al., "Layer Normalization" (2016).
 
     Args:
-        rms_scaling: whether to divide by the root mean square without subtracting the mean.
+        rms_scaling: whether to divide without subtracting the mean; there is a ``gamma`` then and no ``beta``, whatever
+            ``scale`` and ``center`` say.
 
     >>> import weblayers as wl
     >>> wl.layers.layer_normalization(epsilon=0).apply(wl.tensor2d([[1, 3]])).array_sync()
@@ -174,7 +175,8 @@ class LayerNormalization(_Normalization):
         self.rms_scaling = rms_scaling
 
     def build(self, input_shape: BatchShape) -> None:
-        self.add_scale_and_offset([sized(self, input_shape, i) for i in self.axes(len(input_shape))])
+        shape = [sized(self, input_shape, i) for i in self.axes(len(input_shape))]
+        self.add_scale_and_offset(shape, self.scale or self.rms_scaling, self.center and not self.rms_scaling)
 
     def call(self, inputs: Tensor) -> Tensor:
         axes = self.axes(inputs.rank)
@@ -184,14 +186,12 @@ class LayerNormalization(_Normalization):
 
 
 class RMSNormalization(Layer):
-    """Divides by the root mean square over the features. Zhang and Sennrich (2019).
+    """Divides by the root mean square over the features. Zhang and Sennrich (2019). Masks end here, as in Keras.
 
     >>> import weblayers as wl
     >>> wl.layers.rms_normalization(epsilon=0).apply(wl.tensor2d([[2, 2]])).array_sync()
     [[1.0, 1.0]]
     """
-
-    supports_masking = True
 
     def __init__(self, axis: int | Sequence[int] = -1, epsilon: float = 1e-6, **base: Any) -> None:
         super().__init__(**base)
@@ -231,7 +231,7 @@ class GroupNormalization(_Normalization):
         self._parts = channels if self.groups == -1 else self.groups
         if channels % self._parts:
             raise ValueError(f"{self.name}: {channels} channels cannot be split into {self._parts} groups")
-        self.add_scale_and_offset((channels,))
+        self.add_scale_and_offset((channels,), self.scale, self.center)
 
     def call(self, inputs: Tensor) -> Tensor:
         (axis,) = self.axes(inputs.rank)

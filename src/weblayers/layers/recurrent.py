@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import naming
+from .. import naming, tree
 from ..ops import arithmetic as a
 from ..ops import control, movement, slicing
 from ..runtime import tracing
@@ -119,7 +119,8 @@ class RNN(Layer):
     def _first_states(self, x: Tensor, initial_state: Any) -> list[Tensor]:
         shapes = self.state_shapes(x)
         if initial_state is not None:
-            given = list(initial_state) if isinstance(initial_state, list | tuple) else [initial_state]
+            # those of stacked cells may be in a list for each cell
+            given = tree.leaves(initial_state)
             if len(given) != len(shapes):
                 raise ValueError(f"layer {self.name!r} has {len(shapes)} states, got {len(given)} initial ones")
             return given
@@ -149,7 +150,14 @@ class RNN(Layer):
             for variable, value in zip(kept, states, strict=True):
                 tracing.assign(variable, value)
         result = outputs if self.return_sequences else last
-        return [result, *states] if self.return_state else result
+        return [result, *self._per_cell(states)] if self.return_state else result
+
+    def _per_cell(self, states: list[Any]) -> list[Any]:
+        """States as they are given back: of stacked cells, a list for each."""
+        if not isinstance(self.cell, StackedRNNCells):
+            return states
+        rest = iter(states)
+        return [[next(rest) for _ in state_shapes(cell)] for cell in self.cell.cells]
 
     def _run(
         self, x: Tensor, states: list[Tensor], mask: Tensor | None, training: bool
@@ -173,9 +181,10 @@ class RNN(Layer):
         return _steps_first(outputs), last, states
 
     def _before(self, output: Tensor, states: Sequence[Tensor]) -> Tensor:
-        """What a masked step gives: the first state is taken for the output before, as in Keras and TensorFlow.js."""
-        fits = states and states[0].shape == output.shape
-        return states[0] if fits and not self.zero_output_for_mask else tracing.zeros(output.shape)
+        """What a masked step gives: the first state, of the last cell, is taken for the output before, as in Keras."""
+        first = states[-len(state_shapes(self.cell.cells[-1]))] if isinstance(self.cell, StackedRNNCells) else states[0]
+        fits = first.shape == output.shape
+        return first if fits and not self.zero_output_for_mask else tracing.zeros(output.shape)
 
     def _parts(self, x: Tensor, training: bool) -> Tensor:
         """What the steps read, ``[steps, batch, ...]``: for built-in cells all input products at once."""
@@ -204,7 +213,7 @@ class RNN(Layer):
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         mask = mask[0] if isinstance(mask, list | tuple) else mask
         first = mask if self.return_sequences else None
-        return [first] + [None] * len(state_shapes(self.cell)) if self.return_state else first
+        return [first, *self._per_cell([None] * len(state_shapes(self.cell)))] if self.return_state else first
 
 
 def _steps_first(x: Tensor) -> Tensor:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,20 @@ _OF_NO_USE = frozenset(
 )
 
 
+# The layers of the file that is read, by the numbers that it gives to those that are in several places.
+_shared: ContextVar[dict[tuple[str, int], Any] | None] = ContextVar("shared layers", default=None)
+
+
+@contextmanager
+def sharing() -> Iterator[None]:
+    """While one file is read: what has the same ``shared_layer`` is one layer."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+
+
 def register_class(cls: type) -> type:
     """Make a class of your own known by its name, so that models that use it can be loaded. Works as a decorator."""
     CLASSES[cls.__name__] = cls
@@ -80,8 +96,18 @@ def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) ->
     name = value.get("class_name", value.get("className"))
     if name is None:
         raise ValueError(f"not a serialized layer, it has no class_name: {sorted(value)}")
-    known = {**CLASSES, **(custom_objects or {})}
-    cls = naming.lookup("layer class", str(name), known)
+    known, shared = {**CLASSES, **(custom_objects or {})}, _shared.get()
+    number = value.get("shared_layer")
+    if shared is not None and isinstance(number, int):
+        key = str(name), number
+        if key not in shared:
+            shared[key] = _deserialized(str(name), value, known)
+        return shared[key]
+    return _deserialized(str(name), value, known)
+
+
+def _deserialized(name: str, value: Mapping[str, Any], known: Mapping[str, type]) -> Any:
+    cls: Any = naming.lookup("layer class", name, known)
     given = value.get("config", {})
     if not isinstance(given, Mapping):
         # a Sequential of Keras before 2.2.3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import initializers, naming
+from .. import initializers, naming, tree
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, reduction
 from ..runtime import tracing
@@ -180,8 +180,9 @@ class Bidirectional(Wrapper):
         if isinstance(inputs, list | tuple):
             inputs, initial_state = inputs[0], list(inputs[1:]) or initial_state
         mask = mask[0] if isinstance(mask, list | tuple) else mask
-        half = len(initial_state) // 2 if initial_state else 0
-        states = (initial_state[:half], initial_state[half:]) if initial_state else (None, None)
+        given = tree.leaves(initial_state) if initial_state else []
+        half = len(given) // 2
+        states = (given[:half], given[half:]) if given else (None, None)
         both = [
             layer.apply(inputs, initial_state=state, training=training, mask=mask)
             for layer, state in zip((self.forward_layer, self.backward_layer), states, strict=True)

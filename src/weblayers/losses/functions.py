@@ -92,6 +92,9 @@ def kullback_leibler_divergence(y_true: Tensor, y_pred: Tensor) -> Tensor:
     return reduction.sum(a.mul(y_true, a.log(a.div(true, pred))), -1)
 
 
+kl_divergence = kld = kullback_leibler_divergence
+
+
 def poisson(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """The mean over the last axis of ``y_pred - y_true * log(y_pred)``."""
     return reduction.mean(a.sub(y_pred, a.mul(y_true, a.log(a.add(y_pred, EPSILON)))), -1)
@@ -247,12 +250,15 @@ def dice(y_true: Tensor, y_pred: Tensor, axis: list[int] | None = None) -> Tenso
 def tversky(
     y_true: Tensor, y_pred: Tensor, alpha: float = 0.5, beta: float = 0.5, axis: list[int] | None = None
 ) -> Tensor:
-    """:func:`dice` with weights: ``alpha`` for false positives, ``beta`` for false negatives. Salehi et al. (2017)."""
+    """:func:`dice` with weights: ``alpha`` for false positives, ``beta`` for false negatives. Salehi et al. (2017).
+
+    Keras documents this reading but computes the other one; losses from its files compute as it does.
+    """
     both = reduction.sum(a.mul(y_true, y_pred), axis)
     extra = reduction.sum(a.mul(a.sub(1.0, y_true), y_pred), axis)
     missing = reduction.sum(a.mul(y_true, a.sub(1.0, y_pred)), axis)
     total = a.add(a.add(both, a.mul(extra, alpha)), a.mul(missing, beta))
-    return a.sub(1.0, a.div(a.add(both, EPSILON), a.add(total, EPSILON)))
+    return a.sub(1.0, a.div(both, a.add(total, EPSILON)))
 
 
 def binary_hinge(y_true: Tensor, y_pred: Tensor) -> Tensor:

@@ -136,6 +136,8 @@ _TABLE: dict[str, Any] = {
     **{naming.class_snake(name): cls for name, cls in CLASSES.items()},
     **{n: v for n, v in vars(losses.functions).items() if callable(v) and v.__module__ == losses.functions.__name__},
     **{fn.__name__: fn for fn in (functions.binary_accuracy, functions.categorical_accuracy)},
+    # TensorFlow.js has only the other sign, which it calls cosine proximity
+    "cosine_similarity": CLASSES["CosineSimilarity"],
     "sparse_categorical_accuracy": functions.sparse_categorical_accuracy,
     "mse": losses.mean_squared_error,
     "mae": losses.mean_absolute_error,

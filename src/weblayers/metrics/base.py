@@ -37,7 +37,8 @@ class Metric(naming.Named, metaclass=naming.Configurable):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch, in a loop of your own. Waits for the device."""
         weight = None if sample_weight is None else to_tensor(sample_weight)
-        found = self.statistics(to_tensor(y_true), to_tensor(y_pred), weight).numpy().astype(np.float64)
+        targets, predictions = _paired(to_tensor(y_true), to_tensor(y_pred), weight)
+        found = self.statistics(targets, predictions, weight).numpy().astype(np.float64)
         self._totals = found if self._totals is None else self._totals + found
 
     def result(self) -> Any:
@@ -54,6 +55,17 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         """The arguments that make an equal metric."""
         names = naming.parameters(type(self))
         return {n: v for n, v in vars(self).items() if n in names}
+
+
+def _paired(y_true: Tensor, y_pred: Tensor, weight: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Targets and predictions of one rank, where a last axis of size 1 is left out of one; weights count samples."""
+    if y_pred.rank == y_true.rank + 1 and y_pred.shape[-1] == 1:
+        y_true = movement.expand_dims(y_true, -1)
+    elif y_true.rank == y_pred.rank + 1 and y_true.shape[-1] == 1:
+        y_pred = movement.expand_dims(y_pred, -1)
+    if y_true.rank == y_pred.rank == 1 and weight is not None and weight.rank:
+        y_true, y_pred = (movement.expand_dims(y, -1) for y in (y_true, y_pred))
+    return y_true, y_pred
 
 
 def ratio(a_: Any, b_: Any) -> Any:

@@ -49,7 +49,7 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
         name = entry.get("name", described.get("name"))
         if name in layers:
             raise ValueError(f"the model has two layers named {name!r}")
-        layer = serialization.deserialize({"class_name": entry["class_name"], "config": {**described, "name": name}})
+        layer = serialization.deserialize({**entry, "config": {**described, "name": name}})
         layers[name] = layer
         if isinstance(layer, InputLayer):
             wire = input(batch_shape=layer.batch_input_shape, dtype=layer.input_dtype or layer.dtype, name=name)

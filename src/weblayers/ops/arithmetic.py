@@ -193,8 +193,8 @@ def sigmoid(x: Any) -> Any:
 
 @op("x")
 def relu(x: Any) -> Any:
-    """``max(x, 0)``; its gradient at 0 is 0."""
-    return _b.unary("relu", x)
+    """``max(x, 0)`` of the same dtype; its gradient at 0 is 0."""
+    return _b.maximum(x, 0) if x.dtype == "int32" else _b.unary("relu", x)
 
 
 @op("x")

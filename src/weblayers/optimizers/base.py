@@ -79,8 +79,8 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
     @property
     def learning_rate(self) -> Any:
-        """The number, or that of the schedule at the next step."""
-        return self._rate.value if self._schedule is None else self._schedule.at(self.iterations)
+        """The number, or that of the schedule at the next step; with gradient accumulation it counts all steps."""
+        return self._rate.value if self._schedule is None else self._schedule.at(self.steps)
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
@@ -104,6 +104,11 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self._rate.value = float(value)
 
     lr = learning_rate
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether the learning rate follows a schedule."""
+        return self._schedule is not None
 
     def set_learning_rate(self, value: float) -> None:
         """Set the learning rate, from the next step on."""
@@ -144,7 +149,7 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         """
         if values:
             for weight in weights:
-                self._slots_of(weight)
+                self.slots_of(weight)
             mine = self.variables()
             if [v.shape for v in mine] != [v.shape for v in values]:
                 shapes = [list(v.shape) for v in mine], [list(v.shape) for v in values]
@@ -161,7 +166,8 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         """The names of a weight's slots."""
         return self.slots
 
-    def _slots_of(self, weight: Variable) -> dict[str, Variable]:
+    def slots_of(self, weight: Variable) -> dict[str, Variable]:
+        """What is kept of a weight by its slots' names; new ones begin as before the first step."""
         if weight not in self._state:
             names = list(self.slots_for(weight))
             values = {n: self.initial_slot(n, weight) for n in names}
@@ -250,10 +256,10 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         every = self.gradient_accumulation_steps
         done = b.unary("floor", count / float(every)) if every else count
         due = None if every is None else b.compare("eq", (count + 1.0) - (done + 1.0) * float(every), 0.0)
-        rate = trace.scalar(self._rate) if self._schedule is None else self._schedule(done)
+        rate = trace.scalar(self._rate) if self._schedule is None else self._schedule(count)
         scale = float(self.loss_scale_factor or 1)
         gradients = [trace.node_of(g) / scale if scale != 1 else trace.node_of(g) for g, _ in pairs]
-        slots = [{name: trace.node_of(v) for name, v in self._slots_of(w).items()} for _, w in pairs]
+        slots = [{name: trace.node_of(v) for name, v in self.slots_of(w).items()} for _, w in pairs]
         if every is not None:
             gradients = [(s["gradient_accumulator"] + g) / float(every) for s, g in zip(slots, gradients, strict=True)]
         whole = gradients

@@ -37,6 +37,47 @@ class AdamW(Adam):
         super().__init__(learning_rate, beta1, beta2, epsilon, amsgrad, weight_decay=weight_decay, **shared)
 
 
+class ScheduleFreeAdamW(Optimizer):
+    """AdamW that needs no schedule: the weights are between the steps' and their mean. Defazio et al. (2024).
+
+    Args:
+        beta1: the mean's share of the weights.
+        beta2: how much of the second moment stays in each step.
+        warmup_steps: over how many steps the learning rate grows.
+
+    >>> ScheduleFreeAdamW().learning_rate
+    0.0025
+    """
+
+    slots = ("m", "v")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float | None = 1e-8,
+        warmup_steps: int = 0,
+        **shared: Any,
+    ) -> None:
+        super().__init__(learning_rate, **shared)
+        self.beta1, self.beta2, self.epsilon = beta1, beta2, 1e-8 if epsilon is None else epsilon
+        self.warmup_steps = warmup_steps
+
+    def initial_slot(self, name: str, weight: Variable) -> np.ndarray:
+        return weight.numpy().copy() if name == "m" else super().initial_slot(name, weight)
+
+    def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
+        if self.warmup_steps:
+            rate = rate * b.minimum(step / float(self.warmup_steps), 1.0)
+        v = slots["v"] * self.beta2 + gradient * gradient * (1 - self.beta2)
+        spread = b.unary("sqrt", v / (1.0 - b.power(self.beta2, step))) + self.epsilon
+        m = slots["m"] - rate * gradient / spread
+        mean = (weight - slots["m"] * (1 - self.beta1)) * (1 / self.beta1)
+        mean = mean + (m - mean) / step
+        return m * (1 - self.beta1) + mean * self.beta1, {"m": m, "v": v}
+
+
 class Nadam(Optimizer):
     """Adam with Nesterov's momentum, which grows with the step: ``beta1 * (1 - 0.96^t / 2)``. Dozat (2016).
 

@@ -6,7 +6,7 @@ import datetime
 import io
 import json
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,15 @@ import numpy as np
 from ..checks import ModelFileError, check_growth, entry, expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as
-from . import library
-from .configuration import compilation_of, compile_configuration, configuration
-from .layout import assigned, groups_of
+from . import library, optimization
+from .configuration import compilation_of, configuration
+from .layout import assigned, groups_of, sub
 
 VERSION = "3.15.1"
+
+# An optimizer's arrays by name, in Keras' order, and with them how a model was compiled.
+State = Sequence[tuple[str, np.ndarray]]
+Training = tuple[dict[str, Any], State]
 
 
 def _members(data: bytes, source: str) -> zipfile.ZipFile:
@@ -58,8 +62,8 @@ def read_model(data: bytes, source: str) -> Any:
         model = model_from_topology(described, source, library.elements(file), fresh=False)
         assigned(model, file, source)
         compilation = entry(described, "compile_config", dict, source, {})
-        if compilation:
-            compile_as(model, compilation_of(compilation), source)
+        if compilation and compile_as(model, compilation_of(compilation), source):
+            optimization.restore(model, stored_state(file), source)
     return model
 
 
@@ -69,8 +73,15 @@ def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> N
         assigned(model, file, source, strict)
 
 
-def write_weights(model: Any, values: Mapping[int, np.ndarray]) -> bytes:
-    """A ``.weights.h5`` file of Keras 3 with these values, by the weights' ids."""
+def stored_state(file: Any) -> list[np.ndarray]:
+    """What a file has of the optimizer, in order."""
+    group = sub(file, "optimizer", "vars")
+    keys = sorted(group, key=int) if group is not None else []
+    return [library.values_of(group[key], "the optimizer's state") for key in keys]
+
+
+def write_weights(model: Any, values: Mapping[int, np.ndarray], state: State = ()) -> bytes:
+    """A ``.weights.h5`` file of Keras 3 with these values, by the weights' ids, and perhaps the optimizer's state."""
     buffer = io.BytesIO()
     with library.created(buffer) as file:
         for path, name, arrays in groups_of(model, values):
@@ -78,17 +89,19 @@ def write_weights(model: Any, values: Mapping[int, np.ndarray]) -> bytes:
             group.attrs["name"] = name
             for i, value in enumerate(arrays):
                 group[str(i)] = value
+        for i, (_, value) in enumerate(state):
+            file[f"optimizer/vars/{i}"] = value
     return buffer.getvalue()
 
 
-def write_model(model: Any, values: Mapping[int, np.ndarray], include_optimizer: bool = False) -> bytes:
-    """A ``.keras`` file; with the optimizer's settings, but not its state."""
+def write_model(model: Any, values: Mapping[int, np.ndarray], training: Training | None = None) -> bytes:
+    """A ``.keras`` file; with the loss, the metrics and the optimizer and its state if they are given."""
     described = configuration(model)
-    described["compile_config"] = compile_configuration(model) if include_optimizer else {}
+    described["compile_config"], state = training or ({}, [])
     stamp = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("metadata.json", json.dumps({"keras_version": VERSION, "date_saved": stamp}))
         archive.writestr("config.json", json.dumps(described))
-        archive.writestr("model.weights.h5", write_weights(model, values))
+        archive.writestr("model.weights.h5", write_weights(model, values, state))
     return buffer.getvalue()

@@ -10,8 +10,10 @@ from ... import constraints, initializers, naming, regularizers
 from ...layers import RNN, Bidirectional, Layer, serialization
 from ..topology import topology_of
 from ..training import training_config
-from .activations import write_activation
+from . import optimization
+from .differences import read_loss, write_activation, write_initializer, write_loss
 from .operations import write_operation
+from .optimization import described
 
 # The classes of a model's layers by name.
 Kinds = Mapping[Any, str]
@@ -25,7 +27,7 @@ _OURS = {
     "Conv2DTranspose": ("groups",),
     "Conv3DTranspose": ("groups",),
     "Cropping1D": ("data_format",),
-    "LayerNormalization": ("rms_scaling",),
+    "GroupQueryAttention": ("attention_axes", "output_shape"),
     "MultiHeadAttention": ("num_key_value_heads",),
     "SpatialDropout1D": ("data_format", "noise_shape"),
     "SpatialDropout2D": ("noise_shape",),
@@ -33,12 +35,18 @@ _OURS = {
     "UpSampling1D": ("data_format", "interpolation"),
     "UpSampling3D": ("interpolation",),
 }
+# What is a list of one axis here, and that axis alone in Keras.
+_ONE_AXIS = {"Cropping1D": "cropping", "UpSampling1D": "size", "ZeroPadding1D": "padding"}
+# Layers that do not take what others take.
+_WITHOUT_SHARED = ("Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+_SHARED = ("trainable", "activity_regularizer")
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
     "ConvLSTM3DCell",
     "Operation",
     "PositionEmbedding",
+    "RandomHeight",
     "RandomWidth",
     "SinePositionEncoding",
     "ThresholdedReLU",
@@ -50,8 +58,8 @@ _OUR_LAYERS = (
 
 def configuration(model: Any) -> dict[str, Any]:
     """``config.json`` of a model."""
-    described = topology_of(model)
-    return _model(described["class_name"], described["config"])
+    topology = topology_of(model)
+    return _model(topology["class_name"], topology["config"])
 
 
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -63,14 +71,14 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
         if shape is not None:
             name = f"{first['name']}_input"
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
-            layers.insert(0, _object("keras.layers", "InputLayer", inputs))
+            layers.insert(0, described("keras.layers", "InputLayer", inputs))
     ends = {
         key: [_place(end, kinds, ("Sequential",)) for end in config[key]]
         for key in ("input_layers", "output_layers")
         if key in config
     }
     kind = _MODELS[class_name]
-    return _object(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
 
 def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[Any]:
@@ -81,7 +89,7 @@ def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[An
 
 def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, Any]:
     class_name, kinds = entry["class_name"], kinds or {}
-    more = {"name": entry["name"]} if "name" in entry else {}
+    more = {key: entry[key] for key in ("name", "shared_layer") if key in entry}
     if class_name == "Operation":
         written = write_operation(entry, lambda place: _tensor(place, kinds))
         if written is not None:
@@ -97,8 +105,11 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
         k: write_activation(v) if k.endswith("activation") and isinstance(v, str) else _value(v)
         for k, v in _for_keras(class_name, entry["config"]).items()
     }
-    if class_name == "UpSampling1D":
-        (config["size"],) = config["size"]
+    if class_name in _ONE_AXIS:
+        (config[_ONE_AXIS[class_name]],) = config[_ONE_AXIS[class_name]]
+    if "keras_masks" in config:
+        # Keras has its own way only, and does not look here
+        more["weblayers"] = {"keras_masks": config.pop("keras_masks")}
     shape = config.pop("batch_input_shape", None)
     if class_name == "InputLayer":
         config = {
@@ -106,14 +117,15 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
             "dtype": entry["config"].get("input_dtype") or "float32",
             "name": config["name"],
         }
-    return {**_object("keras.layers", class_name, config), **more}
+    return {**described("keras.layers", class_name, config), **more}
 
 
 def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """A layer's configuration without what Keras does not know, as long as it says nothing."""
     if class_name in _OUR_LAYERS:
         warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
-    kept = {k: v for k, v in config.items() if k not in _NOT_KERAS}
+    left_out = (*_NOT_KERAS, *_SHARED) if class_name in _WITHOUT_SHARED else _NOT_KERAS
+    kept = {k: v for k, v in config.items() if k not in left_out}
     if class_name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
     for key in _OURS.get(class_name, ()):
@@ -152,10 +164,6 @@ def _tensor(place: list[Any], kinds: Kinds) -> dict[str, Any]:
     return {"class_name": "__keras_tensor__", "config": config}
 
 
-def _object(module: str, class_name: str, config: Any) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
-
-
 def _value(value: Any) -> Any:
     if isinstance(value, list):
         return [_value(v) for v in value]
@@ -171,26 +179,25 @@ def _value(value: Any) -> Any:
     )
     for module, here in homes:
         if name is not None and hasattr(here, str(name)):
-            return _object(module, str(name), _value(value["config"]))
+            return described(module, str(name), write_initializer(str(name), _value(value["config"])))
     return {k: _value(v) for k, v in value.items()}
+
+
+_OF_OUTPUTS = {"loss": "keras.losses", "metrics": "keras.metrics", "weighted_metrics": "keras.metrics"}
 
 
 def compile_configuration(model: Any) -> dict[str, Any]:
     """``compile_config`` of a compiled model."""
-    optimizer = model.compiled().optimizer
-    config = {_beta(k): v for k, v in optimizer.get_config().items()}
     written = training_config(model)
-    shared = {k: written.get(k) for k in ("loss", "metrics", "loss_weights", "weighted_metrics")}
-    return {"optimizer": _object("keras.optimizers", type(optimizer).__name__, config), **shared}
-
-
-def _beta(name: str) -> str:
-    return name.replace("beta1", "beta_1").replace("beta2", "beta_2")
+    shared = {k: write_loss(written.get(k), module) for k, module in _OF_OUTPUTS.items()}
+    shared["loss_weights"] = written.get("loss_weights")
+    return {"optimizer": optimization.settings(model.compiled().optimizer), **shared}
 
 
 def compilation_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keras' ``compile_config``, without where its classes come from."""
-    return {k: _plain(v) for k, v in config.items()}
+    plain = {k: _plain(v) for k, v in config.items()}
+    return {k: read_loss(v) if k in _OF_OUTPUTS else v for k, v in plain.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -13,9 +14,14 @@ from ...layers import Layer
 from ...runtime.tensor import Variable
 from ..checks import expect, parsed_json
 from ..topology import model_from_topology
-from ..training import compile_as
-from . import archive, library
-from .configuration import compilation_of, compile_configuration, configuration
+from ..training import compile_as, restore_optimizer
+from . import archive, library, optimization
+from .configuration import compilation_of, configuration
+from .layout import sub
+
+# Where the optimizer's state is. Where Keras 2 had it, Keras 3 cannot train models from such files any more, its own
+# neither: it builds the optimizer without weights. So it finds none in ours, and its optimizer begins anew.
+_STATE = "optimizer_state"
 
 
 def read_model(data: bytes, source: str) -> Any:
@@ -32,8 +38,9 @@ def read_model(data: bytes, source: str) -> Any:
         model = model_from_topology(described, source, library.elements(weights), fresh=False)
         _assign(model, weights, source, True)
         training = file.attrs.get("training_config")
-        if training is not None:
-            compile_as(model, compilation_of(parsed_json(library.text(training), source)), source)
+        compilation = None if training is None else compilation_of(parsed_json(library.text(training), source))
+        if compilation is not None and compile_as(model, compilation, source):
+            _restore(model, sub(file, _STATE) or sub(file, "optimizer_weights"), source)
     return model
 
 
@@ -72,6 +79,17 @@ def _assign(model: Any, group: Any, source: str, strict: bool) -> None:
         weight.assign(values.astype(weight.dtype))
 
 
+def _restore(model: Any, group: Any, source: str) -> None:
+    """Have the optimizer go on from what the file has of it."""
+    names = [library.text(n) for n in group.attrs.get("weight_names", ())] if group is not None else []
+    arrays = [library.values_of(group[name], source) for name in names if name in group]
+    if names and re.fullmatch(r"(.*/)?iter(:0)?", names[0]):
+        # Keras before 2.11: slot after slot, as here
+        restore_optimizer(model, arrays, source)
+    else:
+        optimization.restore(model, arrays, source)
+
+
 def _in_keras_order(layer: Layer) -> list[Variable]:
     return [*layer.trainable_weights, *layer.non_trainable_weights]
 
@@ -106,14 +124,21 @@ def write_weights(model: Any, values: Mapping[int, np.ndarray]) -> bytes:
     return buffer.getvalue()
 
 
-def write_model(model: Any, values: Mapping[int, np.ndarray], include_optimizer: bool = False) -> bytes:
-    """A ``.h5`` file of a model; with the optimizer's settings, but not its state."""
+def write_model(model: Any, values: Mapping[int, np.ndarray], training: archive.Training | None = None) -> bytes:
+    """A ``.h5`` file of a model; with the loss, the metrics and the optimizer and its state if they are given."""
     buffer = io.BytesIO()
     with library.created(buffer) as file:
         file.attrs["model_config"] = json.dumps(configuration(model))
         file.attrs["keras_version"], file.attrs["backend"] = archive.VERSION, "jax"
-        if include_optimizer:
-            settings = compile_configuration(model)
-            file.attrs["training_config"] = json.dumps({**settings, "optimizer_config": settings.pop("optimizer")})
+        if training is not None:
+            settings, state = training
+            shared = {k: v for k, v in settings.items() if k != "optimizer"}
+            file.attrs["training_config"] = json.dumps({**shared, "optimizer_config": settings["optimizer"]})
+            group = file.create_group(_STATE)
+            # names may be equal: numbers are not
+            named = [(f"{i}/{name}", value) for i, (name, value) in enumerate(state)]
+            group.attrs["weight_names"] = np.array([name.encode() for name, _ in named])
+            for name, value in named:
+                group[name] = value
         _written(model, values, file.create_group("model_weights"))
     return buffer.getvalue()

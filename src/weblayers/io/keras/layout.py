@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from ...layers import Layer
+from ...layers.attention import GroupQueryAttention
+from ...layers.base import Layer
+from ...layers.wrappers import SpectralNormalization
 from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
@@ -18,7 +20,7 @@ def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = _snake(layer.class_name)
+        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else _snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
 
@@ -37,23 +39,30 @@ def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
     for name, value in sorted(vars(layer).items()):
         parts = value if isinstance(value, list) else [value]
         if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
-            yield name, value
+            # of these, Keras has the parts as private attributes only
+            yield f"_{name}" if isinstance(layer, GroupQueryAttention) else name, value
 
 
 def _own(layer: Any) -> list[Variable]:
     """A layer's weights that are of none inside it, in Keras' order."""
     inner = {id(w) for part in layer.sublayers for w in part.weights}
-    return sorted((w for w in layer._weights if id(w) not in inner), key=lambda w: not w.trainable)
+    if isinstance(layer, SpectralNormalization):
+        # what it normalizes is an attribute of its own in Keras
+        inner -= {id(layer.kernel)}
+    own = [w for w in layer.weights if id(w) not in inner]
+    return sorted(own, key=lambda w: not w.trainable)
 
 
 def groups_of(
-    layer: Any, values: Mapping[int, np.ndarray], path: str = "", seen: set[int] | None = None
+    layer: Any, values: Mapping[int, np.ndarray], path: str = "", around: tuple[int, ...] = ()
 ) -> Iterator[tuple[str, str, list[np.ndarray]]]:
-    """The groups of a file: path, name and values, which are given by the weights' ids."""
-    seen = set() if seen is None else seen
-    if id(layer) in seen:
+    """The groups of a file: path, name and values, which are given by the weights' ids.
+
+    A layer that is in several models has a group in each: Keras makes several layers of it.
+    """
+    if id(layer) in around:
         return
-    seen.add(id(layer))
+    around = (*around, id(layer))
     yield path, layer.name, [values[id(w)] for w in _own(layer)]
     if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
         # Keras' layers that draw random numbers keep where they are
@@ -61,7 +70,7 @@ def groups_of(
     for name, value in _children(layer):
         parts = _numbered(value) if isinstance(value, list) else [("", value)]
         for key, child in parts:
-            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), seen)
+            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), around)
 
 
 def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
@@ -80,7 +89,7 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
     if id(layer) in seen:
         return
     seen.add(id(layer))
-    weights, stored = _own(layer), _sub(group, "vars")
+    weights, stored = _own(layer), sub(group, "vars")
     keys = [] if stored is None else sorted((k for k in stored if library.is_dataset(stored[k])), key=_number)
     if len(keys) != len(weights):
         expect(not strict, source, f"layer {layer.name!r} has {len(weights)} weights, but the file {len(keys)} for it")
@@ -91,19 +100,20 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
             chosen.append((weight, library.values_of(dataset, source)))
     for name, value in _children(layer):
         if isinstance(value, list):
-            container = _sub(group, name)
+            container = sub(group, name)
             by_name = _named(container)
             for key, child in _numbered(value):
-                _collect(child, by_name.get(child.name, _sub(container, key)), source, strict, chosen, seen)
+                _collect(child, by_name.get(child.name, sub(container, key)), source, strict, chosen, seen)
         else:
-            _collect(value, _sub(group, name), source, strict, chosen, seen)
+            _collect(value, sub(group, name), source, strict, chosen, seen)
 
 
 def _number(key: str) -> int:
     return int(key) if key.isdecimal() else -1
 
 
-def _sub(group: Any, *names: str) -> Any:
+def sub(group: Any, *names: str) -> Any:
+    """The group in a group at the end of these names; None without it."""
     for name in filter(None, names):
         if group is None or name not in group or not library.is_group(group[name]):
             return None
@@ -115,7 +125,7 @@ def _named(container: Any) -> dict[str, Any]:
     """The groups of a list by the names of their layers, where the file says them."""
     named = {}
     for key in container if container is not None else ():
-        stored = _sub(container, key, "vars")
+        stored = sub(container, key, "vars")
         if stored is not None and "name" in stored.attrs:
             named[library.text(stored.attrs["name"])] = container[key]
     return named

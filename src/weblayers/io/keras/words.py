@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .activations import read_activation
+from .differences import read_activation, read_initializer
 from .operations import is_operation, read_operation
+
+# Classes whose name in Keras' code is not the one that users know; its older files have that.
+_CLASSES = {"GroupedQueryAttention": "GroupQueryAttention"}
+
+# Layers that join masks otherwise than TensorFlow.js' do.
+MERGES = ("Add", "Average", "Concatenate", "Maximum", "Minimum", "Multiply", "Subtract")
 
 
 def is_keras_3(value: Any) -> bool:
@@ -24,5 +30,33 @@ def read(value: Any) -> Any:
         return value
     if is_operation(value):
         return read_operation(value)
-    read_values = {k: read_activation(v) if str(k).endswith("activation") else v for k, v in value.items()}
+    if {"args", "kwargs"} <= value.keys():
+        # the mode that a layer was called in once: a model tells its layers anew
+        kept = {k: v for k, v in value["kwargs"].items() if k != "training"}
+        return {"args": read(value["args"]), "kwargs": read(kept)}
+    if value.get("class_name") in MERGES and isinstance(value.get("config"), Mapping):
+        # what was written here says so
+        value = {**value, "config": {"keras_masks": True, **value["config"], **value.get("weblayers", {})}}
+    read_values = {k: _read(str(k), v) for k, v in value.items()}
+    if value.get("class_name") in _CLASSES:
+        read_values["class_name"] = _CLASSES[value["class_name"]]
     return {k: read(v) for k, v in read_values.items()}
+
+
+def _read(key: str, value: Any) -> Any:
+    """A setting, where it is of another kind than its name says."""
+    if key.endswith("activation"):
+        return read_activation(value)
+    return read_initializer(value) if key.endswith("initializer") else value
+
+
+def mark_shared(config: Any, seen: dict[tuple[Any, Any], dict[str, Any]] | None = None) -> None:
+    """Number the places of layers that are in several models, where Keras numbers all but the first."""
+    seen = {} if seen is None else seen
+    for entry in config.get("layers", ()) if isinstance(config, Mapping) else ():
+        inner = entry.get("config")
+        if isinstance(inner, Mapping):
+            first = seen.setdefault((entry.get("class_name"), inner.get("name")), entry)
+            if "shared_object_id" in entry:
+                first["shared_layer"] = entry["shared_layer"] = entry["shared_object_id"]
+            mark_shared(inner, seen)

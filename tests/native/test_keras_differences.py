@@ -1,0 +1,88 @@
+"""Names that mean one thing to TensorFlow.js and another to Keras 3, in configurations of either."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+import weblayers as wl
+from weblayers import initializers, metrics
+from weblayers.io.keras import differences
+from weblayers.io.keras.configuration import configuration
+
+
+def from_json(described):
+    async def main():
+        return await wl.model_from_json(described)
+
+    return asyncio.run(main())
+
+
+def keras_dense(**settings):
+    dense = {"name": "d", "units": 200, "activation": "linear", **settings}
+    layers = [
+        {"module": "keras.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 200], "name": "i"}},
+        {"module": "keras.layers", "class_name": "Dense", "config": dense},
+    ]
+    return {"module": "keras", "class_name": "Sequential", "config": {"name": "s", "layers": layers}}
+
+
+def test_hard_sigmoid():
+    here = wl.sequential([wl.layers.dense(3, activation="hard_sigmoid", input_shape=[2])])
+    assert here.layers[0].activation is wl.activations.hard_sigmoid
+    assert from_json(keras_dense(activation="hard_sigmoid")).layers[0].activation is wl.activations.h_sigmoid
+    there = configuration(here)
+    assert from_json(there).layers[0].activation is wl.activations.hard_sigmoid
+
+
+@pytest.mark.parametrize("name", ["GlorotNormal", "he_normal", "LecunNormal", "VarianceScaling"])
+def test_truncated_normal_values_are_as_large_as_keras_says(name):
+    """200 inputs and outputs: 1 / 200, and twice that for He's. What TensorFlow.js cuts off makes less of it."""
+    settings = {"distribution": "truncated_normal", "scale": 1.0, "mode": "fan_in"} if name[0] == "V" else {}
+    written = {"module": "keras.initializers", "class_name": name, "config": {**settings, "seed": None}}
+    wanted = (2 if "he" in name else 1) / 200
+    wl.set_random_seed(1)
+    theirs = from_json(keras_dense(kernel_initializer=written if name[0].isupper() else name))
+    assert np.isclose(theirs.layers[0].kernel.numpy().var(), wanted, rtol=0.03)
+    ours = wl.sequential([
+        wl.layers.dense(200, kernel_initializer={"class_name": name, "config": settings}, input_shape=[200])
+    ])  # fmt: skip
+    assert np.isclose(ours.layers[0].kernel.numpy().var(), wanted * 0.7737, rtol=0.03)
+    again = from_json(configuration(ours)).layers[0].kernel_initializer
+    assert again.get_config() == ours.layers[0].kernel_initializer.get_config()
+
+
+def test_hinges():
+    signs, bits = wl.losses.get("hinge"), wl.losses.get(differences.read_loss("hinge"))
+    truth, guess = wl.tensor2d([[0.0], [1.0]]), wl.tensor2d([[0.5], [0.5]])
+    assert signs(truth, guess).array_sync() == 0.75 and bits(truth, guess).array_sync() == 1.0
+    for name in ("hinge", "squared_hinge"):
+        assert differences.read_loss(differences.write_loss(name)) == name
+        assert differences.read_loss([name]) == [
+            {"class_name": "Hinge" if name[0] == "h" else "SquaredHinge", "config": {}}
+        ]
+        described = metrics.get(differences.read_loss(name))
+        described.update_state([[0.0]], [[0.5]])
+        assert float(described.result()) >= 1.5
+
+
+def test_tversky_is_read_the_other_way_around():
+    config = {"alpha": 0.2, "beta": 0.9, "name": "t"}
+    theirs = {"class_name": "Tversky", "config": config}
+    read = differences.read_loss(theirs)
+    assert (read["config"]["alpha"], read["config"]["beta"]) == (0.9, 0.2)
+    written = differences.write_loss(read)
+    assert {k: written[k] for k in theirs} == theirs and written["module"] == "keras.losses"
+
+
+def test_the_metric_of_a_keras_name_has_keras_sign():
+    for name, sign in (("cosine_similarity", 1.0), ("cosine_proximity", -1.0), ("cosine", -1.0)):
+        metric = metrics.get(name)
+        metric.update_state([[1.0, 0.0]], [[2.0, 0.0]])
+        assert np.isclose(float(metric.result()), sign)
+
+
+def test_other_initializers_are_left_alone():
+    for value in (None, "glorot_uniform", "zeros", {"class_name": "RandomNormal", "config": {"stddev": 0.5}}):
+        assert differences.read_initializer(value) == value
+    assert initializers.get("glorot_normal").get_config()["scale"] == 1.0
