@@ -11,6 +11,7 @@ from ..graph import build as b
 from ..graph.gradient import gradient
 from ..graph.node import Node
 from ..layers import context
+from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import indexing, movement, reduction
 from ..recent import Recent
@@ -94,7 +95,8 @@ class _Tracing:
         total: Tensor | None = None
         parts: list[Tensor] = []
         statistics: list[Tensor] = []
-        for i, (output, target) in enumerate(zip(outputs, targets, strict=True)):
+        for i, (output, given_target) in enumerate(zip(outputs, targets, strict=True)):
+            target = matched(given_target, output)
             loss, weight = compilation.losses[i], self._weight(i, target, output, weights[i])
             if loss is not None:
                 value = a.cast(loss(target, output, sample_weight=weight, mask=output.mask), "float32")
