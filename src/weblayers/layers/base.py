@@ -81,7 +81,8 @@ class Layer(Used, metaclass=naming.Configurable):
         super().__init__()
         self._weights: list[Variable] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
-        self.trainable = trainable
+        # of the layer itself: what it will have inside keeps what it was made with
+        vars(self)["trainable"] = trainable
         self.dtype = serialization.dtype_name(dtype)
         self.input_dtype = input_dtype
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -147,7 +148,7 @@ class Layer(Used, metaclass=naming.Configurable):
             kwargs["mask"] = mask
         if self._call_hook is not None:
             self._call_hook(inputs, kwargs)
-        with context.calling(mode, self._scope):
+        with context.calling(mode, self._scope, frozen=not self.trainable):
             outputs = self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
@@ -293,6 +294,20 @@ class Layer(Used, metaclass=naming.Configurable):
         return list(found.values())
 
     @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained. To set it sets it for all layers inside, as in Keras.
+
+        While it is False nothing inside is trained, whatever the layers inside say, and statistics of batches are
+        neither used nor kept.
+        """
+        return bool(vars(self)["trainable"])
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.flatten_layers():
+            vars(layer)["trainable"] = bool(value)
+
+    @property
     def trainable_weights(self) -> list[Variable]:
         if not self.trainable:
             return []
@@ -303,17 +318,17 @@ class Layer(Used, metaclass=naming.Configurable):
     @property
     def non_trainable_weights(self) -> list[Variable]:
         trained = {id(w) for w in self.trainable_weights}
-        with _inside(self) as parts:
-            everything = self._weights + [w for layer in parts for w in layer.weights]
-        return _distinct([w for w in everything if id(w) not in trained])
+        return [w for w in self.weights if id(w) not in trained]
 
     @property
     def weights(self) -> list[Variable]:
-        """Trainable ones first."""
-        return self.trainable_weights + self.non_trainable_weights
+        """Layer by layer, those that can be trained first in each: an order that freezing does not change."""
+        with _inside(self) as parts:
+            inner = [w for layer in parts for w in layer.weights]
+        return _distinct(sorted(self._weights, key=lambda w: not w.trainable) + inner)
 
     def get_weights(self) -> list[Tensor]:
-        """The values of the weights, trainable ones first."""
+        """The values of the :attr:`weights`, in their order."""
         return [to_tensor(w.numpy().copy(), w.dtype) for w in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:

@@ -17,6 +17,7 @@ from .compilation import Compilation
 from .data_sets import START, Samples, as_targets, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed
 from .fit import evaluated
+from .freezing import Freezing
 from .promise import Promise
 from .steps import Steps
 
@@ -29,6 +30,7 @@ class Evaluator:
 
     def __init__(self) -> None:
         self._compilation: Compilation | None = None
+        self._freezing: Freezing | None = None
         self._owns_optimizer = False
         self._steps: Steps | None = None
 
@@ -37,6 +39,7 @@ class Evaluator:
         self._compilation = Compilation.of(
             optimizers.get(optimizer), loss, metrics, loss_weights, weighted, model.output_names, model.static_outputs
         )
+        self._freezing = Freezing(model)
         # what the user has made may serve other models too
         self._owns_optimizer = not isinstance(optimizer, optimizers.Optimizer)
         self._steps = None
@@ -62,7 +65,9 @@ class Evaluator:
     def steps(self, model: Any) -> Steps:
         """The traced functions of the compiled model."""
         if self._steps is None:
-            self._steps = Steps(model, self.compilation)
+            compilation = self.compilation
+            assert self._freezing is not None
+            self._steps = Steps(model, compilation, self._freezing)
         return self._steps
 
     def clear(self) -> None:

@@ -69,7 +69,7 @@ class Fit:
         self._rows: list[np.ndarray] = []
         self._sizes: list[int] = []
         self.lease = Lease(model.name)
-        self.lease.take([*model.trainable_weights, *self._compilation.optimizer.host_scalars])
+        self.lease.take([*model.steps.trained(), *self._compilation.optimizer.host_scalars])
 
     def end(self) -> None:
         """Give the weights back, once it has ended or will never begin."""

@@ -16,10 +16,11 @@ from ..ops import arithmetic as a
 from ..ops import indexing, movement, reduction
 from ..recent import Recent
 from ..runtime import tracing
-from ..runtime.tensor import Tensor
+from ..runtime.tensor import Tensor, Variable
 from ..runtime.tracing import Compiled, Trace, symbolic
 from .compilation import ClassWeight, Compilation
 from .data_sets import START, Samples, order_capacity
+from .freezing import Freezing
 
 # So many steps are kept: each has a plan, and a plan its textures.
 KEPT = 64
@@ -28,10 +29,10 @@ KEPT = 64
 class Steps:
     """The traced functions of a compiled model, those used last, kept by the kind and number of their samples."""
 
-    def __init__(self, model: Any, compilation: Compilation) -> None:
+    def __init__(self, model: Any, compilation: Compilation, freezing: Freezing) -> None:
         # which has this
         self._model = weakref.ref(model)
-        self._compilation = compilation
+        self._compilation, self._freezing = compilation, freezing
         self.traces = 0
         self._kept: Recent[Compiled] = Recent(KEPT)
 
@@ -43,26 +44,32 @@ class Steps:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
         return self._get(False, samples, batch, None)
 
+    def trained(self) -> list[Variable]:
+        """The weights that steps train: those that were trainable at compile."""
+        return self._freezing.trained(self._living())
+
     @property
     def plans(self) -> list[Compiled]:
         """What is kept."""
         return self._kept.values()
 
     def _get(self, training: bool, rows: Samples, batch: int, class_weight: ClassWeight | None) -> Compiled:
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model of these steps is gone")
+        model = self._living()
         inner = tuple(t.sample_shape for t in rows.tensors())
-        trained = tuple(id(w) for w in model.trainable_weights)
-        # which layers are trained may change between fits without the model being another
-        modes = tuple(layer.trainable for layer in model.flatten_layers())
-        key = (training, rows.shapes(), inner, batch, class_weight, trained, modes)
 
         def traced() -> Compiled:
             self.traces += 1
             return _Tracing(model, self._compilation, training, class_weight).compiled(rows, batch)
 
-        return self._kept.get(key, traced)
+        with self._freezing.of_then(model):
+            trained = tuple(id(w) for w in model.trainable_weights)
+            return self._kept.get((training, rows.shapes(), inner, batch, class_weight, trained), traced)
+
+    def _living(self) -> Any:
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of these steps is gone")
+        return model
 
 
 class _Tracing:
