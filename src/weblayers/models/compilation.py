@@ -160,18 +160,6 @@ class Sums:
         return dict(zip(names, plain, strict=True))
 
 
-# How much each class counts, by its number; the last entry is for all classes from there on.
-ClassWeight = tuple[float, ...]
-
-
-def class_weights(given: Mapping[Any, float]) -> ClassWeight:
-    """How much each class counts; classes left out count 1."""
-    numbered = {int(k): float(v) for k, v in given.items()}
-    if not numbered or min(numbered) < 0:
-        raise ValueError(f"class_weight needs class numbers from 0, got {sorted(numbered)}")
-    return tuple(numbered.get(i, 1.0) for i in range(max(numbered) + 2))
-
-
 def _mean_at(index: int, samples: int, row: np.ndarray) -> Any:
     return np.float32(row[index] / samples)
 

@@ -191,7 +191,8 @@ class BaseModel(Container):
             validation_data: inputs, targets and perhaps sample weights for validation; or a data set.
             shuffle: whether every epoch has an order of its own, True.
             initial_epoch: number of the first epoch, 0.
-            class_weight: how much each class counts, by its number.
+            class_weight: how much each class counts in training, by its number; 1 if left out. For several outputs
+                tables in a list, or by the outputs' names.
             sample_weight: how much each sample counts.
             steps_per_epoch: batches per epoch; the next epoch goes on where this one ends.
             validation_steps: how many batches of the validation data are used, all if left out.

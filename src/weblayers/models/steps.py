@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from typing import Any
 
-from .. import losses, tree
+from .. import tree
 from ..graph import build as b
 from ..graph.gradient import gradient
 from ..graph.node import Node
 from ..layers import context
 from ..losses.matching import matched
 from ..ops import arithmetic as a
-from ..ops import indexing, movement, reduction
+from ..ops import movement, reduction
 from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
 from ..runtime.tracing import Compiled, Trace, symbolic
-from .compilation import ClassWeight, Compilation
+from .class_weights import ClassWeights, product, weights_of
+from .compilation import Compilation
 from .data_sets import START, Samples, order_capacity
 from .freezing import Freezing
 
@@ -36,9 +36,9 @@ class Steps:
         self.traces = 0
         self._kept: Recent[Compiled] = Recent(KEPT)
 
-    def train(self, samples: Samples, batch: int, class_weight: ClassWeight | None = None) -> Compiled:
+    def train(self, samples: Samples, batch: int, class_weights: ClassWeights | None = None) -> Compiled:
         """Of rows and the order to take them in: one optimizer step; gives the logs."""
-        return self._get(True, samples, batch, class_weight)
+        return self._get(True, samples, batch, class_weights)
 
     def test(self, samples: Samples, batch: int) -> Compiled:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
@@ -53,17 +53,17 @@ class Steps:
         """What is kept."""
         return self._kept.values()
 
-    def _get(self, training: bool, rows: Samples, batch: int, class_weight: ClassWeight | None) -> Compiled:
+    def _get(self, training: bool, rows: Samples, batch: int, class_weights: ClassWeights | None) -> Compiled:
         model = self._living()
         inner = tuple(t.sample_shape for t in rows.tensors())
 
         def traced() -> Compiled:
             self.traces += 1
-            return _Tracing(model, self._compilation, training, class_weight).compiled(rows, batch)
+            return _Tracing(model, self._compilation, training, class_weights).compiled(rows, batch)
 
         with self._freezing.of_then(model):
             trained = tuple(id(w) for w in model.trainable_weights)
-            return self._kept.get((training, rows.shapes(), inner, batch, class_weight, trained), traced)
+            return self._kept.get((training, rows.shapes(), inner, batch, class_weights, trained), traced)
 
     def _living(self) -> Any:
         model = self._model()
@@ -75,9 +75,9 @@ class Steps:
 class _Tracing:
     """The trace of one step."""
 
-    def __init__(self, model: Any, compilation: Compilation, training: bool, class_weight: ClassWeight | None) -> None:
+    def __init__(self, model: Any, compilation: Compilation, training: bool, tables: ClassWeights | None) -> None:
         self._model, self._compilation = model, compilation
-        self._training, self._class_weight = training, class_weight
+        self._training, self._class_weights = training, tables
 
     def compiled(self, rows: Samples, batch: int) -> Compiled:
         tensors = rows.tensors()
@@ -128,15 +128,11 @@ class _Tracing:
 
     def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """The sample weights, with what the samples' classes count."""
-        table = self._class_weight
+        table = self._class_weights[i] if self._class_weights else None
         if table is None:
             return weight
-        if losses.is_sparse(self._compilation.losses[i]) or target.shape[-1] == 1 or target.rank == 1:
-            classes = a.cast(movement.reshape(target, (math.prod(target.shape),)), "int32")
-        else:
-            classes = reduction.arg_max(target, -1)
-        counts = indexing.gather(tracing.constant(list(table)), classes)
-        return counts if weight is None else a.mul(counts, movement.reshape(weight, counts.shape))
+        counts = weights_of(table, target, output)
+        return counts if weight is None else product(weight, counts)
 
     def _counted(self, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """Weights for a metric: masked positions do not count."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
-from .compilation import class_weights
+from .class_weights import ClassWeights, class_weights
 from .data_sets import Samples
 from .evaluation import alone
 from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
@@ -90,7 +91,7 @@ def _fit_plan(
     steps_per_epoch: int | None,
     validation_steps: int | None,
     validation_batch_size: int | None,
-    class_weight: Mapping[Any, float] | None,
+    class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
     batch_size = positive("fit", "batch_size", 32 if batch_size is None else batch_size)
@@ -120,7 +121,7 @@ def _dataset_plan(
     validation_batches: int | None,
     validation_steps: int | None,
     validation_batch_size: int,
-    class_weight: Mapping[Any, float] | None,
+    class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
     steps = batches_per_epoch if batches_per_epoch is not None else steps_per_epoch
@@ -136,10 +137,19 @@ def _dataset_plan(
     return _plan("fit_dataset", feed, None, validation, **shared)
 
 
-def _step_for(model: Any, class_weight: Mapping[Any, float] | None) -> StepFor:
+def _step_for(model: Any, class_weight: Any) -> StepFor:
     """What gives the step for samples; class weights are a fit's own."""
-    weights = None if class_weight is None else class_weights(class_weight)
-    return partial(model.steps.train, class_weight=weights)
+    if class_weight is None:
+        return model.steps.train
+    compilation, given = model.compiled(), copy.deepcopy(class_weight)
+
+    def weights() -> ClassWeights:
+        return class_weights(given, compilation.output_names)
+
+    if compilation.output_shapes is not None:
+        # what can be checked now is
+        weights()
+    return lambda samples, batch: model.steps.train(samples, batch, weights())
 
 
 def _plan(owner: str, feed: Feed, batch_size: int | None, validation: Any, *, epochs: Any, **rest: Any) -> FitPlan:
