@@ -28,6 +28,7 @@ from . import (
     ops,
     optimizers,
     regularizers,
+    serialization,
     utils,
 )
 from . import optimizers as train
@@ -98,6 +99,7 @@ __all__ = [
     "register_class",
     "regularizers",
     "sequential",
+    "serialization",
     "set_backend",
     "set_random_seed",
     "tidy",

@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import custom
+
 
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
@@ -58,12 +60,16 @@ def suggestion(name: str, valid: Iterable[str]) -> str:
 
 
 def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    """An entry of a table by its name in either spelling.
+    """An entry of a table by its name in either spelling, or what users have made known by that name.
 
     Raises:
         ValueError: if there is none; the message names the nearest.
     """
-    found = table.get(name, table.get(snake(name), table.get(name.lower())))
+    found = custom.lent(name)
+    if found is None:
+        found = table.get(name, table.get(snake(name), table.get(name.lower())))
+    if found is None:
+        found = custom.registered(name)
     if found is None:
         raise ValueError(f"Unknown {kind}: {name!r}. {suggestion(name, table)}")
     return found

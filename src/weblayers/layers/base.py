@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import constraints, initializers, naming, regularizers, tree
+from .. import constraints, custom, initializers, naming, regularizers, tree
 from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
@@ -364,7 +364,7 @@ class Layer(Used, metaclass=naming.Configurable):
 
     @property
     def class_name(self) -> str:
-        return type(self).__name__
+        return custom.name_of(type(self))
 
     def get_class_name(self) -> str:
         """:attr:`class_name`, as a method."""

@@ -288,7 +288,7 @@ def get(identifier: Any) -> Loss:
         return known() if known is not None else LossFunction(identifier)
     if not isinstance(identifier, str):
         raise TypeError(f"a loss is a name, a function, a Loss or a configuration, not {identifier!r}")
-    return naming.lookup("loss", identifier, TABLE)()
+    return get(naming.lookup("loss", identifier, TABLE))
 
 
 def is_sparse(loss: Any) -> bool:
