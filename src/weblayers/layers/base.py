@@ -17,7 +17,7 @@ from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
-from . import context, serialization
+from . import context, masks, serialization
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
@@ -137,7 +137,9 @@ class Layer(Used, metaclass=naming.Configurable):
             return self._record(inputs, {**kwargs, **{k: v for k, v in modes.items() if v is not None}})
         inputs = tree.mapped(to_tensor, inputs)
         if mask is None and not isinstance(inputs, dict):
-            mask = _masks(inputs)
+            mask = masks.masks_of(inputs)
+        else:
+            masks.check(self.name, inputs, mask)
         self.ensure_built(tree.mapped(lambda t: (None, *t.shape[1:]), inputs))
         check_inputs(self.name, self.input_spec, inputs)
         accepted = _call_parameters(type(self))
@@ -188,13 +190,7 @@ class Layer(Used, metaclass=naming.Configurable):
         return None if self.anonymous else self.name
 
     def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
-        made = self.compute_mask(inputs, mask)
-        results = outputs if isinstance(outputs, list | tuple) else [outputs]
-        masks = made if isinstance(made, list | tuple) else [made] + [None] * (len(results) - 1)
-        unchanged = {id(t) for t in tree.leaves(inputs)}
-        for result, its in zip(results, masks, strict=False):
-            if isinstance(result, Tensor) and id(result) not in unchanged:
-                result.mask = its
+        masks.attach(inputs, outputs, self.compute_mask(inputs, mask))
 
     def _activity_loss(self, output: Tensor) -> Tensor:
         assert self.activity_regularizer is not None
@@ -399,14 +395,6 @@ def _layers_in(value: Any) -> Iterator[Layer]:
 
 def _distinct(weights: Sequence[Variable]) -> list[Variable]:
     return list({id(w): w for w in weights}.values())
-
-
-def _masks(inputs: Any) -> Any:
-    """The masks that come with tensors; None if none does."""
-    if isinstance(inputs, Tensor):
-        return inputs.mask
-    masks = [t.mask for t in tree.leaves(inputs)]
-    return masks if any(m is not None for m in masks) else None
 
 
 def _call_parameters(cls: type[Layer]) -> list[str]:

@@ -115,7 +115,7 @@ class Evaluator:
 
     def evaluate(self, model: Any, x: Any, y: Any, batch_size: int | None, sample_weight: Any, steps: Any) -> Any:
         """Loss and metrics over the samples."""
-        batch_size = positive("evaluate", "batch_size", batch_size or 32)
+        batch_size = positive("evaluate", "batch_size", batch_size or model.fixed_batch or 32)
         samples = self.samples(model, x, y, sample_weight)
         if steps is not None:
             stop = positive("evaluate", "steps", steps) * batch_size

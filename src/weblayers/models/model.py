@@ -183,7 +183,7 @@ class BaseModel(Container):
         set for ``x`` is trained on as by :meth:`fit_dataset`. What is given back can be paused, resumed and cancelled.
 
         Args (as keywords or in one object, in either spelling):
-            batch_size: samples per step, 32.
+            batch_size: samples per step; what the inputs' shapes fix, or else 32.
             epochs: number of the last epoch, 1.
             verbose: 1 prints a line per epoch, 0 nothing.
             callbacks: hooks in a dictionary, a function, an object, a Callback, or a list of them.
@@ -323,7 +323,7 @@ def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict
 
 
 def _evaluate_options(
-    batch_size: int | None = 32, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
+    batch_size: int | None = None, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
 ) -> dict[str, Any]:
     return locals()
 

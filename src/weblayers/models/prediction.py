@@ -109,9 +109,8 @@ class Predictor:
 
 def _batch_for(model: Any, inputs: Sequence[Tensor]) -> int:
     """How many samples memory allows at a time."""
-    fixed = [s[0] for s in model.input_shapes or [] if s[0] is not None]
-    if fixed:
-        return fixed[0]
+    if model.fixed_batch is not None:
+        return int(model.fixed_batch)
     shapes: list[Any] = [t.shape for t in inputs]
     for layer in model.layers:
         shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]

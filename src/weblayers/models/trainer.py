@@ -94,16 +94,20 @@ def _fit_plan(
     class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
-    batch_size = positive("fit", "batch_size", 32 if batch_size is None else batch_size)
+    batch_size = positive("fit", "batch_size", (model.fixed_batch or 32) if batch_size is None else batch_size)
     samples = model.samples(x, y, sample_weight)
     step_for = _step_for(model, class_weight)
     if validation_data is None and validation_split:
         if not 0 < validation_split < 1:
             raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}")
         at = math.floor(samples.count * (1 - validation_split))
+        if not at:
+            raise ValueError(
+                f"validation_split={validation_split} of {samples.count} samples leaves none to train on: give more"
+                " samples, or a smaller share"
+            )
         validation_data = samples.part(at, samples.count)
         samples = samples.part(0, at)
-        samples.check()
     if steps_per_epoch is not None:
         steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
     feed = ArrayFeed(step_for, samples, batch_size, shuffle, steps_per_epoch)
@@ -120,7 +124,7 @@ def _dataset_plan(
     validation_data: Any,
     validation_batches: int | None,
     validation_steps: int | None,
-    validation_batch_size: int,
+    validation_batch_size: int | None,
     class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
@@ -133,7 +137,7 @@ def _dataset_plan(
         )
     feed = DatasetFeed(_step_for(model, class_weight), model.samples, dataset, steps)
     many = validation_batches if validation_batches is not None else validation_steps
-    validation = _validation(model, validation_data, validation_batch_size, many)
+    validation = _validation(model, validation_data, validation_batch_size or model.fixed_batch or 32, many)
     return _plan("fit_dataset", feed, None, validation, **shared)
 
 
@@ -177,7 +181,7 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> An
 
 
 def _fit_options(
-    batch_size: int | None = 32,
+    batch_size: int | None = None,
     epochs: int = 1,
     verbose: int = 1,
     callbacks: Any = None,
@@ -203,7 +207,7 @@ def _dataset_options(
     verbose: int = 1,
     callbacks: Any = None,
     validation_data: Any = None,
-    validation_batch_size: int = 32,
+    validation_batch_size: int | None = None,
     validation_batches: int | None = None,
     validation_steps: int | None = None,
     validation_freq: int = 1,
