@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import warnings
 from collections.abc import Callable, Coroutine, Generator
 from typing import Any
 
@@ -13,8 +14,12 @@ from ..runtime.lease import Lease
 class Promise:
     """The result of asynchronous work: ``await`` it, or chain ``then``, ``catch`` and ``finally_``.
 
-    Where no event loop runs (a plain script), the work is done at once, and :meth:`result` has it.
+    Where no event loop runs (a plain script), the work is done at once, and :meth:`result` has it. A promise that
+    nobody has awaited or chained warns when it is collected, as a coroutine does.
     """
+
+    # whether somebody waits for the work, or need not: before there is any
+    _awaited = True
 
     def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
         try:
@@ -23,14 +28,38 @@ class Promise:
             self._future: asyncio.Future[Any] = _finished(work)
         else:
             self._future = loop.create_task(work)
+            self._awaited = False
+
+    def __del__(self) -> None:
+        if not self._awaited:
+            warnings.warn(f"{self!r} was never awaited: write `await` before the call", RuntimeWarning, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {'done' if self._future.done() else 'running'}>"
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        raise AttributeError(f"a promise has no {name!r}, its result may have: await it, as in `(await it).{name}`")
+
+    def __iter__(self) -> Any:
+        raise TypeError("a promise has no values, its result may have: await it")
+
+    def __getitem__(self, key: Any) -> Any:
+        raise TypeError(f"a promise has no {key!r}, its result may have: await it")
+
+    def __float__(self) -> float:
+        raise TypeError("a promise is no number, its result may be: await it")
 
     def __await__(self) -> Generator[Any, None, Any]:
+        self._awaited = True
         if self._future.done():
             return self._future.result()
         return (yield from self._future.__await__())
 
     def result(self) -> Any:
         """The result of finished work; its exception is raised."""
+        self._awaited = True
         return self._future.result()
 
     def done(self) -> bool:
@@ -38,6 +67,7 @@ class Promise:
 
     def cancel(self) -> bool:
         """Stop the work; awaiting it then raises ``asyncio.CancelledError``."""
+        self._awaited = True
         return self._future.cancel()
 
     def then(
@@ -56,7 +86,7 @@ class Promise:
                 return await _settled(on_rejected(error))
             return value if on_fulfilled is None else await _settled(on_fulfilled(value))
 
-        return Promise(chain())
+        return self._chained(chain())
 
     def catch(self, on_rejected: Callable[[Any], Any]) -> Promise:
         """A promise of what the function makes of the exception, if there is one."""
@@ -71,7 +101,13 @@ class Promise:
             finally:
                 await _settled(on_finally())
 
-        return Promise(chain())
+        return self._chained(chain())
+
+    def _chained(self, work: Coroutine[Any, Any, Any]) -> Promise:
+        """A promise that has its use in the work itself, and need not be awaited."""
+        promise = Promise(work)
+        self._awaited = promise._awaited = True
+        return promise
 
 
 class FitPromise(Promise):
