@@ -118,6 +118,11 @@ def collecting_losses() -> Iterator[list[Any]]:
         yield found
 
 
+def added_losses() -> list[Any]:
+    """What layers have added to the loss so far."""
+    return list(_context.get().losses or ())
+
+
 def add_losses(losses: Sequence[Any]) -> None:
     collected = _context.get().losses
     if collected is not None:

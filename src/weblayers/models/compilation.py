@@ -52,10 +52,8 @@ class Compilation:
         """From the arguments of ``compile``.
 
         Raises:
-            ValueError: no loss, or names of outputs that the model does not have.
+            ValueError: names of outputs that the model does not have.
         """
-        if loss is None:
-            raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         made = cls(optimizer, loss, names)
         made.arguments = {"loss": loss, "metrics": metrics_, "weighted_metrics": weighted}
         given = _per_output(loss, names, "loss", single_serves_all=True)

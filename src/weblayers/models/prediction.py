@@ -84,7 +84,7 @@ class Predictor:
         """The output for inputs that are computed in one go."""
         if any(t.is_symbolic for t in inputs):
             return model.apply(inputs[0] if len(inputs) == 1 else inputs)
-        return self.traced((), lambda x: model.apply(x, training=False), inputs)
+        return self.traced((), model.predict_step, inputs)
 
     def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""

@@ -30,6 +30,19 @@ class Promise:
             self._future = loop.create_task(work)
             self._awaited = False
 
+    @classmethod
+    def made_at_once(cls, work: Coroutine[Any, Any, Any]) -> Promise:
+        """A promise whose work, which waits for nothing, is done now."""
+        promise = cls.__new__(cls)
+        loop = asyncio.new_event_loop()
+        promise._future = loop.create_future()
+        loop.close()
+        try:
+            work.send(None)
+        except StopIteration as done:
+            promise._future.set_result(done.value)
+        return promise
+
     def __del__(self) -> None:
         if not self._awaited:
             warnings.warn(f"{self!r} was never awaited: write `await` before the call", RuntimeWarning, stacklevel=2)

@@ -12,7 +12,7 @@ from ..graph.node import Node
 from ..layers import context
 from ..losses.matching import matched
 from ..ops import arithmetic as a
-from ..ops import movement, reduction
+from ..ops import movement
 from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
@@ -21,6 +21,7 @@ from .class_weights import ClassWeights, product, weights_of
 from .compilation import Compilation
 from .data_sets import START, Samples, order_capacity
 from .freezing import Freezing
+from .objective import output_losses, takes
 
 # So many steps are kept: each has a plan, and a plan its textures.
 KEPT = 64
@@ -96,34 +97,26 @@ class _Tracing:
         return Compiled([*nodes, order], [logs], trace)
 
     def _logs(self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None]) -> Node:
-        compilation, given = self._compilation, inputs[0] if len(inputs) == 1 else inputs
-        with context.collecting_losses() as added:
-            outputs = tree.leaves(self._model.apply(given, training=self._training))
-        total: Tensor | None = None
-        parts: list[Tensor] = []
-        statistics: list[Tensor] = []
-        for i, (output, given_target) in enumerate(zip(outputs, targets, strict=True)):
-            target = matched(given_target, output)
-            loss, weight = compilation.losses[i], self._weight(i, target, output, weights[i])
-            if loss is not None:
-                value = a.cast(loss(target, output, sample_weight=weight, mask=output.mask), "float32")
-                parts.append(value)
-                scaled = value if compilation.loss_weights[i] == 1 else a.mul(value, compilation.loss_weights[i])
-                total = scaled if total is None else a.add(total, scaled)
-            elif compilation.several:
-                parts.append(tracing.zeros(()))
-            for _, metric, weighted in compilation.metrics[i]:
-                statistics.append(
-                    metric.statistics(target, output, self._counted(output, weight if weighted else None))
-                )
-        for extra in [*added, *self._penalties()]:
-            extra = reduction.mean(extra) if extra.rank else extra
-            total = extra if total is None else a.add(total, extra)
-        assert total is not None
+        compilation, model, x = self._compilation, self._model, _alone(inputs)
+        with context.collecting_losses():
+            made = model.apply(x, training=self._training)
+            outputs = tree.leaves(made)
+            targets = [matched(target, output) for target, output in zip(targets, outputs, strict=True)]
+            weights = [self._weight(i, *each) for i, each in enumerate(zip(targets, outputs, weights, strict=True))]
+            given = {"x": x, "y": _alone(targets), "y_pred": made, "sample_weight": _alone(weights)}
+            # programs for Keras may know of training or not
+            more = {"training": self._training} if takes(model.compute_loss, "training") else {}
+            total = model.compute_loss(**given, **more)
+        parts = output_losses(compilation, targets, outputs, weights) if compilation.several else []
+        statistics = [
+            metric.statistics(target, output, self._counted(output, weight if weighted else None))
+            for target, output, weight, mine in zip(targets, outputs, weights, compilation.metrics, strict=True)
+            for _, metric, weighted in mine
+        ]
         compilation.sizes = [s.size for s in statistics]
         if self._training:
             self._update(trace, trace.node_of(total))
-        row = [total, *(parts if compilation.several else []), *statistics]
+        row = [total, *(tracing.zeros(()) if part is None else part for part in parts), *statistics]
         return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
 
     def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
@@ -143,10 +136,6 @@ class _Tracing:
             return mask
         return a.mul(mask, movement.reshape(weight, (*weight.shape, *(1,) * (mask.rank - weight.rank))))
 
-    def _penalties(self) -> list[Tensor]:
-        """What the weights add to the loss."""
-        return [w.regularizer(w) for w in self._model.trainable_weights if w.regularizer is not None]
-
     def _update(self, trace: Trace, loss: Node) -> None:
         weights = self._model.trainable_weights
         if not weights:
@@ -155,3 +144,8 @@ class _Tracing:
         gradients = gradient(loss * float(scale) if scale else loss, [trace.node_of(w) for w in weights])
         pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
         self._compilation.optimizer.apply_gradients(pairs)
+
+
+def _alone(values: list[Any]) -> Any:
+    """What a model's methods see of its inputs or outputs: the only one, or all."""
+    return values[0] if len(values) == 1 else values
