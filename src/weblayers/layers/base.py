@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
@@ -66,6 +66,8 @@ class Layer(Used, metaclass=naming.Configurable):
 
     def __init__(
         self,
+        options: Mapping[str, Any] | None = None,
+        /,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -78,6 +80,11 @@ class Layer(Used, metaclass=naming.Configurable):
         weights: Sequence[Any] | None = None,
         activity_regularizer: Any = None,
     ) -> None:
+        if options is not None:
+            # as TensorFlow.js' layers hand their whole configuration on: what is not every layer's is theirs
+            given = {naming.snake(k): v for k, v in options.items()}
+            Layer.__init__(self, **{k: v for k, v in given.items() if k in naming.parameters(Layer)})
+            return
         super().__init__()
         self._weights: list[Variable] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
@@ -131,6 +138,9 @@ class Layer(Used, metaclass=naming.Configurable):
         (2, 12)
         """
         self.check_usable()
+        if len(args) == 1 and isinstance(args[0], Mapping) and self._are_options(args[0]):
+            modes = {k: v for k, v in (("training", training), ("mask", mask)) if v is not None}
+            return self.apply(inputs, **{naming.snake(k): v for k, v in args[0].items()}, **modes, **kwargs)
         kwargs = self._bound(args, kwargs)
         if is_symbolic([inputs, kwargs, mask]):
             modes = {"training": training, "mask": mask}
@@ -151,7 +161,7 @@ class Layer(Used, metaclass=naming.Configurable):
         if self._call_hook is not None:
             self._call_hook(inputs, kwargs)
         with context.calling(mode, self._scope, frozen=not self.trainable):
-            outputs = self.call(inputs, **kwargs)
+            outputs = self.call(inputs, kwargs) if _takes_object(type(self)) else self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
         if trace is not None:
@@ -163,11 +173,14 @@ class Layer(Used, metaclass=naming.Configurable):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return self.apply(inputs, *args, **kwargs)
 
+    def _are_options(self, given: Mapping[str, Any]) -> bool:
+        """Whether an object has arguments of a call by name, as TensorFlow.js gives them, and is not one itself."""
+        names = {"training", "mask", *_call_parameters(type(self))}
+        return _takes_anything(type(self)) or all(naming.snake(name) in names for name in given)
+
     def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
         """The arguments after the inputs by name, in Python's spelling."""
         names = [n for n in _call_parameters(type(self)) if n not in ("training", "mask")]
-        if len(args) == 1 and isinstance(args[0], dict) and not names:
-            return self._bound((), {**args[0], **kwargs})
         if len(args) > len(names):
             raise TypeError(f"layer {self.name!r} takes {len(names)} arguments besides its inputs, got {len(args)}")
         given = dict(zip(names, args, strict=False)) | {naming.snake(k): v for k, v in kwargs.items()}
@@ -180,6 +193,9 @@ class Layer(Used, metaclass=naming.Configurable):
     def set_call_hook(self, call_hook: Callable[[Any, dict[str, Any]], Any]) -> None:
         """Have a function called with the inputs and arguments of every call, traced ones too, before it is made."""
         self._call_hook = call_hook
+
+    def invoke_call_hook(self, inputs: Any, kwargs: Any = None) -> None:
+        """For layers that are written for TensorFlow.js: here the hook was called before :meth:`call` was."""
 
     def clear_call_hook(self) -> None:
         """Forget what :meth:`set_call_hook` was given."""
@@ -403,13 +419,19 @@ def _call_parameters(cls: type[Layer]) -> list[str]:
     if found is None:
         kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
         named = [p.name for p in inspect.signature(cls.call).parameters.values() if p.kind in kinds]
-        found = named[2:]
+        # TensorFlow.js' call(inputs, kwargs) takes all of them in one object
+        found = [] if named[2:] == ["kwargs"] else named[2:]
         cls._parameters_of_call = found  # type: ignore[attr-defined]
     return found
 
 
+def _takes_object(cls: type[Layer]) -> bool:
+    parameter = inspect.signature(cls.call).parameters.get("kwargs")
+    return parameter is not None and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
+
+
 def _takes_anything(cls: type[Layer]) -> bool:
-    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
+    return _takes_object(cls) or any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
 
 
 __all__ = ["BatchShape", "Layer", "check_axis", "check_rank", "positive", "sized", "unique_name"]
