@@ -86,3 +86,60 @@ def test_arguments_of_a_call_come_in_one_object(make):
     wires = [wl.input(shape=[4, 3]), *(wl.input(shape=[3]) for _ in states)]
     made = wl.model(inputs=wires, outputs=layer.apply(wires[0], {"initialState": wires[1:]}))
     np.testing.assert_allclose(made.predict([x, *states]).numpy(), named, rtol=1e-5)
+
+
+# -- gradients ---------------------------------------------------------------------------------------------------------
+
+
+def test_values_are_read_while_a_function_is_differentiated(backend):
+    w, read = wl.variable(wl.tensor([1.0, 2.0]), name="w"), []
+
+    def cost():
+        squares = wl.square(w) * 2
+        read.append(squares.dataSync().tolist())
+        total = wl.sum(squares)
+        if total > 5:
+            total = total * float(wl.scalar(3.0))
+        read.append(total.arraySync())
+        return total
+
+    found = wl.variableGrads(cost)
+    assert read == [[2, 8], 30] and found["value"].array_sync() == 30
+    np.testing.assert_array_equal(found["grads"]["w"].numpy(), [12, 24])
+    optimizer = wl.train.sgd(1 / 12)
+    assert optimizer.minimize(cost, True).array_sync() == 30
+    np.testing.assert_allclose(w.numpy(), [0, 0], atol=1e-6)
+    assert optimizer.minimize(cost, True).array_sync() == pytest.approx(0)
+    x = wl.tensor([3.0])
+    value, grads = wl.value_and_grads(lambda a: a * float(a.data_sync()[0]))([x])
+    assert value.array_sync() == [9] and grads[0].array_sync() == [3]
+
+
+def test_random_numbers_read_are_those_that_are_used(backend):
+    wl.set_random_seed(3)
+    w, drawn = wl.variable(wl.scalar(1.0), name="w"), []
+
+    def cost():
+        factor = wl.random_normal([])
+        drawn.append(factor.array_sync())
+        return w * factor
+
+    for _ in range(2):
+        assert wl.variable_grads(cost)["grads"]["w"].array_sync() == pytest.approx(drawn[-1])
+    assert drawn[0] != drawn[1]
+
+
+def test_where_a_trace_serves_many_runs_nothing_can_be_read():
+    for traced in (wl.function(lambda x: x * float(x.sum())), wl.function(lambda x: x if x.sum() > 1 else -x)):
+        with pytest.raises(TypeError, match="symbolic tensor"):
+            traced(wl.ones([2]))
+
+
+def test_predict_has_a_gradient(backend):
+    made = wl.sequential([L.dense(1, kernel_initializer="ones", input_shape=[2]), L.dropout(0.5)])
+    x = wl.tensor([[1.0, 2.0], [3.0, 4.0]])
+    grads = wl.variable_grads(lambda: wl.sum(made.predict(x)))["grads"]
+    kernel, bias = grads.values()
+    np.testing.assert_array_equal(kernel.numpy(), [[4], [6]])
+    np.testing.assert_array_equal(bias.numpy(), [2])
+    np.testing.assert_array_equal(wl.grad(lambda a: made.predict(a, batchSize=1))(x).numpy(), np.ones((2, 2)))

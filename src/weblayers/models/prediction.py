@@ -82,8 +82,9 @@ class Predictor:
 
     def predicted(self, model: Any, inputs: list[Tensor]) -> Any:
         """The output for inputs that are computed in one go."""
-        if any(t.is_symbolic for t in inputs):
-            return model.apply(inputs[0] if len(inputs) == 1 else inputs)
+        if tracing.current() is not None or any(t.is_symbolic for t in inputs):
+            # a part of the function under trace, with a gradient
+            return model.predict_step(inputs[0] if len(inputs) == 1 else inputs)
         return self.traced((), model.predict_step, inputs)
 
     def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:

@@ -128,13 +128,25 @@ class Tensor(Named):
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array, which cannot be written to. Waits for the device."""
+        traced = self._traced_value()
+        if traced is not None:
+            return traced
         self._check()
         if self._host is None:
             assert self._runtime is not None
             self._host = _frozen(self._typed(self._runtime.read_sync(self._storage)))
         return self._host
 
+    def _traced_value(self) -> np.ndarray | None:
+        """What a symbolic tensor is in the run that is being traced; None where a trace serves many runs."""
+        trace = None if self._node is None else recording.current()
+        value = None if trace is None else trace.value_of(self._node)
+        return None if value is None else _frozen(self._typed(value))
+
     async def _fetch(self) -> np.ndarray:
+        traced = self._traced_value()
+        if traced is not None:
+            return traced
         self._check()
         if self._host is None:
             assert self._runtime is not None
@@ -178,7 +190,7 @@ class Tensor(Named):
         return int(self.numpy())
 
     def __bool__(self) -> bool:
-        if self._node is not None:
+        if self._node is not None and self._traced_value() is None:
             raise TypeError(
                 "the truth of a symbolic tensor is not known while a function is traced: use wl.where instead of if,"
                 f" and wl.scan or a loop of a fixed length instead of while, here: {_users_line()}"
