@@ -20,7 +20,7 @@ ORDER = [
     {"io"},
     {"callbacks", "data"},
     {"models"},
-    {"serialization", "utils"},
+    {"serialization", "util", "utils"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}

@@ -143,3 +143,63 @@ def test_predict_has_a_gradient(backend):
     np.testing.assert_array_equal(kernel.numpy(), [[4], [6]])
     np.testing.assert_array_equal(bias.numpy(), [2])
     np.testing.assert_array_equal(wl.grad(lambda a: made.predict(a, batchSize=1))(x).numpy(), np.ones((2, 2)))
+
+
+def test_gradients_go_to_variables_by_name():
+    a, b = wl.variable(wl.scalar(1.0), name="alpha"), wl.variable(wl.scalar(2.0), name="beta")
+    grads = wl.variable_grads(lambda: a * 3 + b * b)["grads"]
+    optimizer = wl.train.sgd(0.5)
+    optimizer.applyGradients({name: g * 2 for name, g in grads.items()})
+    assert (a.array_sync(), b.array_sync()) == (-2, -2)
+    optimizer.applyGradients([{"name": "alpha", "tensor": wl.scalar(2.0)}])
+    assert a.array_sync() == -3
+    with pytest.raises(ValueError, match="no variable is named 'alpa'. Did you mean 'alpha'"):
+        optimizer.applyGradients({"alpa": wl.scalar(1.0)})
+    twin = wl.variable(wl.scalar(1.0), name="alpha")
+    with pytest.raises(ValueError, match="2 variables are named 'alpha'"):
+        optimizer.applyGradients({twin.name: wl.scalar(1.0)})
+
+
+# -- promises and names ------------------------------------------------------------------------------------------------
+
+
+def test_values_chain_as_promises_do():
+    async def main():
+        t, seen = wl.tensor([[1.0, 2.0]]), []
+        await t.data().then(lambda values: seen.append(values.tolist()))
+        await t.array().then(lambda values: values[0]).then(seen.append)
+        t.dispose()
+        await t.data().catch(lambda error: seen.append(str(error)))
+        assert seen == [[1, 2], [1, 2], "Tensor is disposed."]
+        other = wl.tensor([3.0])
+        assert (await asyncio.gather(other.data(), other.array()))[1] == [3]
+
+    asyncio.run(main())
+    assert asyncio.run(wl.scalar(4.0).array()) == 4
+
+
+def test_names_of_tensorflow_js():
+    x = wl.layers.input({"shape": [3]})
+    assert wl.model({"inputs": x, "outputs": L.dense({"units": 1}).apply(x)}).output_shape == (None, 1)
+    assert isinstance(wl.buffer([2]), wl.TensorBuffer)
+    assert wl.serialization.registerClass is wl.register_class
+    assert wl.models.modelFromJSON is wl.model_from_json
+
+
+def test_helpers_of_tensorflow_js():
+    util = wl.util
+    wl.set_random_seed(1)
+    first, second = list(range(20)), np.arange(20) * 2
+    util.shuffleCombo(first, second)
+    assert (second == np.array(first) * 2).all() and first != list(range(20))
+    util.shuffle(first)
+    assert sorted(first) == list(range(20))
+    assert sorted(util.createShuffledIndices(5).tolist()) == [0, 1, 2, 3, 4]
+    assert util.sizeFromShape([2, 0]) == 0 and util.sizeFromShape([]) == 1
+    assert util.arraysEqual([1, 2], [1, 2]) and not util.arraysEqual([1], [1, 2])
+    assert util.decodeString(util.encodeString("ä")) == "ä" and util.now() <= util.now()
+    util.assert_(True, lambda: "never")
+    with pytest.raises(ValueError, match="not so"):
+        util.assert_(False, lambda: "not so")
+    with pytest.raises(ValueError, match="length was 1, second array length was 2"):
+        util.shuffle_combo([1], [1, 2])

@@ -12,13 +12,13 @@ from .. import optimizers
 from ..layers.base import positive
 from ..ops import arithmetic
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import Promise
 from ..runtime.tensor import HostComputed, Tensor
 from .compilation import Compilation
 from .data_sets import START, Samples, as_targets, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed
 from .fit import evaluated
 from .freezing import Freezing
-from .promise import Promise
 from .steps import Steps
 
 

@@ -9,6 +9,7 @@ from .. import naming, optimizers, tree
 from ..callbacks import History
 from ..io import saving, topology, training
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
 from .compilation import Compilation
 from .data_sets import Samples, as_inputs, as_tree
@@ -16,7 +17,7 @@ from .evaluation import Evaluator
 from .feeds import is_dataset
 from .objective import check_overrides, output_losses, total
 from .prediction import Predictor
-from .promise import FitPromise, Promise
+from .promise import FitPromise
 from .steps import Steps
 from .structure import Container
 from .trainer import Trainer

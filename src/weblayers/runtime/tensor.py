@@ -18,6 +18,7 @@ from ..naming import Named
 from . import device, recording, scopes
 from .arrays import host_array, stored
 from .base import Borrower, Runtime
+from .promise import thenable
 
 _ids = itertools.count(1)
 _live: dict[int, weakref.ref[Tensor]] = {}
@@ -163,10 +164,12 @@ class Tensor(Named):
                 )
         return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
 
+    @thenable
     async def data(self) -> np.ndarray:
         """The values as a flat array, without blocking."""
         return (await self._fetch()).reshape(-1)
 
+    @thenable
     async def array(self) -> Any:
         """The values as nested lists (a number for a scalar), without blocking."""
         return (await self._fetch()).tolist()
