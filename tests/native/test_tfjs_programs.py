@@ -67,6 +67,15 @@ def test_layers_written_as_in_tensorflow_js():
     np.testing.assert_allclose(made.apply(wl.tensor(x), {"training": True}).numpy(), wanted)
 
 
+def test_masks_are_in_the_object_too():
+    class Masked(L.Layer):
+        def call(self, inputs, kwargs):
+            return inputs * wl.cast(wl.expand_dims(kwargs["mask"], -1), "float32")
+
+    x, mask = wl.ones([1, 2, 1]), wl.tensor([[True, False]])
+    assert Masked().apply(x, {"mask": mask}).array_sync() == [[[1], [0]]]
+
+
 def test_a_configuration_comes_by_position_by_keyword_and_by_name():
     for layer in (Scaled({"factor": 2}), Scaled(factor=2), Scaled(config={"factor": 2})):
         np.testing.assert_array_equal(layer(wl.ones([1, 2])).numpy(), [[2, 2]])

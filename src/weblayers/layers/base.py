@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
 from . import context, masks, serialization
+from .call_signature import CallSignature
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
@@ -138,10 +138,11 @@ class Layer(Used, metaclass=naming.Configurable):
         (2, 12)
         """
         self.check_usable()
-        if len(args) == 1 and isinstance(args[0], Mapping) and self._are_options(args[0]):
+        signature = CallSignature.of(type(self))
+        if len(args) == 1 and signature.are_options(args[0]):
             modes = {k: v for k, v in (("training", training), ("mask", mask)) if v is not None}
             return self.apply(inputs, **{naming.snake(k): v for k, v in args[0].items()}, **modes, **kwargs)
-        kwargs = self._bound(args, kwargs)
+        kwargs = signature.bound(self.name, args, kwargs)
         if is_symbolic([inputs, kwargs, mask]):
             modes = {"training": training, "mask": mask}
             return self._record(inputs, {**kwargs, **{k: v for k, v in modes.items() if v is not None}})
@@ -152,16 +153,15 @@ class Layer(Used, metaclass=naming.Configurable):
             masks.check(self.name, inputs, mask)
         self.ensure_built(tree.mapped(lambda t: (None, *t.shape[1:]), inputs))
         check_inputs(self.name, self.input_spec, inputs)
-        accepted = _call_parameters(type(self))
         mode = context.training_mode(training)
-        if "training" in accepted or _takes_anything(type(self)):
+        if "training" in signature.names or signature.takes_anything:
             kwargs["training"] = mode
-        if "mask" in accepted and mask is not None:
+        if mask is not None and (signature.takes_object or "mask" in signature.names):
             kwargs["mask"] = mask
         if self._call_hook is not None:
             self._call_hook(inputs, kwargs)
         with context.calling(mode, self._scope, frozen=not self.trainable):
-            outputs = self.call(inputs, kwargs) if _takes_object(type(self)) else self.call(inputs, **kwargs)
+            outputs = self.call(inputs, kwargs) if signature.takes_object else self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
         if trace is not None:
@@ -172,23 +172,6 @@ class Layer(Used, metaclass=naming.Configurable):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return self.apply(inputs, *args, **kwargs)
-
-    def _are_options(self, given: Mapping[str, Any]) -> bool:
-        """Whether an object has arguments of a call by name, as TensorFlow.js gives them, and is not one itself."""
-        names = {"training", "mask", *_call_parameters(type(self))}
-        return _takes_anything(type(self)) or all(naming.snake(name) in names for name in given)
-
-    def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments after the inputs by name, in Python's spelling."""
-        names = [n for n in _call_parameters(type(self)) if n not in ("training", "mask")]
-        if len(args) > len(names):
-            raise TypeError(f"layer {self.name!r} takes {len(names)} arguments besides its inputs, got {len(args)}")
-        given = dict(zip(names, args, strict=False)) | {naming.snake(k): v for k, v in kwargs.items()}
-        for key in given:
-            if key not in names and not _takes_anything(type(self)):
-                hint = naming.suggestion(key, [*names, "training", "mask"])
-                raise TypeError(f"layer {self.name!r} takes no argument {key!r} when called. {hint}")
-        return {k: v for k, v in given.items() if v is not None}
 
     def set_call_hook(self, call_hook: Callable[[Any, dict[str, Any]], Any]) -> None:
         """Have a function called with the inputs and arguments of every call, traced ones too, before it is made."""
@@ -411,27 +394,6 @@ def _layers_in(value: Any) -> Iterator[Layer]:
 
 def _distinct(weights: Sequence[Variable]) -> list[Variable]:
     return list({id(w): w for w in weights}.values())
-
-
-def _call_parameters(cls: type[Layer]) -> list[str]:
-    """The named parameters of a class's ``call`` after its inputs."""
-    found = cls.__dict__.get("_parameters_of_call")
-    if found is None:
-        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        named = [p.name for p in inspect.signature(cls.call).parameters.values() if p.kind in kinds]
-        # TensorFlow.js' call(inputs, kwargs) takes all of them in one object
-        found = [] if named[2:] == ["kwargs"] else named[2:]
-        cls._parameters_of_call = found  # type: ignore[attr-defined]
-    return found
-
-
-def _takes_object(cls: type[Layer]) -> bool:
-    parameter = inspect.signature(cls.call).parameters.get("kwargs")
-    return parameter is not None and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
-
-
-def _takes_anything(cls: type[Layer]) -> bool:
-    return _takes_object(cls) or any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
 
 
 __all__ = ["BatchShape", "Layer", "check_axis", "check_rank", "positive", "sized", "unique_name"]
