@@ -120,3 +120,34 @@ def test_weights_given_by_name_are_there_at_once_also_in_a_loop():
         return made.predict(wl.ones([1, 1])).array_sync()
 
     assert asyncio.run(main()) == [[3.0]]
+
+
+def test_a_loss_of_the_inputs_alone_needs_no_targets():
+    class Autoencoder(Line):
+        def compute_loss(self, x, y, y_pred, sample_weight):
+            assert y is None
+            return wl.mean((wl.sum(x, 1, True) - y_pred) ** 2)
+
+    made = Autoencoder()
+    made.compile(wl.train.sgd(0.1))
+    losses = run(lambda: made.fit(X, epochs=20, verbose=0)).history["loss"]
+    assert losses[0] == pytest.approx((Y**2).mean(), rel=1e-5) and losses[-1] < losses[0] / 10
+    assert float(made.evaluate(X)) < losses[0] / 10
+    made.compile("sgd", metrics=["mae"])
+    with pytest.raises((TypeError, ValueError)):
+        made.fit(X, verbose=0)
+
+
+def test_several_outputs_without_targets():
+    class Two(wl.Functional):
+        def compute_loss(self, x, y, y_pred, sample_weight):
+            assert y == [None, None]
+            return wl.mean(wl.square(y_pred[0])) + wl.mean(wl.square(y_pred[1]))
+
+    x = wl.input(shape=[3])
+    made = Two(inputs=x, outputs=[L.dense(1, name="p")(x), L.dense(1, name="q")(x)])
+    made.compile(wl.train.sgd(0.1))
+    history = run(lambda: made.fit(X, epochs=3, verbose=0)).history
+    assert history["loss"][2] < history["loss"][0] and history["p_loss"] == [0, 0, 0]
+    with pytest.raises(ValueError, match="class_weight needs targets"):
+        run(lambda: made.fit(X, class_weight=[{0: 2}, None], verbose=0))

@@ -93,8 +93,10 @@ class Evaluator:
         names = model.output_names
         if len(names) != len(shapes):
             names = [f"output_{i}" for i in range(len(shapes))]
-        given = by_output(y, names, "targets")
-        targets = [as_targets(t, shape, loss) for t, shape, loss in zip(given, shapes, compilation.losses, strict=True)]
+        targets: list[Tensor] = []
+        if y is not None or compilation.all_metrics or any(loss is not None for loss in compilation.losses):
+            pairs = zip(by_output(y, names, "targets"), shapes, compilation.losses, strict=True)
+            targets = [as_targets(*pair) for pair in pairs]
         weights: list[Tensor | None] = [None] * len(shapes)
         if sample_weight is not None:
             listed = (

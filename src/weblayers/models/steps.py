@@ -101,16 +101,18 @@ class _Tracing:
         with context.collecting_losses():
             made = model.apply(x, training=self._training)
             outputs = tree.leaves(made)
-            targets = [matched(target, output) for target, output in zip(targets, outputs, strict=True)]
-            weights = [self._weight(i, *each) for i, each in enumerate(zip(targets, outputs, weights, strict=True))]
-            given = {"x": x, "y": _alone(targets), "y_pred": made, "sample_weight": _alone(weights)}
+            wanted: list[Any] = [None] * len(outputs)
+            if targets:
+                wanted = [matched(*pair) for pair in zip(targets, outputs, strict=True)]
+            weights = [self._weight(i, *each) for i, each in enumerate(zip(wanted, outputs, weights, strict=True))]
+            given = {"x": x, "y": _alone(wanted), "y_pred": made, "sample_weight": _alone(weights)}
             # programs for Keras may know of training or not
             more = {"training": self._training} if takes(model.compute_loss, "training") else {}
             total = model.compute_loss(**given, **more)
-        parts = output_losses(compilation, targets, outputs, weights) if compilation.several else []
+        parts = output_losses(compilation, wanted, outputs, weights) if compilation.several else []
         statistics = [
             metric.statistics(target, output, self._counted(output, weight if weighted else None))
-            for target, output, weight, mine in zip(targets, outputs, weights, compilation.metrics, strict=True)
+            for target, output, weight, mine in zip(wanted, outputs, weights, compilation.metrics, strict=True)
             for _, metric, weighted in mine
         ]
         compilation.sizes = [s.size for s in statistics]
@@ -119,11 +121,13 @@ class _Tracing:
         row = [total, *(tracing.zeros(()) if part is None else part for part in parts), *statistics]
         return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
 
-    def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
+    def _weight(self, i: int, target: Tensor | None, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """The sample weights, with what the samples' classes count."""
         table = self._class_weights[i] if self._class_weights else None
         if table is None:
             return weight
+        if target is None:
+            raise ValueError("class_weight needs targets, which have the classes")
         counts = weights_of(table, target, output)
         return counts if weight is None else product(weight, counts)
 
