@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import tree
@@ -26,11 +26,16 @@ def check(name: str, inputs: Any, mask: Any) -> None:
     both = isinstance(inputs, list | tuple) and isinstance(mask, list | tuple)
     pairs: Iterable[Any] = zip(inputs, mask, strict=False) if both else [(inputs, mask)]
     for tensor, its in pairs:
-        if isinstance(tensor, Tensor) and isinstance(its, Tensor) and its.shape != tensor.shape[: its.rank]:
+        if isinstance(tensor, Tensor) and isinstance(its, Tensor) and not _fits(its.shape, tensor.shape):
             raise ValueError(
                 f"layer {name!r} got a mask of shape {list(its.shape)} for an input of shape {list(tensor.shape)}:"
                 " the mask's axes are the input's first ones"
             )
+
+
+def _fits(mask: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether the axes of a mask are the first ones of a tensor, or 1 for all that is along one."""
+    return len(mask) <= len(shape) and all(size in (1, wanted) for size, wanted in zip(mask, shape, strict=False))
 
 
 def attach(inputs: Any, outputs: Any, made: Any) -> None:
