@@ -26,10 +26,21 @@ COMPILED = {
 }
 
 
+def weights_of(model):
+    """The weights in TensorFlow.js' order: of all layers first those that are trained."""
+    return [*model.trainable_weights, *model.non_trainable_weights]
+
+
+def assign(model, weights):
+    """Give a model the recorded weights of TensorFlow.js."""
+    for weight, value in zip(weights_of(model), weights, strict=True):
+        weight.assign(array(value))
+
+
 async def trajectory(case, slack=1.0):
     """Losses batch by batch, the history, the weights and predictions in the end; ``slack`` widens the tolerances."""
     trained = deserialize(case["model"])
-    trained.set_weights([array(w) for w in case["init"]])
+    assign(trained, case["init"])
     optimizer, loss, *metrics = COMPILED.get(case["name"], (case["name"].removeprefix("mlp_"), "meanSquaredError"))
     trained.compile(optimizer() if callable(optimizer) else optimizer, loss, *metrics)
     x, epochs, batch_losses = array(case["x"]), len(case["history"]["loss"]), []
@@ -45,14 +56,15 @@ async def trajectory(case, slack=1.0):
     near(batch_losses, case["batch_loss"], 1e-4 * slack, 1e-6 * slack, "batch losses")
     for name, expected in case["history"].items():
         near(history.history[name], expected, 1e-4 * slack, 1e-6 * slack, name)
-    await near_all(trained.get_weights(), map(array, case["final"]), 1e-3 * slack, 1e-5 * slack, "weight")
+    final = [w.read() for w in weights_of(trained)]
+    await near_all(final, map(array, case["final"]), 1e-3 * slack, 1e-5 * slack, "weight")
     await near_all([trained.predict(x)], [array(case["predict"])], 1e-3 * slack, 1e-5 * slack, "prediction")
 
 
 async def tfjs_fit(case, slack=1.0):
     """The history and the weights in the end."""
     trained = deserialize(case["model"])
-    trained.set_weights([array(w) for w in case["init"]])
+    assign(trained, case["init"])
     optimizer = wl.optimizers.get({"class_name": case["optimizer"]["c"], "config": case["optimizer"]["cfg"]})
     losses = {k for k in case["history"] if k == "loss" or k.endswith("_loss") or k.startswith("val_")}
     extra = [k for k in case["history"] if k not in losses]
@@ -71,13 +83,14 @@ async def tfjs_fit(case, slack=1.0):
         return
     for name, expected in case["history"].items():
         near(history.history[name], expected, 1e-4 * slack, 1e-6 * slack, name)
-    await near_all(trained.get_weights(), map(array, case["final"]), 1e-3 * slack, 1e-5 * slack, "weight")
+    final = [w.read() for w in weights_of(trained)]
+    await near_all(final, map(array, case["final"]), 1e-3 * slack, 1e-5 * slack, "weight")
 
 
 async def keras_fit(case, slack=1.0):
     """The history and the predictions in the end."""
     model = deserialize(case["object"])
-    model.set_weights([array(w) for w in sorted(case["start_weights"], key=lambda w: not w["trainable"])])
+    model.set_weights([array(w) for w in case["start_weights"]])
     config = case["object"]["compile_config"]
     names = ("optimizer", "loss", "metrics", "loss_weights", "weighted_metrics")
     model.compile(**{k: config[k] for k in names if config.get(k) is not None})

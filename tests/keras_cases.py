@@ -83,9 +83,8 @@ def layer_of(case):
     with tracing.tracing(Trace()):
         placeholders = mapped(_placeholder, [case["calls"][0]["args"], case["calls"][0]["kwargs"]])
         layer.apply(*placeholders[0], **placeholders[1])
-    # Keras counts the state of random generators among the weights, and has those of a wrapped layer last
-    weights = sorted(case["weights"], key=lambda w: not w["trainable"])
-    layer.set_weights([array(w) for w in weights if "seed" not in w["name"]])
+    # Keras counts the state of random generators among the weights
+    layer.set_weights([array(w) for w in case["weights"] if "seed" not in w["name"]])
     return layer
 
 

@@ -24,10 +24,13 @@ from . import (
     layers,
     losses,
     metrics,
+    models,
     naming,
     ops,
     optimizers,
     regularizers,
+    serialization,
+    util,
     utils,
 )
 from . import optimizers as train
@@ -41,6 +44,7 @@ from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
+from .runtime.buffer import TensorBuffer
 from .runtime.debug import enable_debug_mode, enable_prod_mode
 from .runtime.device import get_backend, ready, set_backend
 from .runtime.memory import dispose_variables, memory
@@ -69,6 +73,7 @@ __all__ = [
     "Sequential",
     "SymbolicTensor",
     "Tensor",
+    "TensorBuffer",
     "Variable",
     "activations",
     "callbacks",
@@ -90,6 +95,7 @@ __all__ = [
     "metrics",
     "model",
     "model_from_json",
+    "models",
     "next_frame",
     "optimizers",
     "plot_model",
@@ -98,11 +104,13 @@ __all__ = [
     "register_class",
     "regularizers",
     "sequential",
+    "serialization",
     "set_backend",
     "set_random_seed",
     "tidy",
     "time",
     "train",
+    "util",
     "utils",
     *ops.__all__,
 ]

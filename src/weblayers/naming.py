@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import custom
+
 
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
@@ -58,12 +60,16 @@ def suggestion(name: str, valid: Iterable[str]) -> str:
 
 
 def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
-    """An entry of a table by its name in either spelling.
+    """An entry of a table by its name in either spelling, or what users have made known by that name.
 
     Raises:
         ValueError: if there is none; the message names the nearest.
     """
-    found = table.get(name, table.get(snake(name), table.get(name.lower())))
+    found = custom.lent(name)
+    if found is None:
+        found = table.get(name, table.get(snake(name), table.get(name.lower())))
+    if found is None:
+        found = custom.registered(name)
     if found is None:
         raise ValueError(f"Unknown {kind}: {name!r}. {suggestion(name, table)}")
     return found
@@ -90,6 +96,11 @@ class Named:
         object.__setattr__(self, name if plain else snake(name), value)
 
 
+def takes_config(init: Any) -> bool:
+    """Whether a class' ``__init__`` takes the configuration as one object, as TensorFlow.js' constructors do."""
+    return list(inspect.signature(init).parameters)[:2] == ["self", "config"]
+
+
 def parameters(fn: Any) -> dict[str, inspect.Parameter]:
     """The named parameters of a function, or of a class: its own and those that it hands on to its bases.
 
@@ -99,8 +110,11 @@ def parameters(fn: Any) -> dict[str, inspect.Parameter]:
     named: dict[str, inspect.Parameter] = {}
     for init in inits:
         own = inspect.signature(init).parameters
+        if takes_config(init):
+            # and hands it on to its base
+            continue
         for name, p in own.items():
-            if name != "self" and p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL):
+            if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
                 named.setdefault(name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
             break
@@ -132,6 +146,9 @@ class Configurable(type):
     """Classes that take one configuration object, as in TensorFlow.js, or keyword arguments, as in Keras."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
+        if takes_config(cls.__init__):  # type: ignore[misc]
+            whole = () if "config" in kwargs else (args[0] if args else kwargs,)
+            return super().__call__(*whole, *args[1:], **(kwargs if args or not whole else {}))
         if len(args) == 1 and isinstance(args[0], Mapping):
             kwargs = {**args[0], **kwargs}
             args = ()

@@ -41,5 +41,6 @@ def layer(class_name, config):
 def model(topology, weights):
     """A model from a recorded topology."""
     built = wl.layers.deserialize(topology)
-    built.set_weights([array(w) for w in weights])
+    for weight, value in zip([*built.trainable_weights, *built.non_trainable_weights], weights, strict=True):
+        weight.assign(array(value))
     return built

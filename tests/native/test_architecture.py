@@ -10,7 +10,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Who may import whom: a part imports parts further up only.
 ORDER = [
-    {"naming", "random_seed", "recent", "tree"},
+    {"custom", "naming", "random_seed", "recent", "tree"},
     {"graph"},
     {"compiler"},
     {"runtime"},
@@ -20,7 +20,7 @@ ORDER = [
     {"io"},
     {"callbacks", "data"},
     {"models"},
-    {"utils"},
+    {"serialization", "util", "utils"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}

@@ -103,4 +103,5 @@ def test_a_part_may_know_what_it_is_part_of():
     fitted(model)
     assert len(model.weights) == len(model.trainable_weights) == 4 and len(model.flatten_layers()) == 5
     model.trainable = False
+    assert not any(layer.trainable for layer in model.flatten_layers())
     assert len(model.weights) == len(model.non_trainable_weights) == 4

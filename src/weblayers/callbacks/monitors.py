@@ -7,7 +7,7 @@ import warnings
 from typing import Any
 
 from .. import naming
-from ..runtime.tensor import Tensor
+from ..runtime.tensor import Tensor, Variable
 from .base import Callback
 
 
@@ -84,7 +84,7 @@ class EarlyStopping(Monitor):
         self.stopped_epoch: int | None = None
         self.best_epoch = self.wait = 0
         self.best = self.worst
-        self._kept: list[Tensor] | None = None
+        self._kept: list[tuple[Variable, Tensor]] | None = None
 
     def on_train_begin(self, logs: dict[str, float]) -> None:
         self.stopped_epoch, self.best_epoch, self.wait = None, 0, 0
@@ -111,14 +111,14 @@ class EarlyStopping(Monitor):
         if self.stopped_epoch is not None and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.restore_best_weights and self._kept is not None:
-            for weight, kept in zip(self.model.weights, self._kept, strict=True):
+            for weight, kept in self._kept:
                 weight.assign(kept)
             self._kept = None
 
     def _keep(self, epoch: int) -> None:
         self.best_epoch = epoch
         if self.restore_best_weights:
-            self._kept = [w.read() for w in self.model.weights]
+            self._kept = [(w, w.read()) for w in self.model.weights]
 
 
 class ReduceLROnPlateau(Monitor):

@@ -20,7 +20,8 @@ def named_weights(layer: Any, trainable_only: bool = False) -> dict[str, Variabl
     ['d/bias', 'd/kernel']
     """
     named: dict[str, Variable] = {}
-    for weight in layer.trainable_weights if trainable_only else layer.weights:
+    frozen = [] if trainable_only else layer.non_trainable_weights
+    for weight in [*layer.trainable_weights, *frozen]:
         name, count = weight.name, 0
         while name in named:
             count += 1

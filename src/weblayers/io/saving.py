@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import naming
+from .. import custom, naming
 from ..runtime.tensor import Tensor
 from . import formats, registry
 from .artifacts import Artifacts, SaveResult
@@ -119,6 +119,8 @@ async def load_layers_model(path_or_io_handler: Any, options: Mapping[str, Any] 
             Files of Keras, ``.keras`` and ``.h5``, are read too, from paths and URLs.
         options: in one object or as keywords, in either spelling:
             strict (True): whether file and model must have the same weights.
+            custom_objects: classes and functions of your own that the model uses, by name; what
+                :func:`weblayers.register_class` was given is known already.
             on_progress: called with the fraction of the weights that is here.
             request_init, fetch_func, weight_path_prefix, weight_url_converter: see :func:`weblayers.io.http`.
 
@@ -136,17 +138,19 @@ async def load_layers_model(path_or_io_handler: Any, options: Mapping[str, Any] 
     """
     given = _load_options(**naming.arguments(_load_options, "load_layers_model", {**(options or {}), **more}))
     strict = given.pop("strict")
-    given = {k: v for k, v in given.items() if v is not None}
-    written = formats.format_of(path_or_io_handler)
-    if written is not None:
-        return await formats.load(path_or_io_handler, written, given)
-    handler = registry.load_handler(path_or_io_handler, given)
-    artifacts = Artifacts.of(await settled(handler.load()))
-    return model_from_artifacts(artifacts, strict is None or strict)
+    with custom.lending(given.pop("custom_objects")):
+        given = {k: v for k, v in given.items() if v is not None}
+        written = formats.format_of(path_or_io_handler)
+        if written is not None:
+            return await formats.load(path_or_io_handler, written, given)
+        handler = registry.load_handler(path_or_io_handler, given)
+        artifacts = Artifacts.of(await settled(handler.load()))
+        return model_from_artifacts(artifacts, strict is None or strict)
 
 
 def _load_options(
     strict: bool | None = True,
+    custom_objects: Mapping[str, Any] | None = None,
     on_progress: Callable[[float], Any] | None = None,
     request_init: Mapping[str, Any] | None = None,
     fetch_func: Callable[..., Any] | None = None,

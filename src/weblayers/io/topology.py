@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import naming
+from .. import custom, naming
 from ..layers import context, serialization
 from .artifacts import dumped
 from .checks import MAX_CALLS, MAX_FRESH, check_depth, entry, expect, parsed_json, reading
@@ -142,11 +142,12 @@ def to_json(model: Any, return_string: bool = True) -> Any:
     return dumped(topology) if return_string else topology
 
 
-async def model_from_json(model_and_weights_config: Any) -> Any:
+async def model_from_json(model_and_weights_config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """A model with new weights from a topology: what ``to_json`` of weblayers, Keras or TensorFlow.js gave.
 
     Args:
         model_and_weights_config: a JSON text or its value; a whole ``model.json`` does too.
+        custom_objects: classes and functions of your own that the model uses, by name.
 
     Raises:
         ModelFileError: it is no model.
@@ -156,4 +157,5 @@ async def model_from_json(model_and_weights_config: Any) -> Any:
     >>> asyncio.run(wl.model_from_json(model.to_json())).output_shape
     (None, 2)
     """
-    return model_from_topology(model_and_weights_config, "the model's JSON")
+    with custom.lending(custom_objects):
+        return model_from_topology(model_and_weights_config, "the model's JSON")

@@ -28,6 +28,7 @@ from . import (
     wrappers,
 )
 from .base import Layer
+from .core import input
 from .input_spec import InputSpec
 from .serialization import CLASSES, deserialize, register_class, serialize
 from .symbolic import SymbolicTensor
@@ -114,6 +115,7 @@ __all__ = [
     "Layer",
     "SymbolicTensor",
     "deserialize",
+    "input",
     "register_class",
     "serialize",
     *FACTORIES,

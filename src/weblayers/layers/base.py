@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import constraints, initializers, naming, regularizers, tree
+from .. import constraints, custom, initializers, naming, regularizers, tree
 from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
-from . import context, serialization
+from . import context, masks, serialization
+from .call_signature import CallSignature
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
@@ -66,6 +66,8 @@ class Layer(Used, metaclass=naming.Configurable):
 
     def __init__(
         self,
+        options: Mapping[str, Any] | None = None,
+        /,
         *,
         name: str | None = None,
         trainable: bool = True,
@@ -78,10 +80,16 @@ class Layer(Used, metaclass=naming.Configurable):
         weights: Sequence[Any] | None = None,
         activity_regularizer: Any = None,
     ) -> None:
+        if options is not None:
+            # as TensorFlow.js' layers hand their whole configuration on: what is not every layer's is theirs
+            given = {naming.snake(k): v for k, v in options.items()}
+            Layer.__init__(self, **{k: v for k, v in given.items() if k in naming.parameters(Layer)})
+            return
         super().__init__()
         self._weights: list[Variable] = []
         self.name = name or unique_name(f"{naming.class_snake(type(self).__name__)}_{type(self).__name__}")
-        self.trainable = trainable
+        # of the layer itself: what it will have inside keeps what it was made with
+        vars(self)["trainable"] = trainable
         self.dtype = serialization.dtype_name(dtype)
         self.input_dtype = input_dtype
         self.activity_regularizer = regularizers.get(activity_regularizer)
@@ -130,25 +138,30 @@ class Layer(Used, metaclass=naming.Configurable):
         (2, 12)
         """
         self.check_usable()
-        kwargs = self._bound(args, kwargs)
+        signature = CallSignature.of(type(self))
+        if len(args) == 1 and signature.are_options(args[0]):
+            modes = {k: v for k, v in (("training", training), ("mask", mask)) if v is not None}
+            return self.apply(inputs, **{naming.snake(k): v for k, v in args[0].items()}, **modes, **kwargs)
+        kwargs = signature.bound(self.name, args, kwargs)
         if is_symbolic([inputs, kwargs, mask]):
             modes = {"training": training, "mask": mask}
             return self._record(inputs, {**kwargs, **{k: v for k, v in modes.items() if v is not None}})
         inputs = tree.mapped(to_tensor, inputs)
         if mask is None and not isinstance(inputs, dict):
-            mask = _masks(inputs)
+            mask = masks.masks_of(inputs)
+        else:
+            masks.check(self.name, inputs, mask)
         self.ensure_built(tree.mapped(lambda t: (None, *t.shape[1:]), inputs))
         check_inputs(self.name, self.input_spec, inputs)
-        accepted = _call_parameters(type(self))
         mode = context.training_mode(training)
-        if "training" in accepted or _takes_anything(type(self)):
+        if "training" in signature.names or signature.takes_anything:
             kwargs["training"] = mode
-        if "mask" in accepted and mask is not None:
+        if mask is not None and (signature.takes_object or "mask" in signature.names):
             kwargs["mask"] = mask
         if self._call_hook is not None:
             self._call_hook(inputs, kwargs)
-        with context.calling(mode, self._scope):
-            outputs = self.call(inputs, **kwargs)
+        with context.calling(mode, self._scope, frozen=not self.trainable):
+            outputs = self.call(inputs, kwargs) if signature.takes_object else self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
         if trace is not None:
@@ -160,23 +173,12 @@ class Layer(Used, metaclass=naming.Configurable):
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         return self.apply(inputs, *args, **kwargs)
 
-    def _bound(self, args: Sequence[Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """The arguments after the inputs by name, in Python's spelling."""
-        names = [n for n in _call_parameters(type(self)) if n not in ("training", "mask")]
-        if len(args) == 1 and isinstance(args[0], dict) and not names:
-            return self._bound((), {**args[0], **kwargs})
-        if len(args) > len(names):
-            raise TypeError(f"layer {self.name!r} takes {len(names)} arguments besides its inputs, got {len(args)}")
-        given = dict(zip(names, args, strict=False)) | {naming.snake(k): v for k, v in kwargs.items()}
-        for key in given:
-            if key not in names and not _takes_anything(type(self)):
-                hint = naming.suggestion(key, [*names, "training", "mask"])
-                raise TypeError(f"layer {self.name!r} takes no argument {key!r} when called. {hint}")
-        return {k: v for k, v in given.items() if v is not None}
-
     def set_call_hook(self, call_hook: Callable[[Any, dict[str, Any]], Any]) -> None:
         """Have a function called with the inputs and arguments of every call, traced ones too, before it is made."""
         self._call_hook = call_hook
+
+    def invoke_call_hook(self, inputs: Any, kwargs: Any = None) -> None:
+        """For layers that are written for TensorFlow.js: here the hook was called before :meth:`call` was."""
 
     def clear_call_hook(self) -> None:
         """Forget what :meth:`set_call_hook` was given."""
@@ -187,13 +189,7 @@ class Layer(Used, metaclass=naming.Configurable):
         return None if self.anonymous else self.name
 
     def _attach_masks(self, inputs: Any, outputs: Any, mask: Any) -> None:
-        made = self.compute_mask(inputs, mask)
-        results = outputs if isinstance(outputs, list | tuple) else [outputs]
-        masks = made if isinstance(made, list | tuple) else [made] + [None] * (len(results) - 1)
-        unchanged = {id(t) for t in tree.leaves(inputs)}
-        for result, its in zip(results, masks, strict=False):
-            if isinstance(result, Tensor) and id(result) not in unchanged:
-                result.mask = its
+        masks.attach(inputs, outputs, self.compute_mask(inputs, mask))
 
     def _activity_loss(self, output: Tensor) -> Tensor:
         assert self.activity_regularizer is not None
@@ -293,6 +289,20 @@ class Layer(Used, metaclass=naming.Configurable):
         return list(found.values())
 
     @property
+    def trainable(self) -> bool:
+        """Whether the weights are trained. To set it sets it for all layers inside, as in Keras.
+
+        While it is False nothing inside is trained, whatever the layers inside say, and statistics of batches are
+        neither used nor kept.
+        """
+        return bool(vars(self)["trainable"])
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self.flatten_layers():
+            vars(layer)["trainable"] = bool(value)
+
+    @property
     def trainable_weights(self) -> list[Variable]:
         if not self.trainable:
             return []
@@ -303,17 +313,17 @@ class Layer(Used, metaclass=naming.Configurable):
     @property
     def non_trainable_weights(self) -> list[Variable]:
         trained = {id(w) for w in self.trainable_weights}
-        with _inside(self) as parts:
-            everything = self._weights + [w for layer in parts for w in layer.weights]
-        return _distinct([w for w in everything if id(w) not in trained])
+        return [w for w in self.weights if id(w) not in trained]
 
     @property
     def weights(self) -> list[Variable]:
-        """Trainable ones first."""
-        return self.trainable_weights + self.non_trainable_weights
+        """Layer by layer, those that can be trained first in each: an order that freezing does not change."""
+        with _inside(self) as parts:
+            inner = [w for layer in parts for w in layer.weights]
+        return _distinct(sorted(self._weights, key=lambda w: not w.trainable) + inner)
 
     def get_weights(self) -> list[Tensor]:
-        """The values of the weights, trainable ones first."""
+        """The values of the :attr:`weights`, in their order."""
         return [to_tensor(w.numpy().copy(), w.dtype) for w in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
@@ -349,7 +359,7 @@ class Layer(Used, metaclass=naming.Configurable):
 
     @property
     def class_name(self) -> str:
-        return type(self).__name__
+        return custom.name_of(type(self))
 
     def get_class_name(self) -> str:
         """:attr:`class_name`, as a method."""
@@ -384,29 +394,6 @@ def _layers_in(value: Any) -> Iterator[Layer]:
 
 def _distinct(weights: Sequence[Variable]) -> list[Variable]:
     return list({id(w): w for w in weights}.values())
-
-
-def _masks(inputs: Any) -> Any:
-    """The masks that come with tensors; None if none does."""
-    if isinstance(inputs, Tensor):
-        return inputs.mask
-    masks = [t.mask for t in tree.leaves(inputs)]
-    return masks if any(m is not None for m in masks) else None
-
-
-def _call_parameters(cls: type[Layer]) -> list[str]:
-    """The named parameters of a class's ``call`` after its inputs."""
-    found = cls.__dict__.get("_parameters_of_call")
-    if found is None:
-        kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-        named = [p.name for p in inspect.signature(cls.call).parameters.values() if p.kind in kinds]
-        found = named[2:]
-        cls._parameters_of_call = found  # type: ignore[attr-defined]
-    return found
-
-
-def _takes_anything(cls: type[Layer]) -> bool:
-    return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls.call).parameters.values())
 
 
 __all__ = ["BatchShape", "Layer", "check_axis", "check_rank", "positive", "sized", "unique_name"]

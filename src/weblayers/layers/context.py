@@ -26,6 +26,7 @@ class _Limits:
 @dataclass(frozen=True)
 class _Context:
     training: bool = False
+    frozen: bool = False
     scopes: tuple[str, ...] = ()
     losses: list[Any] | None = None
     limits: _Limits | None = None
@@ -50,8 +51,13 @@ def training_mode(given: bool | None) -> bool:
     return _context.get().training if given is None else bool(given)
 
 
+def is_frozen() -> bool:
+    """Whether a layer around here is not trained: then statistics of batches are neither used nor kept."""
+    return _context.get().frozen
+
+
 @contextmanager
-def calling(training: bool, scope: str | None) -> Iterator[None]:
+def calling(training: bool, scope: str | None, frozen: bool = False) -> Iterator[None]:
     """Inside a layer's ``call`` or ``build``; ``scope`` is a part of the names of weights made there."""
     around = _context.get()
     if around.limits is not None:
@@ -59,7 +65,7 @@ def calling(training: bool, scope: str | None) -> Iterator[None]:
             raise ValueError("the model calls its layers too often: models in it use other models again and again")
         around.limits.calls -= 1
     scopes = around.scopes if scope is None else (*around.scopes, scope)
-    with _changed(training=training, scopes=scopes):
+    with _changed(training=training, scopes=scopes, frozen=frozen or around.frozen):
         yield
 
 
@@ -110,6 +116,11 @@ def collecting_losses() -> Iterator[list[Any]]:
     found: list[Any] = []
     with _changed(losses=found):
         yield found
+
+
+def added_losses() -> list[Any]:
+    """What layers have added to the loss so far."""
+    return list(_context.get().losses or ())
 
 
 def add_losses(losses: Sequence[Any]) -> None:

@@ -10,6 +10,7 @@ from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
+from . import context
 from .base import BatchShape, Layer, positive, sized
 
 
@@ -95,7 +96,7 @@ def moments(x: Tensor, axes: Sequence[int], weights: Tensor | None = None) -> tu
 
 class BatchNormalization(_Normalization):
     """In training, normalizes by the batch's mean and variance and remembers moving averages of both; otherwise by
-    those. Frozen (``trainable=False``), it always uses the averages. Masked positions do not count.
+    those. Frozen, by itself or by a layer around it, it always uses the averages. Masked positions do not count.
 
     Ioffe and Szegedy, "Batch Normalization" (2015).
 
@@ -141,7 +142,7 @@ class BatchNormalization(_Normalization):
 
     def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         axes = self.axes(inputs.rank)
-        if training and self.trainable:
+        if training and not context.is_frozen():
             others = [i for i in range(inputs.rank) if i not in axes]
             weights = None
             if mask is not None:

@@ -77,15 +77,21 @@ class Normalization(Layer):
         self._count = self.add_weight("count", (), "zeros", trainable=False, dtype="int32")
 
     def adapt(self, data: Any) -> None:
-        """Take the statistics from data."""
+        """Take the statistics from data: samples, or a data set of batches of samples."""
         if self.mean is not None:
             raise RuntimeError(f"layer {self.name!r} was given its mean and variance: there is nothing to adapt")
-        values = np.asarray(to_tensor(data).numpy(), np.float64)
-        values = values[:, None] if values.ndim == 1 else values
-        self.ensure_built((None, *values.shape[1:]))
-        others = tuple(i for i in range(values.ndim) if i not in self._axes(values.ndim))
-        self._mean.assign(values.mean(others).astype(np.float32))
-        self._variance.assign(values.var(others).astype(np.float32))
+        count, mean, squares = 0, np.zeros(()), np.zeros(())
+        for values in batches_of(data):
+            values = values[:, None] if values.ndim == 1 else values
+            self.ensure_built((None, *values.shape[1:]))
+            others = tuple(i for i in range(values.ndim) if i not in self._axes(values.ndim))
+            # batches are joined as Chan et al. do it (1979)
+            size, away = values.size // max(1, values.mean(others).size), values.mean(others) - mean
+            count += size
+            squares = squares + values.var(others) * size + away**2 * size * (count - size) / count
+            mean = mean + away * size / count
+        self._mean.assign(np.asarray(mean, np.float32))
+        self._variance.assign(np.asarray(squares / count, np.float32))
 
     def call(self, inputs: Tensor) -> Tensor:
         axes = self._axes(inputs.rank)
@@ -99,6 +105,28 @@ class Normalization(Layer):
         deviation = a.maximum(a.sqrt(variance), 1e-7)
         x = a.cast(inputs, "float32")
         return a.add(mean, a.mul(x, deviation)) if self.invert else a.div(a.sub(x, mean), deviation)
+
+
+def batches_of(data: Any) -> list[np.ndarray]:
+    """The batches of a data set that has its elements at hand, or the data as the only batch.
+
+    Raises:
+        ValueError: there are no samples.
+    """
+    parts = data if hasattr(data, "__next__") or hasattr(data, "__aiter__") else [data]
+    arrays = (np.asarray(to_tensor(_inputs_of(part)).numpy(), np.float64) for part in parts)
+    found = [array for array in arrays if array.size]
+    if not found:
+        raise ValueError("there are no data to adapt to")
+    return found
+
+
+def _inputs_of(batch: Any) -> Any:
+    """A batch, which in a data set for training has targets too."""
+    if isinstance(batch, dict):
+        return batch["xs"]
+    is_pair = isinstance(batch, tuple) or (isinstance(batch, list) and isinstance(batch[0], Tensor))
+    return batch[0] if is_pair else batch
 
 
 class ImageLayer(Layer):
@@ -262,11 +290,11 @@ class Discretization(Layer):
         self.output_mode = naming.lookup("output_mode", output_mode, {"int": "int", **_OUTPUT_MODES})
 
     def adapt(self, data: Any) -> None:
-        """Choose boundaries so that the intervals hold equally many of the data."""
+        """Choose boundaries so that the intervals hold equally many of the data: values, or a data set of batches."""
         if self.num_bins is None:
             raise RuntimeError(f"layer {self.name!r} was given its boundaries: there is nothing to adapt")
         shares = np.arange(1, self.num_bins) / self.num_bins
-        self.bin_boundaries = np.quantile(to_tensor(data).numpy().astype(np.float64), shares).tolist()
+        self.bin_boundaries = np.quantile(np.concatenate([x.ravel() for x in batches_of(data)]), shares).tolist()
 
     def call(self, inputs: Tensor) -> Tensor:
         if self.bin_boundaries is None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import activations, constraints, initializers, naming, regularizers
+from .. import activations, constraints, custom, initializers, naming, regularizers
+
+C = TypeVar("C")
 
 # Classes by name: ours, and what users have registered.
 CLASSES: dict[str, type] = {}
@@ -34,7 +36,7 @@ def serialize(value: Any) -> Any:
     if isinstance(value, constraints.Constraint):
         return constraints.serialize(value)
     if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
+        return {"class_name": custom.name_of(type(value)), "config": value.get_config()}
     if callable(value):
         return activations.serialize(value)
     raise TypeError(f"cannot write {type(value).__name__} into a layer's configuration")
@@ -79,14 +81,27 @@ def sharing() -> Iterator[None]:
         _shared.reset(token)
 
 
-def register_class(cls: type) -> type:
-    """Make a class of your own known by its name, so that models that use it can be loaded. Works as a decorator."""
-    CLASSES[cls.__name__] = cls
+def register_class(cls: C) -> C:
+    """Make a class of your own known by its name (or its ``class_name``), so that models that use it can be loaded.
+
+    Works as a decorator, for layers as for losses, metrics, initializers and the like, and for functions.
+
+    Raises:
+        TypeError: neither a class nor a function.
+    """
+    if not callable(cls):
+        raise TypeError(f"register_class takes a class or a function, not {cls!r}")
+    custom.register(cls)
+    if isinstance(cls, type):
+        CLASSES[custom.name_of(cls)] = cls
     return cls
 
 
-def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) -> Any:
+def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """A layer from ``{"class_name", "config"}``, of TensorFlow.js or of Keras; a layer is itself.
+
+    Args:
+        custom_objects: classes and functions of your own, by name; also of what is inside.
 
     Raises:
         ValueError: for an unknown class; the message names the nearest.
@@ -96,24 +111,36 @@ def deserialize(value: Any, custom_objects: Mapping[str, type] | None = None) ->
     name = value.get("class_name", value.get("className"))
     if name is None:
         raise ValueError(f"not a serialized layer, it has no class_name: {sorted(value)}")
-    known, shared = {**CLASSES, **(custom_objects or {})}, _shared.get()
-    number = value.get("shared_layer")
-    if shared is not None and isinstance(number, int):
+    shared, number = _shared.get(), value.get("shared_layer")
+    with custom.lending(custom_objects):
+        if shared is None or not isinstance(number, int):
+            return _deserialized(str(name), value)
         key = str(name), number
         if key not in shared:
-            shared[key] = _deserialized(str(name), value, known)
+            shared[key] = _deserialized(str(name), value)
         return shared[key]
-    return _deserialized(str(name), value, known)
 
 
-def _deserialized(name: str, value: Mapping[str, Any], known: Mapping[str, type]) -> Any:
-    cls: Any = naming.lookup("layer class", name, known)
+def _deserialized(name: str, value: Mapping[str, Any]) -> Any:
+    cls = _class_of(name)
     given = value.get("config", {})
     if not isinstance(given, Mapping):
         # a Sequential of Keras before 2.2.3
         return cls.from_config(given)
     config = {k: v for k, v in given.items() if (v or k not in _KERAS_ONLY) and naming.snake(k) not in _OF_NO_USE}
     return cls.from_config(config)
+
+
+def _class_of(name: str) -> Any:
+    # Keras writes a registered class with its package, as Package>Name
+    plain = name if custom.lent(name) else name.rpartition(">")[2]
+    try:
+        return naming.lookup("layer class", plain, CLASSES)
+    except ValueError as error:
+        raise ValueError(
+            f"{error} A class of your own has to be known before a model that uses it is loaded: put"
+            f" @wl.register_class before `class {plain}`, or load with custom_objects={{{plain!r}: {plain}}}"
+        ) from None
 
 
 def dtype_name(dtype: Any) -> str:

@@ -9,7 +9,7 @@ from ..ops import arithmetic as a
 from ..ops import matrices, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
-from . import serialization
+from . import context, serialization
 from .base import Layer, positive
 from .recurrent import RNN
 
@@ -93,9 +93,16 @@ class SpectralNormalization(Wrapper):
         )
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        if training:
+        if training and not context.is_frozen():
             self._normalize()
         return self.layer.apply(inputs, training=training)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """The kernel before the estimate, as Keras has it."""
+        kernel = vars(self).get("kernel")
+        others = [w for w in super().weights if w is not kernel]
+        return others if kernel is None else [kernel, *others]
 
     def _normalize(self) -> None:
         columns = self.kernel.shape[-1]

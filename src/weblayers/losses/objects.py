@@ -11,6 +11,7 @@ from ..ops import movement, reduction
 from ..runtime.tensor import Tensor
 from . import functions as f
 from .alignment import ctc
+from .matching import matched
 from .weighted import mean_squared_error
 
 Function = Callable[..., Tensor]
@@ -54,7 +55,7 @@ class Loss(naming.Named, metaclass=naming.Configurable):
         >>> wl.losses.MeanSquaredError()(wl.tensor2d([[0], [0]]), wl.tensor2d([[1], [3]])).array_sync()
         5.0
         """
-        return reduced(self.call(y_true, y_pred), sample_weight, mask, self.reduction)
+        return reduced(self.call(matched(y_true, y_pred), y_pred), sample_weight, mask, self.reduction)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
@@ -287,7 +288,7 @@ def get(identifier: Any) -> Loss:
         return known() if known is not None else LossFunction(identifier)
     if not isinstance(identifier, str):
         raise TypeError(f"a loss is a name, a function, a Loss or a configuration, not {identifier!r}")
-    return naming.lookup("loss", identifier, TABLE)()
+    return get(naming.lookup("loss", identifier, TABLE))
 
 
 def is_sparse(loss: Any) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
+from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime import tracing
@@ -37,7 +38,8 @@ class Metric(naming.Named, metaclass=naming.Configurable):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch, in a loop of your own. Waits for the device."""
         weight = None if sample_weight is None else to_tensor(sample_weight)
-        targets, predictions = _paired(to_tensor(y_true), to_tensor(y_pred), weight)
+        predictions = to_tensor(y_pred)
+        targets, predictions = _paired(matched(to_tensor(y_true), predictions), predictions, weight)
         found = self.statistics(targets, predictions, weight).numpy().astype(np.float64)
         self._totals = found if self._totals is None else self._totals + found
 

@@ -1,1 +1,9 @@
 """Models: layers in order, and how they are trained."""
+
+from .. import naming
+from ..io.saving import load_layers_model
+from ..io.topology import model_from_json
+
+__all__ = ["load_layers_model", "model_from_json"]
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -52,10 +52,8 @@ class Compilation:
         """From the arguments of ``compile``.
 
         Raises:
-            ValueError: no loss, or names of outputs that the model does not have.
+            ValueError: names of outputs that the model does not have.
         """
-        if loss is None:
-            raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         made = cls(optimizer, loss, names)
         made.arguments = {"loss": loss, "metrics": metrics_, "weighted_metrics": weighted}
         given = _per_output(loss, names, "loss", single_serves_all=True)
@@ -158,18 +156,6 @@ class Sums:
         values = [read(self._total) for read in self._compilation.readers(self._samples)]
         plain = [float(v) if np.ndim(v) == 0 else np.asarray(v).tolist() for v in values]
         return dict(zip(names, plain, strict=True))
-
-
-# How much each class counts, by its number; the last entry is for all classes from there on.
-ClassWeight = tuple[float, ...]
-
-
-def class_weights(given: Mapping[Any, float]) -> ClassWeight:
-    """How much each class counts; classes left out count 1."""
-    numbered = {int(k): float(v) for k, v in given.items()}
-    if not numbered or min(numbered) < 0:
-        raise ValueError(f"class_weight needs class numbers from 0, got {sorted(numbered)}")
-    return tuple(numbered.get(i, 1.0) for i in range(max(numbered) + 2))
 
 
 def _mean_at(index: int, samples: int, row: np.ndarray) -> Any:

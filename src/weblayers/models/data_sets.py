@@ -54,10 +54,9 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     if not losses.is_sparse(loss):
         return as_inputs(tensor, output, "target")
     classes = output[-1] or 1
-    expected = (None, *output[1:-1])
-    if tensor.rank == len(output) and tensor.shape[-1] == 1:
-        tensor = _reshaped(tensor, tensor.shape[:-1])
-    tensor = as_inputs(tensor, expected, "target (class numbers, for a sparse loss)")
+    # as they were given: a function of one's own sees an axis of size 1 where there is one
+    axis = (1,) if tensor.rank == len(output) and tensor.shape[-1] == 1 else ()
+    tensor = as_inputs(tensor, (None, *output[1:-1], *axis), "target (class numbers, for a sparse loss)")
     if tensor.is_on_host and tensor.size:
         low, high = tensor.numpy().min(), tensor.numpy().max()
         if low < 0 or high >= classes:

@@ -12,12 +12,13 @@ from .. import optimizers
 from ..layers.base import positive
 from ..ops import arithmetic
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import Promise
 from ..runtime.tensor import HostComputed, Tensor
 from .compilation import Compilation
 from .data_sets import START, Samples, as_targets, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed
 from .fit import evaluated
-from .promise import Promise
+from .freezing import Freezing
 from .steps import Steps
 
 
@@ -29,6 +30,7 @@ class Evaluator:
 
     def __init__(self) -> None:
         self._compilation: Compilation | None = None
+        self._freezing: Freezing | None = None
         self._owns_optimizer = False
         self._steps: Steps | None = None
 
@@ -37,6 +39,7 @@ class Evaluator:
         self._compilation = Compilation.of(
             optimizers.get(optimizer), loss, metrics, loss_weights, weighted, model.output_names, model.static_outputs
         )
+        self._freezing = Freezing(model)
         # what the user has made may serve other models too
         self._owns_optimizer = not isinstance(optimizer, optimizers.Optimizer)
         self._steps = None
@@ -62,7 +65,9 @@ class Evaluator:
     def steps(self, model: Any) -> Steps:
         """The traced functions of the compiled model."""
         if self._steps is None:
-            self._steps = Steps(model, self.compilation)
+            compilation = self.compilation
+            assert self._freezing is not None
+            self._steps = Steps(model, compilation, self._freezing)
         return self._steps
 
     def clear(self) -> None:
@@ -88,8 +93,10 @@ class Evaluator:
         names = model.output_names
         if len(names) != len(shapes):
             names = [f"output_{i}" for i in range(len(shapes))]
-        given = by_output(y, names, "targets")
-        targets = [as_targets(t, shape, loss) for t, shape, loss in zip(given, shapes, compilation.losses, strict=True)]
+        targets: list[Tensor] = []
+        if y is not None or compilation.all_metrics or any(loss is not None for loss in compilation.losses):
+            pairs = zip(by_output(y, names, "targets"), shapes, compilation.losses, strict=True)
+            targets = [as_targets(*pair) for pair in pairs]
         weights: list[Tensor | None] = [None] * len(shapes)
         if sample_weight is not None:
             listed = (
@@ -110,7 +117,7 @@ class Evaluator:
 
     def evaluate(self, model: Any, x: Any, y: Any, batch_size: int | None, sample_weight: Any, steps: Any) -> Any:
         """Loss and metrics over the samples."""
-        batch_size = positive("evaluate", "batch_size", batch_size or 32)
+        batch_size = positive("evaluate", "batch_size", batch_size or model.fixed_batch or 32)
         samples = self.samples(model, x, y, sample_weight)
         if steps is not None:
             stop = positive("evaluate", "steps", steps) * batch_size

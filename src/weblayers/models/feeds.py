@@ -71,6 +71,7 @@ class ArrayFeed:
         self.steps: int | None = steps or self._batches
         self._at = self._batches
         self._order: Tensor | None = None
+        self.exhausted = False
 
     @property
     def most_epochs(self) -> int:
@@ -78,6 +79,10 @@ class ArrayFeed:
         if self.steps != self._batches or (self._whole and self._rest):
             return 1
         return order_capacity(self._rows.count) // self._count
+
+    async def begin(self) -> bool:
+        """Whether there are batches for another epoch: there always are."""
+        return True
 
     async def close(self) -> None:
         """There is nothing to close."""
@@ -151,15 +156,21 @@ class DatasetFeed:
 
     async def close(self) -> None:
         """Have the data set end."""
-        source, self._source = self._source, None
+        source, self._source, self._held = self._source, None, None
         if source is not None:
             await source.aclose()
 
+    async def begin(self) -> bool:
+        """Whether there are batches for another epoch."""
+        if self._held is None and not self.exhausted:
+            if self._source is None or self._given is None:
+                await self.close()
+                self._source = iterated(self._dataset)
+            self._held = await self._next()
+        return self._held is not None
+
     async def epochs(self, count: int = 1) -> AsyncGenerator[Run, None]:
-        """The runs of an epoch."""
-        if self._source is None or self._given is None:
-            await self.close()
-            self._source, self._held = iterated(self._dataset), None
+        """The runs of an epoch that has begun."""
         left = self._given
         pending = asyncio.ensure_future(self._chunk(left))
         taken = 0
@@ -181,8 +192,6 @@ class DatasetFeed:
                 " can generate enough batches for all epochs, for example with repeat()",
                 stacklevel=2,
             )
-        elif not taken:
-            raise ValueError("the data set has no batches")
 
     async def _chunk(self, limit: int | None) -> list[Samples]:
         """The next batches, all of one kind."""

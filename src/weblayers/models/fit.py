@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -69,7 +70,7 @@ class Fit:
         self._rows: list[np.ndarray] = []
         self._sizes: list[int] = []
         self.lease = Lease(model.name)
-        self.lease.take([*model.trainable_weights, *self._compilation.optimizer.host_scalars])
+        self.lease.take([*model.steps.trained(), *self._compilation.optimizer.host_scalars])
 
     def end(self) -> None:
         """Give the weights back, once it has ended or will never begin."""
@@ -92,8 +93,9 @@ class Fit:
         callbacks.attach(self._model, self.history.params)
         await callbacks.call("on_train_begin", {})
         # a callback may have restored an earlier training
-        epoch, count = self.history.params["initial_epoch"], 1
-        while epoch < plan.epochs and not self.stopped:
+        first = epoch = self.history.params["initial_epoch"]
+        count = 1
+        while epoch < plan.epochs and not self.stopped and await self._has_data(plan.feed, "data set", epoch > first):
             count = min(count, plan.epochs - epoch)
             if count == 1:
                 await callbacks.begin_epoch(epoch)
@@ -102,11 +104,23 @@ class Fit:
             await self._report(epoch, count)
             epoch += count
             count = self._next_count(count, clock.now() - begun)
-            if getattr(plan.feed, "exhausted", False):
-                break
         self._compilation.optimizer.finalize()
         await callbacks.call("on_train_end", {})
         return self.history
+
+    async def _has_data(self, feed: Feed, name: str, had_some: bool) -> bool:
+        """Whether an epoch, or a validation, has batches; a source that is used up ends it with a warning."""
+        if await feed.begin():
+            return True
+        if not had_some:
+            raise ValueError(f"the {name} has no batches")
+        if not feed.exhausted:
+            warnings.warn(
+                f"the {name} ran out of data after one pass: a generator object is used up then. Give something"
+                " to iterate over again, such as wl.data.generator(function), or say how many batches are an epoch",
+                stacklevel=2,
+            )
+        return False
 
     def _next_count(self, count: int, seconds: float) -> int:
         """How many epochs to run in one go, where nothing has to happen between them: small ones would mostly wait."""
@@ -188,10 +202,17 @@ class Fit:
             logs: dict[str, Any] = self._compilation.summary(np.array(self._rows[part]), self._sizes[part])
             due = plan.validation is not None and (epoch + i + 1) % plan.validation_freq == 0
             if due and not self.stopped:
-                assert plan.validation is not None
-                tested = await evaluated(self._compilation, plan.validation())
-                logs = {**{f"val_{n}": v for n, v in tested.items()}, **logs}
+                logs = {**await self._validated(), **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
+
+    async def _validated(self) -> dict[str, Any]:
+        """The logs of the validation; none where its data set is used up."""
+        assert self._plan.validation is not None
+        feed, before = self._plan.validation(), any(name.startswith("val_") for name in self.history.history)
+        if not await self._has_data(feed, "data set for validation", before):
+            return {}
+        tested = await evaluated(self._compilation, feed)
+        return {f"val_{name}": value for name, value in tested.items()}
 
     async def _check_finite(self, run: Run, trained: Trained, first_epoch: int) -> None:
         rows = trained.logs
@@ -225,6 +246,8 @@ async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
     """Loss and metrics over all samples, without blocking."""
     sums = Sums(compilation)
     try:
+        if not await feed.begin():
+            raise ValueError("the data set has no batches")
         async with aclosing(feed.epochs()) as runs:
             async for run in runs:
                 executable = run.compiled.executable()

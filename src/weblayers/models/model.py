@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from .. import naming, optimizers
+from .. import naming, optimizers, tree
 from ..callbacks import History
 from ..io import saving, topology, training
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
 from .compilation import Compilation
 from .data_sets import Samples, as_inputs, as_tree
 from .evaluation import Evaluator
 from .feeds import is_dataset
+from .objective import check_overrides, output_losses, total
 from .prediction import Predictor
-from .promise import FitPromise, Promise
+from .promise import FitPromise
 from .steps import Steps
 from .structure import Container
 from .trainer import Trainer
@@ -71,6 +74,10 @@ class BaseModel(Container):
         options = _predict_options(**naming.arguments(_predict_options, "predict", given))
         return self._predictor.predict(self, x, options["batch_size"])
 
+    def predict_step(self, data: Any) -> Any:
+        """What :meth:`predict` computes of a batch of inputs: for subclasses to override. It is traced once."""
+        return self.apply(data, training=False)
+
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
         return self._predictor.predicted(self, self.model_inputs(x))
@@ -89,7 +96,8 @@ class BaseModel(Container):
 
         Args:
             optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
-            loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary.
+            loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary. A model
+                that overrides :meth:`compute_loss` needs none.
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
@@ -98,6 +106,9 @@ class BaseModel(Container):
             self.compile(**naming.arguments(type(self).compile, "compile", optimizer))
             return
         self.check_usable()
+        check_overrides(self, BaseModel)
+        if loss is None and type(self).compute_loss is BaseModel.compute_loss:
+            raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         self._evaluator.compile(self, optimizer, loss, metrics, loss_weights, weighted_metrics)
 
     @property
@@ -139,6 +150,25 @@ class BaseModel(Container):
     def steps(self) -> Steps:
         """The traced functions of the compiled model."""
         return self._evaluator.steps(self)
+
+    def compute_loss(
+        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
+    ) -> Tensor:
+        """What training minimizes, a scalar: for subclasses to override, or to add to. It is traced once.
+
+        By itself it is the outputs' losses, weighted as ``compile`` was told, what layers have added, and penalties.
+
+        Args:
+            x: the inputs, in a list if there are several.
+            y: targets with as many axes as predictions, in a list for several outputs.
+            y_pred: what the model has made of the inputs.
+            sample_weight: what samples and their classes count, or None; in a list for several outputs.
+            training: whether this is a step of training, and not of evaluation.
+        """
+        outputs = tree.leaves(y_pred)
+        targets = y if isinstance(y, list | tuple) else [y]
+        weights = sample_weight if isinstance(sample_weight, list | tuple) else [sample_weight] * len(outputs)
+        return total(self, self.compiled(), output_losses(self.compiled(), targets, outputs, weights))
 
     # -- evaluating ---------------------------------------------------------------------------------------------------
 
@@ -183,7 +213,7 @@ class BaseModel(Container):
         set for ``x`` is trained on as by :meth:`fit_dataset`. What is given back can be paused, resumed and cancelled.
 
         Args (as keywords or in one object, in either spelling):
-            batch_size: samples per step, 32.
+            batch_size: samples per step; what the inputs' shapes fix, or else 32.
             epochs: number of the last epoch, 1.
             verbose: 1 prints a line per epoch, 0 nothing.
             callbacks: hooks in a dictionary, a function, an object, a Callback, or a list of them.
@@ -191,7 +221,8 @@ class BaseModel(Container):
             validation_data: inputs, targets and perhaps sample weights for validation; or a data set.
             shuffle: whether every epoch has an order of its own, True.
             initial_epoch: number of the first epoch, 0.
-            class_weight: how much each class counts, by its number.
+            class_weight: how much each class counts in training, by its number; 1 if left out. For several outputs
+                tables in a list, or by the outputs' names.
             sample_weight: how much each sample counts.
             steps_per_epoch: batches per epoch; the next epoch goes on where this one ends.
             validation_steps: how many batches of the validation data are used, all if left out.
@@ -306,7 +337,8 @@ class BaseModel(Container):
         >>> model.predict(wl.tensor2d([[3.0]])).array_sync()
         [[7.0]]
         """
-        return Promise(saving.load_weights(self, weights, strict, options))
+        work = saving.load_weights(self, weights, strict, options)
+        return Promise.made_at_once(work) if isinstance(weights, Mapping) else Promise(work)
 
     def load_training_config(self, training_config: dict[str, Any]) -> None:
         """Compile the model as the ``trainingConfig`` of a model's file says."""
@@ -322,7 +354,7 @@ def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict
 
 
 def _evaluate_options(
-    batch_size: int | None = 32, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
+    batch_size: int | None = None, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
 ) -> dict[str, Any]:
     return locals()
 

@@ -82,9 +82,10 @@ class Predictor:
 
     def predicted(self, model: Any, inputs: list[Tensor]) -> Any:
         """The output for inputs that are computed in one go."""
-        if any(t.is_symbolic for t in inputs):
-            return model.apply(inputs[0] if len(inputs) == 1 else inputs)
-        return self.traced((), lambda x: model.apply(x, training=False), inputs)
+        if tracing.current() is not None or any(t.is_symbolic for t in inputs):
+            # a part of the function under trace, with a gradient
+            return model.predict_step(inputs[0] if len(inputs) == 1 else inputs)
+        return self.traced((), model.predict_step, inputs)
 
     def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
@@ -109,9 +110,8 @@ class Predictor:
 
 def _batch_for(model: Any, inputs: Sequence[Tensor]) -> int:
     """How many samples memory allows at a time."""
-    fixed = [s[0] for s in model.input_shapes or [] if s[0] is not None]
-    if fixed:
-        return fixed[0]
+    if model.fixed_batch is not None:
+        return int(model.fixed_batch)
     shapes: list[Any] = [t.shape for t in inputs]
     for layer in model.layers:
         shapes += [w.shape for call in layer.inbound_calls for w in tree.leaves(call.outputs)]

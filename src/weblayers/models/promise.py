@@ -1,81 +1,16 @@
-"""An awaitable that has already started, with a JavaScript promise's methods."""
+"""What ``fit`` gives: a promise that has the reins of the training."""
 
 from __future__ import annotations
 
-import asyncio
-import inspect
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 from ..runtime.lease import Lease
-
-
-class Promise:
-    """The result of asynchronous work: ``await`` it, or chain ``then``, ``catch`` and ``finally_``.
-
-    Where no event loop runs (a plain script), the work is done at once, and :meth:`result` has it.
-    """
-
-    def __init__(self, work: Coroutine[Any, Any, Any]) -> None:
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self._future: asyncio.Future[Any] = _finished(work)
-        else:
-            self._future = loop.create_task(work)
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        if self._future.done():
-            return self._future.result()
-        return (yield from self._future.__await__())
-
-    def result(self) -> Any:
-        """The result of finished work; its exception is raised."""
-        return self._future.result()
-
-    def done(self) -> bool:
-        return self._future.done()
-
-    def cancel(self) -> bool:
-        """Stop the work; awaiting it then raises ``asyncio.CancelledError``."""
-        return self._future.cancel()
-
-    def then(
-        self,
-        on_fulfilled: Callable[[Any], Any] | None = None,
-        on_rejected: Callable[[Any], Any] | None = None,
-    ) -> Promise:
-        """A promise of what the function makes of the result (or, the second, of the exception)."""
-
-        async def chain() -> Any:
-            try:
-                value = await self
-            except Exception as error:
-                if on_rejected is None:
-                    raise
-                return await _settled(on_rejected(error))
-            return value if on_fulfilled is None else await _settled(on_fulfilled(value))
-
-        return Promise(chain())
-
-    def catch(self, on_rejected: Callable[[Any], Any]) -> Promise:
-        """A promise of what the function makes of the exception, if there is one."""
-        return self.then(None, on_rejected)
-
-    def finally_(self, on_finally: Callable[[], Any]) -> Promise:
-        """The same result, after the function has run."""
-
-        async def chain() -> Any:
-            try:
-                return await self
-            finally:
-                await _settled(on_finally())
-
-        return Promise(chain())
+from ..runtime.promise import Promise
 
 
 class FitPromise(Promise):
-    """What ``fit`` gives: a promise of the history, and the reins of the training.
+    """A promise of the history, and the reins of the training.
 
     ``end`` is called once the work is over, also if it was cancelled before it began.
     """
@@ -111,22 +46,3 @@ async def _ending(work: Callable[[], Coroutine[Any, Any, Any]], end: Callable[[]
     finally:
         # at once, not only in the loop's next turn
         end()
-
-
-async def _settled(value: Any) -> Any:
-    return await value if inspect.isawaitable(value) else value
-
-
-def _finished(work: Coroutine[Any, Any, Any]) -> asyncio.Future[Any]:
-    loop = asyncio.new_event_loop()
-    try:
-        future: asyncio.Future[Any] = loop.create_future()
-        try:
-            future.set_result(loop.run_until_complete(work))
-        except Exception as error:
-            future.set_exception(error)
-            future.exception()
-            raise
-        return future
-    finally:
-        loop.close()

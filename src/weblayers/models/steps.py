@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import math
 import weakref
 from typing import Any
 
-from .. import losses, tree
+from .. import tree
 from ..graph import build as b
 from ..graph.gradient import gradient
 from ..graph.node import Node
 from ..layers import context
+from ..losses.matching import matched
 from ..ops import arithmetic as a
-from ..ops import indexing, movement, reduction
+from ..ops import movement
 from ..recent import Recent
 from ..runtime import tracing
-from ..runtime.tensor import Tensor
+from ..runtime.tensor import Tensor, Variable
 from ..runtime.tracing import Compiled, Trace, symbolic
-from .compilation import ClassWeight, Compilation
+from .class_weights import ClassWeights, product, weights_of
+from .compilation import Compilation
 from .data_sets import START, Samples, order_capacity
+from .freezing import Freezing
+from .objective import output_losses, takes
 
 # So many steps are kept: each has a plan, and a plan its textures.
 KEPT = 64
@@ -27,49 +30,55 @@ KEPT = 64
 class Steps:
     """The traced functions of a compiled model, those used last, kept by the kind and number of their samples."""
 
-    def __init__(self, model: Any, compilation: Compilation) -> None:
+    def __init__(self, model: Any, compilation: Compilation, freezing: Freezing) -> None:
         # which has this
         self._model = weakref.ref(model)
-        self._compilation = compilation
+        self._compilation, self._freezing = compilation, freezing
         self.traces = 0
         self._kept: Recent[Compiled] = Recent(KEPT)
 
-    def train(self, samples: Samples, batch: int, class_weight: ClassWeight | None = None) -> Compiled:
+    def train(self, samples: Samples, batch: int, class_weights: ClassWeights | None = None) -> Compiled:
         """Of rows and the order to take them in: one optimizer step; gives the logs."""
-        return self._get(True, samples, batch, class_weight)
+        return self._get(True, samples, batch, class_weights)
 
     def test(self, samples: Samples, batch: int) -> Compiled:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
         return self._get(False, samples, batch, None)
+
+    def trained(self) -> list[Variable]:
+        """The weights that steps train: those that were trainable at compile."""
+        return self._freezing.trained(self._living())
 
     @property
     def plans(self) -> list[Compiled]:
         """What is kept."""
         return self._kept.values()
 
-    def _get(self, training: bool, rows: Samples, batch: int, class_weight: ClassWeight | None) -> Compiled:
-        model = self._model()
-        if model is None:
-            raise ReferenceError("the model of these steps is gone")
+    def _get(self, training: bool, rows: Samples, batch: int, class_weights: ClassWeights | None) -> Compiled:
+        model = self._living()
         inner = tuple(t.sample_shape for t in rows.tensors())
-        trained = tuple(id(w) for w in model.trainable_weights)
-        # which layers are trained may change between fits without the model being another
-        modes = tuple(layer.trainable for layer in model.flatten_layers())
-        key = (training, rows.shapes(), inner, batch, class_weight, trained, modes)
 
         def traced() -> Compiled:
             self.traces += 1
-            return _Tracing(model, self._compilation, training, class_weight).compiled(rows, batch)
+            return _Tracing(model, self._compilation, training, class_weights).compiled(rows, batch)
 
-        return self._kept.get(key, traced)
+        with self._freezing.of_then(model):
+            trained = tuple(id(w) for w in model.trainable_weights)
+            return self._kept.get((training, rows.shapes(), inner, batch, class_weights, trained), traced)
+
+    def _living(self) -> Any:
+        model = self._model()
+        if model is None:
+            raise ReferenceError("the model of these steps is gone")
+        return model
 
 
 class _Tracing:
     """The trace of one step."""
 
-    def __init__(self, model: Any, compilation: Compilation, training: bool, class_weight: ClassWeight | None) -> None:
+    def __init__(self, model: Any, compilation: Compilation, training: bool, tables: ClassWeights | None) -> None:
         self._model, self._compilation = model, compilation
-        self._training, self._class_weight = training, class_weight
+        self._training, self._class_weights = training, tables
 
     def compiled(self, rows: Samples, batch: int) -> Compiled:
         tensors = rows.tensors()
@@ -88,46 +97,39 @@ class _Tracing:
         return Compiled([*nodes, order], [logs], trace)
 
     def _logs(self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None]) -> Node:
-        compilation, given = self._compilation, inputs[0] if len(inputs) == 1 else inputs
-        with context.collecting_losses() as added:
-            outputs = tree.leaves(self._model.apply(given, training=self._training))
-        total: Tensor | None = None
-        parts: list[Tensor] = []
-        statistics: list[Tensor] = []
-        for i, (output, target) in enumerate(zip(outputs, targets, strict=True)):
-            loss, weight = compilation.losses[i], self._weight(i, target, output, weights[i])
-            if loss is not None:
-                value = a.cast(loss(target, output, sample_weight=weight, mask=output.mask), "float32")
-                parts.append(value)
-                scaled = value if compilation.loss_weights[i] == 1 else a.mul(value, compilation.loss_weights[i])
-                total = scaled if total is None else a.add(total, scaled)
-            elif compilation.several:
-                parts.append(tracing.zeros(()))
-            for _, metric, weighted in compilation.metrics[i]:
-                statistics.append(
-                    metric.statistics(target, output, self._counted(output, weight if weighted else None))
-                )
-        for extra in [*added, *self._penalties()]:
-            extra = reduction.mean(extra) if extra.rank else extra
-            total = extra if total is None else a.add(total, extra)
-        assert total is not None
+        compilation, model, x = self._compilation, self._model, _alone(inputs)
+        with context.collecting_losses():
+            made = model.apply(x, training=self._training)
+            outputs = tree.leaves(made)
+            wanted: list[Any] = [None] * len(outputs)
+            if targets:
+                wanted = [matched(*pair) for pair in zip(targets, outputs, strict=True)]
+            weights = [self._weight(i, *each) for i, each in enumerate(zip(wanted, outputs, weights, strict=True))]
+            given = {"x": x, "y": _alone(wanted), "y_pred": made, "sample_weight": _alone(weights)}
+            # programs for Keras may know of training or not
+            more = {"training": self._training} if takes(model.compute_loss, "training") else {}
+            total = model.compute_loss(**given, **more)
+        parts = output_losses(compilation, wanted, outputs, weights) if compilation.several else []
+        statistics = [
+            metric.statistics(target, output, self._counted(output, weight if weighted else None))
+            for target, output, weight, mine in zip(wanted, outputs, weights, compilation.metrics, strict=True)
+            for _, metric, weighted in mine
+        ]
         compilation.sizes = [s.size for s in statistics]
         if self._training:
             self._update(trace, trace.node_of(total))
-        row = [total, *(parts if compilation.several else []), *statistics]
+        row = [total, *(tracing.zeros(()) if part is None else part for part in parts), *statistics]
         return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
 
-    def _weight(self, i: int, target: Tensor, output: Tensor, weight: Tensor | None) -> Tensor | None:
+    def _weight(self, i: int, target: Tensor | None, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """The sample weights, with what the samples' classes count."""
-        table = self._class_weight
+        table = self._class_weights[i] if self._class_weights else None
         if table is None:
             return weight
-        if losses.is_sparse(self._compilation.losses[i]) or target.shape[-1] == 1 or target.rank == 1:
-            classes = a.cast(movement.reshape(target, (math.prod(target.shape),)), "int32")
-        else:
-            classes = reduction.arg_max(target, -1)
-        counts = indexing.gather(tracing.constant(list(table)), classes)
-        return counts if weight is None else a.mul(counts, movement.reshape(weight, counts.shape))
+        if target is None:
+            raise ValueError("class_weight needs targets, which have the classes")
+        counts = weights_of(table, target, output)
+        return counts if weight is None else product(weight, counts)
 
     def _counted(self, output: Tensor, weight: Tensor | None) -> Tensor | None:
         """Weights for a metric: masked positions do not count."""
@@ -138,10 +140,6 @@ class _Tracing:
             return mask
         return a.mul(mask, movement.reshape(weight, (*weight.shape, *(1,) * (mask.rank - weight.rank))))
 
-    def _penalties(self) -> list[Tensor]:
-        """What the weights add to the loss."""
-        return [w.regularizer(w) for w in self._model.trainable_weights if w.regularizer is not None]
-
     def _update(self, trace: Trace, loss: Node) -> None:
         weights = self._model.trainable_weights
         if not weights:
@@ -150,3 +148,8 @@ class _Tracing:
         gradients = gradient(loss * float(scale) if scale else loss, [trace.node_of(w) for w in weights])
         pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
         self._compilation.optimizer.apply_gradients(pairs)
+
+
+def _alone(values: list[Any]) -> Any:
+    """What a model's methods see of its inputs or outputs: the only one, or all."""
+    return values[0] if len(values) == 1 else values

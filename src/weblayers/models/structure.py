@@ -40,6 +40,11 @@ class Container(Layer):
         return None
 
     @property
+    def fixed_batch(self) -> int | None:
+        """The batch size that the inputs' shapes fix, as stateful layers need it."""
+        return next((shape[0] for shape in self.input_shapes or [] if shape[0] is not None), None)
+
+    @property
     def static_outputs(self) -> list[BatchShape] | None:
         """The outputs' shapes, where they are known before there are data."""
         return None

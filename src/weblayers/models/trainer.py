@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,7 +11,7 @@ from typing import Any
 from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
-from .compilation import class_weights
+from .class_weights import ClassWeights, class_weights
 from .data_sets import Samples
 from .evaluation import alone
 from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
@@ -90,19 +91,23 @@ def _fit_plan(
     steps_per_epoch: int | None,
     validation_steps: int | None,
     validation_batch_size: int | None,
-    class_weight: Mapping[Any, float] | None,
+    class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
-    batch_size = positive("fit", "batch_size", 32 if batch_size is None else batch_size)
+    batch_size = positive("fit", "batch_size", (model.fixed_batch or 32) if batch_size is None else batch_size)
     samples = model.samples(x, y, sample_weight)
     step_for = _step_for(model, class_weight)
     if validation_data is None and validation_split:
         if not 0 < validation_split < 1:
             raise ValueError(f"validation_split must lie between 0 and 1, got {validation_split}")
         at = math.floor(samples.count * (1 - validation_split))
+        if not at:
+            raise ValueError(
+                f"validation_split={validation_split} of {samples.count} samples leaves none to train on: give more"
+                " samples, or a smaller share"
+            )
         validation_data = samples.part(at, samples.count)
         samples = samples.part(0, at)
-        samples.check()
     if steps_per_epoch is not None:
         steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
     feed = ArrayFeed(step_for, samples, batch_size, shuffle, steps_per_epoch)
@@ -119,8 +124,8 @@ def _dataset_plan(
     validation_data: Any,
     validation_batches: int | None,
     validation_steps: int | None,
-    validation_batch_size: int,
-    class_weight: Mapping[Any, float] | None,
+    validation_batch_size: int | None,
+    class_weight: Any,
     **shared: Any,
 ) -> FitPlan:
     steps = batches_per_epoch if batches_per_epoch is not None else steps_per_epoch
@@ -132,14 +137,23 @@ def _dataset_plan(
         )
     feed = DatasetFeed(_step_for(model, class_weight), model.samples, dataset, steps)
     many = validation_batches if validation_batches is not None else validation_steps
-    validation = _validation(model, validation_data, validation_batch_size, many)
+    validation = _validation(model, validation_data, validation_batch_size or model.fixed_batch or 32, many)
     return _plan("fit_dataset", feed, None, validation, **shared)
 
 
-def _step_for(model: Any, class_weight: Mapping[Any, float] | None) -> StepFor:
+def _step_for(model: Any, class_weight: Any) -> StepFor:
     """What gives the step for samples; class weights are a fit's own."""
-    weights = None if class_weight is None else class_weights(class_weight)
-    return partial(model.steps.train, class_weight=weights)
+    if class_weight is None:
+        return model.steps.train
+    compilation, given = model.compiled(), copy.deepcopy(class_weight)
+
+    def weights() -> ClassWeights:
+        return class_weights(given, compilation.output_names)
+
+    if compilation.output_shapes is not None:
+        # what can be checked now is
+        weights()
+    return lambda samples, batch: model.steps.train(samples, batch, weights())
 
 
 def _plan(owner: str, feed: Feed, batch_size: int | None, validation: Any, *, epochs: Any, **rest: Any) -> FitPlan:
@@ -167,7 +181,7 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> An
 
 
 def _fit_options(
-    batch_size: int | None = 32,
+    batch_size: int | None = None,
     epochs: int = 1,
     verbose: int = 1,
     callbacks: Any = None,
@@ -193,7 +207,7 @@ def _dataset_options(
     verbose: int = 1,
     callbacks: Any = None,
     validation_data: Any = None,
-    validation_batch_size: int = 32,
+    validation_batch_size: int | None = None,
     validation_batches: int | None = None,
     validation_steps: int | None = None,
     validation_freq: int = 1,

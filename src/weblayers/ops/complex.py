@@ -12,6 +12,7 @@ from .. import naming, tree
 from ..graph.node import Node
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import thenable
 from ..runtime.tensor import Tensor
 from . import arithmetic as o
 from . import mathematics, matrices, movement
@@ -92,6 +93,7 @@ class ComplexTensor(naming.Named, Overriding, tree.Composite):
         real, imag = [await part.data() for part in self.parts]
         return _joined(real, imag).reshape(self.shape)
 
+    @thenable
     async def data(self) -> np.ndarray:
         """Real and imaginary parts in turns, as a flat float32 array, without blocking."""
         return (await self._fetch()).reshape(-1).view(np.float32)
@@ -100,6 +102,7 @@ class ComplexTensor(naming.Named, Overriding, tree.Composite):
         """Real and imaginary parts in turns, as a flat float32 array. Waits for the device."""
         return self.numpy().reshape(-1).view(np.float32)
 
+    @thenable
     async def array(self) -> Any:
         """The values as nested lists of complex numbers, without blocking."""
         return (await self._fetch()).tolist()

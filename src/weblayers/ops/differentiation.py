@@ -19,17 +19,23 @@ from .functions import run_traced
 
 
 class ValueAndGradient(NamedTuple):
-    """What ``value_and_grad`` gives."""
+    """What ``value_and_grad`` gives; its parts by position, as attributes, or by name."""
 
     value: Tensor
     grad: Tensor
 
+    def __getitem__(self, part: Any) -> Any:
+        return getattr(self, part) if isinstance(part, str) else tuple(self)[part]
+
 
 class ValueAndGradients(NamedTuple):
-    """What ``value_and_grads`` and ``variable_grads`` give."""
+    """What ``value_and_grads`` and ``variable_grads`` give; its parts by position, as attributes, or by name."""
 
     value: Tensor
     grads: Any
+
+    def __getitem__(self, part: Any) -> Any:
+        return getattr(self, part) if isinstance(part, str) else tuple(self)[part]
 
 
 class Gradients(dict[str, Tensor]):

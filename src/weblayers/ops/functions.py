@@ -87,6 +87,7 @@ def run_traced(
     ``known`` gives what is touched the same nodes each time; ``inputs`` stand for the values of ``tensors``.
     """
     with tracing.tracing(Trace(known)) as trace:
+        trace.given = dict(zip(inputs, tensors, strict=True))
         outputs = list(fn(trace))
     captured, assigned, scalars = list(trace.captured), list(trace.assigned), list(trace.scalars)
     state = tuple(captured.index(v) for v in assigned)

@@ -12,6 +12,8 @@ from ..graph import build as b
 from ..graph.node import Node
 from ..ops.differentiation import Gradients, ValueAndGradients, variable_grads
 from ..ops.functions import run_traced
+from ..runtime.conversion import to_tensor
+from ..runtime.memory import variable_named
 from ..runtime.tensor import Tensor, Variable
 from ..runtime.tracing import HostScalar, Known, Trace, assign, current, symbolic
 from . import schedules
@@ -229,14 +231,13 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         """Change each variable by its gradient.
 
         Args:
-            gradients: what :func:`weblayers.variable_grads` gives, or pairs of a gradient and its variable.
+            gradients: what :func:`weblayers.variable_grads` gives, pairs of a gradient and its variable, or gradients
+                by the names of variables, in a dictionary or as ``{"name", "tensor"}``.
 
         Raises:
-            TypeError: gradients by name, without their variables.
+            ValueError: no variable has that name, or several have it.
         """
-        pairs = gradients.pairs() if isinstance(gradients, Gradients) else gradients
-        if isinstance(pairs, Mapping):
-            raise TypeError("apply_gradients needs the grads that variable_grads gives, or pairs (gradient, variable)")
+        pairs = _pairs(gradients)
         trace = current()
         if trace is not None:
             self._apply_all(trace, pairs)
@@ -337,6 +338,17 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
     def from_config(cls, config: dict[str, Any]) -> Optimizer:
         """An optimizer from what :meth:`get_config` gave."""
         return cls(**config)
+
+
+def _pairs(gradients: Any) -> Sequence[tuple[Tensor, Variable]]:
+    """Gradients with their variables, of which there may be names only."""
+    if isinstance(gradients, Gradients):
+        return gradients.pairs()
+    if isinstance(gradients, Mapping):
+        return [(to_tensor(g), variable_named(name)) for name, g in gradients.items()]
+    if gradients and all(isinstance(one, Mapping) for one in gradients):
+        return [(to_tensor(one["tensor"]), variable_named(one["name"])) for one in gradients]
+    return list(gradients)
 
 
 def _squares(x: Node) -> Node:

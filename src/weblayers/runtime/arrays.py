@@ -16,12 +16,23 @@ def host_array(values: Any) -> np.ndarray:
     if hasattr(values, "to_py"):
         values = values.to_py()
     try:
-        return np.asarray(values)
+        return _plain(np.asarray(values))
     except UnicodeDecodeError:
         # bytes beside strings
         return np.array(values, object)
     except ValueError:
         raise ValueError("the nested lists do not form a tensor: every sublist must have the same length") from None
+
+
+def _plain(array: np.ndarray) -> np.ndarray:
+    """An array of Python objects, as tables of mixed columns give it, as one of numbers if that is what they are."""
+    if array.dtype != object:
+        return array
+    try:
+        numbers = np.asarray(array.tolist())
+    except ValueError:
+        return array
+    return numbers if numbers.dtype.kind in "biuf" else array
 
 
 def is_text(array: np.ndarray) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..naming import Named, snake
+from ..naming import Named, snake, suggestion
 from . import device
 from .tensor import Variable, buffer_of, live_tensors
 
@@ -43,6 +43,21 @@ def memory() -> Record:
         counts["num_bytes_in_gpu_free"] = on_device["poolBytes"]
     counts |= {f"gpu_{snake(k)}": v for k, v in on_device.items()}
     return counts
+
+
+def variable_named(name: str) -> Variable:
+    """The variable of a name.
+
+    Raises:
+        ValueError: there is none, or several.
+    """
+    variables = [t for t in live_tensors() if isinstance(t, Variable)]
+    found = [v for v in variables if v.name == name and not v.is_disposed]
+    if not found:
+        raise ValueError(f"no variable is named {name!r}. {suggestion(name, (v.name for v in variables))}")
+    if len(found) > 1:
+        raise ValueError(f"{len(found)} variables are named {name!r}: give pairs (gradient, variable)")
+    return found[0]
 
 
 def dispose_variables() -> None:

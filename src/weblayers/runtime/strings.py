@@ -78,7 +78,7 @@ def string_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | 
         raise TypeError(f"a tensor of strings wants strings only, got {wrong[0]!r}")
     if wrong or dtype not in (None, "string"):
         raise TypeError(
-            f"cannot make a tensor of {type(values).__name__}; expected numbers, booleans or arrays of them, or strings"
+            f"cannot make a tensor of {_kind(values)}; expected numbers, booleans or arrays of them, or strings"
             " only, with the dtype 'string' or none"
         )
     wanted = array.shape if shape is None else tuple(int(d) for d in shape)
@@ -87,3 +87,8 @@ def string_tensor(values: Any, dtype: str | None = None, shape: Sequence[int] | 
     out = np.empty(len(texts), object)
     out[:] = texts
     return StringTensor(out.reshape(wanted))
+
+
+def _kind(values: Any) -> str:
+    dtype = f" of dtype {values.dtype}" if isinstance(values, np.ndarray) else ""
+    return type(values).__name__ + dtype

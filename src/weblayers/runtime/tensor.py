@@ -18,6 +18,7 @@ from ..naming import Named
 from . import device, recording, scopes
 from .arrays import host_array, stored
 from .base import Borrower, Runtime
+from .promise import thenable
 
 _ids = itertools.count(1)
 _live: dict[int, weakref.ref[Tensor]] = {}
@@ -128,13 +129,25 @@ class Tensor(Named):
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array, which cannot be written to. Waits for the device."""
+        traced = self._traced_value()
+        if traced is not None:
+            return traced
         self._check()
         if self._host is None:
             assert self._runtime is not None
             self._host = _frozen(self._typed(self._runtime.read_sync(self._storage)))
         return self._host
 
+    def _traced_value(self) -> np.ndarray | None:
+        """What a symbolic tensor is in the run that is being traced; None where a trace serves many runs."""
+        trace = None if self._node is None else recording.current()
+        value = None if trace is None else trace.value_of(self._node)
+        return None if value is None else _frozen(self._typed(value))
+
     async def _fetch(self) -> np.ndarray:
+        traced = self._traced_value()
+        if traced is not None:
+            return traced
         self._check()
         if self._host is None:
             assert self._runtime is not None
@@ -151,10 +164,12 @@ class Tensor(Named):
                 )
         return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
 
+    @thenable
     async def data(self) -> np.ndarray:
         """The values as a flat array, without blocking."""
         return (await self._fetch()).reshape(-1)
 
+    @thenable
     async def array(self) -> Any:
         """The values as nested lists (a number for a scalar), without blocking."""
         return (await self._fetch()).tolist()
@@ -178,7 +193,7 @@ class Tensor(Named):
         return int(self.numpy())
 
     def __bool__(self) -> bool:
-        if self._node is not None:
+        if self._node is not None and self._traced_value() is None:
             raise TypeError(
                 "the truth of a symbolic tensor is not known while a function is traced: use wl.where instead of if,"
                 f" and wl.scan or a loop of a fixed length instead of while, here: {_users_line()}"

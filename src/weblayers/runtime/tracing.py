@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 
 from ..graph import build
-from ..graph.node import DTYPES, Aval, Node
+from ..graph.node import DTYPES, Aval, Node, topological
 from ..graph.program import Graph
+from ..recent import Recent
 from . import device, recording, scopes
 from .base import Borrower, Executable, Runtime
 from .conversion import to_tensor
@@ -62,6 +63,8 @@ class Trace:
         self._placeholders = itertools.count()
         self._draws: dict[Hashable, int] = {}
         self.in_loop = False
+        # where the trace is for one run, whose inputs are known: tensors by their nodes
+        self.given: Mapping[Node, Tensor] | None = None
         # which layer has given which values, in order
         self.marks: list[tuple[str, list[Node]]] = []
 
@@ -101,11 +104,34 @@ class Trace:
         self._draws[source] = count + 1
         return count
 
+    def value_of(self, node: Node) -> np.ndarray | None:
+        """What a node is in the one run that this trace is for; None if it is for many, or the node is part of a loop.
+
+        Nothing is assigned, and no random number is used up: the run itself is still to come.
+        """
+        if self.given is None:
+            return None
+        tensors = {**self.given, **{n: t for t, n in self.captured.items()}}
+        keys = {n: key for key, n in self.scalars.items() if isinstance(key, HostScalar)}
+        leaves = [n for n in topological([node]) if n.op in ("input", "scalar")]
+        if any(n not in tensors and n not in keys for n in leaves):
+            return None
+        inputs, scalars = [n for n in leaves if n in tensors], [n for n in leaves if n in keys]
+        runtime = device.current()
+        make = lambda: runtime.compile(Graph(inputs, scalars, [node]))  # noqa: E731
+        executable = _readers.get((runtime, node), make)
+        (storage,) = executable.run([tensors[n].storage() for n in inputs], [keys[n].value for n in scalars])
+        return Tensor(node.aval, storage=storage).numpy()
+
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
         if key not in self.scalars:
             self.scalars[key] = self._known.scalar(len(self.scalars), dtype)
         return self.scalars[key]
+
+
+# The plans of values that were read while a function was traced.
+_readers: Recent[Executable] = Recent(64)
 
 
 def current() -> Trace | None:
