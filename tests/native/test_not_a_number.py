@@ -86,5 +86,12 @@ def test_sorting_keeps_each_nan_where_infinity_would_be(backend):
 
 
 def test_numbers_of_the_host_keep_it(backend):
-    for fn in (wl.relu, wl.relu6, lambda x: wl.clip_by_value(x, -1, 50), wl.sigmoid, wl.erf, lambda x: wl.maximum(x, 1)):
+    for fn in (
+        wl.relu,
+        wl.relu6,
+        lambda x: wl.clip_by_value(x, -1, 50),
+        wl.sigmoid,
+        wl.erf,
+        lambda x: wl.maximum(x, 1),
+    ):
         assert np.isnan(fn(np.nan).numpy())

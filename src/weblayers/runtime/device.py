@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Generator
 from typing import Any
 
-from . import glue, webgl
+from . import glue, trial, webgl
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
 from .plan_device import PlanDevice
@@ -93,15 +93,20 @@ async def ready() -> None:
 
 
 def _choose(module: Any | None) -> None:
-    global _current, _reason
+    global _current
     _current = _numpy
     if not in_browser():
         return
     try:
         _current = _start_webgl(module)
     except Exception as error:
-        _reason = str(error)
-        warnings.warn(f"weblayers computes with NumPy, on the CPU: {_reason}", stacklevel=4)
+        _fell_back(str(error))
+
+
+def _fell_back(reason: str) -> None:
+    global _reason
+    _reason = reason
+    warnings.warn(f"weblayers computes with NumPy, on the CPU: {reason}", stacklevel=5)
 
 
 def _start_webgl(module: Any | None) -> PlanRuntime:
@@ -111,7 +116,7 @@ def _start_webgl(module: Any | None) -> PlanRuntime:
             raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
         module = module or glue.load()
         try:
-            _webgl = PlanRuntime(webgl.create(module, _restored))
+            _webgl = _tried(webgl.create(module, _restored))
         except Exception as error:
             raise RuntimeError(_plain_message(error)) from error
     return _webgl
@@ -120,9 +125,20 @@ def _start_webgl(module: Any | None) -> PlanRuntime:
 def _restored(device: PlanDevice) -> None:
     """Compute on a new device: the old one and what only it had are gone with the GPU that the browser took away."""
     global _webgl, _current
-    lost, _webgl = _webgl, PlanRuntime(device)
+    lost, _webgl = _webgl, None
+    try:
+        _webgl = _tried(device)
+    except Exception as error:
+        if _current is lost:
+            _fell_back(_plain_message(error))
     if _current is lost:
-        _current = _webgl
+        _current = _webgl or _numpy
+
+
+def _tried(device: PlanDevice) -> PlanRuntime:
+    runtime = PlanRuntime(device)
+    trial.check(runtime)
+    return runtime
 
 
 def _plain_message(error: Exception) -> str:

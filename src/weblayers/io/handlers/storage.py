@@ -28,7 +28,7 @@ class LocalStorage(naming.Named):
         self.path = path
 
     async def save(self, artifacts: Artifacts) -> SaveResult:
-        storage, info = browser.local_storage(), artifacts.info
+        storage, info = browser.LocalItems(), artifacts.info
         items = {
             "info": dumped(info.to_json()),
             "model_topology": dumped(artifacts.model_topology),
@@ -37,19 +37,17 @@ class LocalStorage(naming.Named):
             "model_metadata": dumped(artifacts.metadata()),
         }
         keys = _keys(self.path)
-        before = {key: storage.getItem(key) for key in keys.values()}
+        before = {key: storage.get(key) for key in keys.values()}
         try:
             # the old model's room is needed for the new one
-            for key in keys.values():
-                storage.removeItem(key)
+            storage.remove(keys.values())
             for item, text in items.items():
-                storage.setItem(keys[item], text)
-        except Exception as error:
-            for key in keys.values():
-                storage.removeItem(key)
+                storage.set(keys[item], text)
+        except OSError as error:
+            storage.remove(keys.values())
             for key, text in before.items():
                 if text is not None:
-                    storage.setItem(key, text)
+                    storage.set(key, text)
             raise OSError(
                 f"Failed to save model '{self.path}' to local storage: size quota being exceeded is a possible cause"
                 f" of this failure: modelTopologyBytes={info.model_topology_bytes},"
@@ -59,8 +57,8 @@ class LocalStorage(naming.Named):
         return SaveResult(info)
 
     async def load(self) -> Artifacts:
-        storage, source = browser.local_storage(), f"localstorage://{self.path}"
-        found = {item: storage.getItem(key) for item, key in _keys(self.path).items()}
+        storage, source = browser.LocalItems(), f"localstorage://{self.path}"
+        found = {item: storage.get(key) for item, key in _keys(self.path).items()}
         if found["info"] is None:
             raise ModelNotFoundError(f"In local storage, there is no model with name '{self.path}'")
         for item, what in (
@@ -90,18 +88,17 @@ class LocalStorageManager:
     async def list_models(self) -> dict[str, ModelArtifactsInfo]:
         if not browser.has_local_storage():
             return {}
-        storage = browser.local_storage()
-        keys = [str(storage.key(i)) for i in range(storage.length)]
+        storage = browser.LocalItems()
+        keys = storage.keys()
         paths = [k[len(_ROOT) + 1 : -len("/info")] for k in keys if k.startswith(f"{_ROOT}/") and k.endswith("/info")]
-        return {path: _info(storage.getItem(_keys(path)["info"]), path) for path in paths}
+        return {path: _info(storage.get(_keys(path)["info"]) or "", path) for path in paths}
 
     async def remove_model(self, path: str) -> ModelArtifactsInfo:
-        storage, keys = browser.local_storage(), _keys(path)
-        text = storage.getItem(keys["info"])
+        storage, keys = browser.LocalItems(), _keys(path)
+        text = storage.get(keys["info"])
         if text is None:
             raise ModelNotFoundError(f"Cannot find model at path '{path}'")
-        for key in keys.values():
-            storage.removeItem(key)
+        storage.remove(keys.values())
         return _info(text, path)
 
 
