@@ -84,6 +84,11 @@ class Tensor(Named):
         return self._disposed
 
     @property
+    def described(self) -> str:
+        """What errors call it."""
+        return "a tensor"
+
+    @property
     def nbytes(self) -> int:
         """The bytes of the values, as a dense array."""
         return self.size * _BYTES[self.dtype]
@@ -123,7 +128,13 @@ class Tensor(Named):
         self._check()
         runtime = device.current()
         if self._storage is None or self._runtime is not runtime:
-            self._storage, self._runtime = runtime.upload(self.numpy()), runtime
+            values = self.numpy()
+            try:
+                self._storage, self._runtime = runtime.upload(values), runtime
+            except Exception as error:
+                raise RuntimeError(
+                    f"{runtime.name} did not take {self.described} of shape {list(self.shape)}, {self.nbytes} bytes: {error}"
+                ) from error
         return self._storage
 
     def numpy(self) -> np.ndarray:

@@ -45,9 +45,9 @@ class LocalStorage(naming.Named):
                 storage.set(keys[item], text)
         except OSError as error:
             storage.remove(keys.values())
-            for key, text in before.items():
-                if text is not None:
-                    storage.set(key, text)
+            for key, old in before.items():
+                if old is not None:
+                    storage.set(key, old)
             raise OSError(
                 f"Failed to save model '{self.path}' to local storage: size quota being exceeded is a possible cause"
                 f" of this failure: modelTopologyBytes={info.model_topology_bytes},"
@@ -69,7 +69,7 @@ class LocalStorage(naming.Named):
             expect(found[item] is not None, source, f"In local storage, the {what} of the model are missing.")
         values = {item: parsed_json(found[item] or "{}", source) for item in _ITEMS if item != "weight_data"}
         try:
-            data = base64.b64decode(found["weight_data"], validate=True)
+            data = base64.b64decode(found["weight_data"] or "", validate=True)
         except binascii.Error as error:
             raise ModelFileError(f"{source}: the weights are no base64: {error}") from None
         described = {
