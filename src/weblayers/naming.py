@@ -85,6 +85,9 @@ class Named:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {hint}".rstrip())
         raise AttributeError(name)
 
+    def __repr__(self) -> str:
+        return representation(self) if isinstance(type(self), Configurable) else object.__repr__(self)
+
     def __setattr__(self, name: str, value: Any) -> None:
         plain = name.startswith("_") or name.islower()
         object.__setattr__(self, name if plain else snake(name), value)
@@ -141,6 +144,35 @@ class Configurable(type):
         except TypeError as error:
             raise TypeError(f"{cls.__name__}: {error}") from None
         return super().__call__(*args, **kwargs)
+
+
+def representation(thing: Any) -> str:
+    """A configurable object as the call that makes an equal one: with what its own class takes and, of what all of its
+    kind take, what is no default.
+
+    >>> import weblayers as wl
+    >>> wl.train.sgd(0.1, clipnorm=1.0)
+    SGD(learning_rate=0.1, momentum=0.0, nesterov=False, clipnorm=1.0)
+    """
+    kind = type(thing)
+    every, other = parameters(kind), getattr(kind, "takes_arguments_of", None)
+    own = {*inspect.signature(kind.__init__).parameters, *(parameters(other) if other is not None else ())}
+    values = thing.get_config() if hasattr(kind, "get_config") else vars(thing)
+    given = {name: (values[name], p.default) for name, p in every.items() if values.get(name) is not None}
+    shown = {name: value for name, (value, default) in given.items() if name in own or value != default}
+    if shown.get("name") == class_snake(kind.__name__):
+        del shown["name"]
+    return _called(kind.__name__, shown)
+
+
+def _called(name: str, arguments: Mapping[str, Any]) -> str:
+    return f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and {"class_name", "config"} <= value.keys():
+        return _called(value["class_name"], value["config"])
+    return value.__name__ if inspect.isroutine(value) else repr(value)
 
 
 def module_getattr(module: str, names: Mapping[str, Any]) -> Any:

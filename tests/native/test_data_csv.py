@@ -282,7 +282,7 @@ def test_picked_files_are_read_in_pieces():
 SERVED = {
     "/table.csv": TEXT.encode(),
     "/page.csv": b"\n <!DOCTYPE html>\n<html><head><title>Not here</title></head></html>\n",
-    "/short.csv": b"<html><body>Moved, with a very long sentence about where it is now and why that is so</body></html>",
+    "/short.csv": b"<html><body>Moved, with a very long sentence about where it is now, and why</body></html>",
     "/picture.csv": b"\x89PNG\r\n\x1a\n\0\0\0",
     "/archive.csv": b"PK\x03\x04\0\0,\n1,2\n",
     "/late.csv": b"a,b\n1,2\n3,\xff4\n5,6\n",

@@ -210,7 +210,9 @@ def test_a_weight_without_room_on_the_host_is_named():
         raise MemoryError("Unable to allocate")
 
     dense = wl.layers.dense(units=20000, name="huge", kernel_initializer=initializer, input_shape=[20000])
-    with pytest.raises(MemoryError, match=r"the weight 'huge/kernel' of shape \[20000, 20000\]: it takes 1600000000 bytes"):
+    with pytest.raises(
+        MemoryError, match=r"the weight 'huge/kernel' of shape \[20000, 20000\]: it takes 1600000000 bytes"
+    ):
         wl.sequential([dense])
 
 
@@ -226,7 +228,9 @@ class Small(SoftDevice):
 def test_a_tensor_without_room_on_the_device_is_named(monkeypatch):
     monkeypatch.setattr(device, "_current", PlanRuntime(Small()))
     model = wl.sequential([wl.layers.dense(units=40, name="large", input_shape=[40])])
-    message = r"softgpu did not take the weight 'large/kernel' of shape \[40, 40\], 6400 bytes: a texture of .* this GPU"
+    message = (
+        r"softgpu did not take the weight 'large/kernel' of shape \[40, 40\], 6400 bytes: a texture of .* this GPU"
+    )
     for use in (lambda: model.predict(np.ones((1, 40))), lambda: model.layers[0].kernel + 1):
         with pytest.raises(RuntimeError, match=message):
             use()
