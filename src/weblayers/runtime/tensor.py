@@ -35,6 +35,9 @@ class Tensor(Named):
     # the shape of a sample, where a tensor has them as rows
     _sample_shape: Shape | None = None
 
+    # its samples as rows, once they were made for training
+    as_rows: Tensor | None = None
+
     # which values count, as layers for sequences hand it on; a boolean tensor or None
     mask: Tensor | None = None
 
