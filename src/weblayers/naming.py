@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from . import elsewhere
+
 
 def snake(name: str) -> str:
     """The Python spelling of a TensorFlow.js name.
@@ -124,7 +126,9 @@ def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
         spellings = (key, snake(key), re.sub(r"_(\d)", r"\1", snake(key)))
         name = next((n for n in spellings if n in valid), key)
         if name not in valid:
-            raise TypeError(f"{owner} has no argument {key!r}. {suggestion(key, valid)}")
+            known = elsewhere.ARGUMENTS.get(key)
+            hint = f"It is called {known!r} here." if known in valid else suggestion(key, valid)
+            raise TypeError(f"{owner} has no argument {key!r}. {hint}")
         if name in out:
             raise TypeError(f"{owner} got {name!r} twice")
         out[name] = value
@@ -175,6 +179,12 @@ def _shown(value: Any) -> str:
     return value.__name__ if inspect.isroutine(value) else repr(value)
 
 
+def _public(module: str, names: Mapping[str, Any]) -> Iterable[str]:
+    """The names of a module that are for others: those that it lists, or else defines."""
+    own = (n for n, v in names.items() if not n.startswith("_") and getattr(v, "__module__", None) == module)
+    return names.get("__all__") or list(own)
+
+
 def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
     """A module's ``__getattr__``: attributes in TensorFlow.js' spelling."""
 
@@ -182,7 +192,10 @@ def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
         python = snake(name)
         if python != name and python in names:
             return names[python]
-        public = [n for n in names if not n.startswith("_")]
-        raise AttributeError(f"module {module!r} has no attribute {name!r}. {suggestion(name, public)}".rstrip())
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        path = f"{module}.{name}".partition(".")[2].removeprefix("ops.")
+        hint = elsewhere.named(path) or suggestion(name, _public(module, names))
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. {hint}".rstrip())
 
     return get

@@ -10,7 +10,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Who may import whom: a part imports parts further up only.
 ORDER = [
-    {"naming", "random_seed", "recent", "tree"},
+    {"elsewhere", "naming", "random_seed", "recent", "tree"},
     {"graph"},
     {"compiler"},
     {"runtime"},

@@ -99,7 +99,7 @@ def test_fields_separated_by_space():
     text = '18.0   8  307.0\t"chevrolet  chevelle"\n 15.0 8\t350.0 "a\tb"  \n'
     expected = [[18, 8, 307, "chevrolet  chevelle"], [15, 8, 350, "a\tb"]]
     assert values(text, has_header=False, column_names=["m", "c", "d", "name"], delim_whitespace=True) == expected
-    with pytest.raises(ValueError, match="Delimiter should not be provided when delimWhitespace is true"):
+    with pytest.raises(ValueError, match="either delimiter or delim_whitespace=True"):
         wl.data.csv(text, {"delimWhitespace": True, "delimiter": " "})
     with pytest.raises(ValueError, match="delimiter must be one character"):
         wl.data.csv(text, delimiter=";;")
@@ -188,11 +188,11 @@ def test_column_names():
 def test_mistakes_in_columns():
     with pytest.raises(ValueError, match="Column names must be provided if there is no header line"):
         wl.data.csv(TEXT, has_header=False)
-    with pytest.raises(ValueError, match=r"columnNames \(2\) does not match the length of the header .* \(3\)"):
+    with pytest.raises(ValueError, match=r"column_names \(2\) does not match the length of the header .* \(3\)"):
         records(TEXT, column_names=["x", "y"])
     with pytest.raises(ValueError, match="Duplicate column names found: a"):
         records("a,b,a\n1,2,3\n")
-    with pytest.raises(ValueError, match="The key 'd' provided in columnConfigs does not match .*: a, b, c"):
+    with pytest.raises(ValueError, match="The key 'd' in column_configs does not match .*: a, b, c"):
         records(TEXT, column_configs={"d": {}})
     with pytest.raises(ValueError, match="wants column_configs"):
         wl.data.csv(TEXT, configured_columns_only=True)

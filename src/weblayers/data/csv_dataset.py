@@ -114,7 +114,7 @@ class CSVDataset(Dataset):
         """The names of all columns, from the header."""
         if self._given is not None and len(self._given) != len(row):
             raise ValueError(
-                f"The length of provided columnNames ({len(self._given)}) does not match the length of the header"
+                f"The length of the given column_names ({len(self._given)}) does not match the length of the header"
                 f" line read from file ({len(row)})."
             )
         return self._checked(row if self._given is None else self._given)
@@ -126,8 +126,7 @@ class CSVDataset(Dataset):
         for key in self._configs:
             if key not in names:
                 raise ValueError(
-                    f"The key {key!r} provided in columnConfigs does not match any of the column names:"
-                    f" {', '.join(names)}."
+                    f"The key {key!r} in column_configs does not match any of the column names: {', '.join(names)}."
                 )
         return names
 
@@ -228,7 +227,7 @@ def _spaced(line: str) -> str:
 def _dialect(delimiter: str | None, whitespace: bool) -> dict[str, Any]:
     if whitespace:
         if delimiter is not None:
-            raise ValueError("Delimiter should not be provided when delimWhitespace is true.")
+            raise ValueError("give either delimiter or delim_whitespace=True, not both")
         return {"delimiter": " ", "skipinitialspace": True}
     delimiter = "," if delimiter is None else delimiter
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':

@@ -24,7 +24,7 @@ class LocalStorage(naming.Named):
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise ValueError("For local storage, modelPath must not be null, undefined or empty.")
+            raise ValueError("localstorage:// wants the name of a model behind it")
         self.path = path
 
     async def save(self, artifacts: Artifacts) -> SaveResult:
@@ -111,7 +111,7 @@ class IndexedDB(naming.Named):
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise ValueError("For IndexedDB, modelPath must not be null, undefined or empty.")
+            raise ValueError("indexeddb:// wants the name of a model behind it")
         self.path = path
 
     async def save(self, artifacts: Artifacts) -> SaveResult:
