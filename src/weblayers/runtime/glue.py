@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib import resources
 from typing import Any
 
 from . import border
@@ -81,4 +80,6 @@ async def _from_blob(page: Any) -> Any:
 
 
 def _source(name: str) -> str:
+    from importlib import resources
+
     return (resources.files("weblayers") / "glue" / name).read_text(encoding="utf-8")
