@@ -18,7 +18,7 @@ LATER = {
 
 
 def imported(program):
-    script = f"import sys\n{program}\nprint(*sys.modules)"
+    script = f"import sys\n{program}\nsys.stdout.write(' '.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     return set(done.stdout.split())
 
