@@ -79,7 +79,7 @@ def starting(monkeypatch):
         made = kind()
         monkeypatch.setattr(device, "in_browser", lambda: True)
         monkeypatch.setattr(device.glue, "load", lambda: None)
-        monkeypatch.setattr(device.webgl, "create", lambda module, restored: made)
+        monkeypatch.setattr("weblayers.runtime.starting.create", lambda module, restored: made)
         for name in ("_current", "_webgl", "_reason"):
             monkeypatch.setattr(device, name, None)
         return made
