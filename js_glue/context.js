@@ -1,6 +1,8 @@
 // @ts-check
 /** A WebGL2 context that can compute in floats, or an error that says what is missing. */
 
+import { ownDocument } from "./page.js";
+
 export const LOST =
   "the browser took the GPU away (WebGL context lost): what was computed and not read yet is gone. Once the browser gives" +
   " the GPU back, new work can go on";
@@ -72,5 +74,5 @@ export function checkAlive(gl) {
 
 /** On a page a canvas element: fences of an OffscreenCanvas there never signal in Safari (tfjs PR 7436). */
 function newCanvas() {
-  return typeof document === "undefined" ? new OffscreenCanvas(1, 1) : document.createElement("canvas");
+  return ownDocument()?.createElement("canvas") ?? new OffscreenCanvas(1, 1);
 }

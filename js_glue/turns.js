@@ -1,6 +1,8 @@
 // @ts-check
 /** Turns of the event loop. The timers of a hidden page run once a second; messages arrive at once. */
 
+import { ownDocument } from "./page.js";
+
 const channel = new MessageChannel();
 /** @type {(() => void)[]} */
 const waiting = [];
@@ -8,7 +10,7 @@ channel.port1.onmessage = () => waiting.shift()?.();
 
 /** Whether nobody sees the page. */
 export function isHidden() {
-  return typeof document !== "undefined" && document.hidden;
+  return ownDocument()?.hidden ?? false;
 }
 
 /** Call in the next turn. @param {() => void} callback */

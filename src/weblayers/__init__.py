@@ -14,11 +14,13 @@
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from . import (
     activations,
     callbacks,
     constraints,
-    data,
     initializers,
     io,
     layers,
@@ -31,7 +33,6 @@ from . import (
     regularizers,
     serialization,
     util,
-    utils,
 )
 from . import optimizers as train
 from .callbacks import Callback, CustomCallback, History
@@ -40,7 +41,6 @@ from .layers import InputSpec, SymbolicTensor, register_class
 from .layers.core import input
 from .losses import Reduction
 from .models.functional import Functional, Model
-from .models.plot import Drawing, plot_model
 from .models.sequential import Sequential
 from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
@@ -52,6 +52,10 @@ from .runtime.page import next_frame
 from .runtime.profiling import profile, time
 from .runtime.scopes import dispose, keep, tidy
 from .runtime.tensor import Tensor, Variable
+
+if TYPE_CHECKING:
+    from . import data, utils
+    from .models.plot import Drawing, plot_model
 
 __version__ = "0.1.0"
 
@@ -115,4 +119,24 @@ __all__ = [
     *ops.__all__,
 ]
 
-__getattr__ = naming.module_getattr(__name__, globals())
+# What many pages do without is imported when somebody asks for it: the module, and its attribute.
+_LATER = {
+    "data": ("data", None),
+    "utils": ("utils", None),
+    "Drawing": ("models.plot", "Drawing"),
+    "plot_model": ("models.plot", "plot_model"),
+}
+_miss = naming.module_getattr(__name__, globals())
+
+
+def __getattr__(name: str) -> Any:
+    where = _LATER.get(name) or _LATER.get(naming.snake(name))
+    if where is None:
+        return _miss(name)
+    module, attribute = where
+    found = importlib.import_module(f".{module}", __name__)
+    return found if attribute is None else getattr(found, attribute)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

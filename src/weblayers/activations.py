@@ -27,7 +27,8 @@ def linear(x: Tensor) -> Tensor:
 def relu(x: Tensor, negative_slope: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Tensor:
     """``max(x, 0)``, perhaps with a slope below the threshold and an upper limit."""
     if threshold or negative_slope:
-        out = a.where(a.greater(x, threshold), x, a.mul(a.sub(x, threshold), negative_slope) if negative_slope else 0.0)
+        below = a.mul(a.sub(x, threshold), negative_slope) if negative_slope else 0.0
+        out = a.where(a.less_equal(x, threshold), below, x)
     else:
         out = a.relu(x)
     return out if max_value is None else a.minimum(out, max_value)
@@ -186,7 +187,7 @@ def glu(x: Tensor, axis: int = -1) -> Tensor:
 
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
     """0 for sizes up to the threshold, else x."""
-    return a.where(a.greater(a.abs(x), threshold), x, 0.0)
+    return a.where(a.less_equal(a.abs(x), threshold), 0.0, x)
 
 
 def soft_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:
@@ -201,7 +202,7 @@ def tanh_shrink(x: Tensor) -> Tensor:
 
 def threshold(x: Tensor, threshold: float = 0.0, default_value: float = 0.0) -> Tensor:
     """x where above the threshold, else a value."""
-    return a.where(a.greater(x, threshold), x, float(default_value))
+    return a.where(a.less_equal(x, threshold), float(default_value), x)
 
 
 def squareplus(x: Tensor, b: float = 4.0) -> Tensor:

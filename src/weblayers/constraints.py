@@ -17,6 +17,8 @@ EPSILON = 1e-7
 class Constraint(metaclass=naming.Configurable):
     """Base class: called with a weight, gives the weight as it may be."""
 
+    __repr__ = naming.representation
+
     def __call__(self, w: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} does not say how a weight may be")
 

@@ -14,6 +14,8 @@ from . import naming, random_seed
 class Initializer(metaclass=naming.Configurable):
     """Makes the initial values of a weight: call it with a shape."""
 
+    __repr__ = naming.representation
+
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
         raise NotImplementedError(f"{type(self).__name__} does not say how to make values")
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import custom
+from . import custom, elsewhere
 
 
 def snake(name: str) -> str:
@@ -91,6 +91,9 @@ class Named:
             raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {hint}".rstrip())
         raise AttributeError(name)
 
+    def __repr__(self) -> str:
+        return representation(self) if isinstance(type(self), Configurable) else object.__repr__(self)
+
     def __setattr__(self, name: str, value: Any) -> None:
         plain = name.startswith("_") or name.islower()
         object.__setattr__(self, name if plain else snake(name), value)
@@ -135,7 +138,9 @@ def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
         spellings = (key, snake(key), re.sub(r"_(\d)", r"\1", snake(key)))
         name = next((n for n in spellings if n in valid), key)
         if name not in valid:
-            raise TypeError(f"{owner} has no argument {key!r}. {suggestion(key, valid)}")
+            known = elsewhere.ARGUMENTS.get(key)
+            hint = f"It is called {known!r} here." if known in valid else suggestion(key, valid)
+            raise TypeError(f"{owner} has no argument {key!r}. {hint}")
         if name in out:
             raise TypeError(f"{owner} got {name!r} twice")
         out[name] = value
@@ -160,6 +165,41 @@ class Configurable(type):
         return super().__call__(*args, **kwargs)
 
 
+def representation(thing: Any) -> str:
+    """A configurable object as the call that makes an equal one: with what its own class takes and, of what all of its
+    kind take, what is no default.
+
+    >>> import weblayers as wl
+    >>> wl.train.sgd(0.1, clipnorm=1.0)
+    SGD(learning_rate=0.1, momentum=0.0, nesterov=False, clipnorm=1.0)
+    """
+    kind = type(thing)
+    every, other = parameters(kind), getattr(kind, "takes_arguments_of", None)
+    own = {*inspect.signature(kind.__init__).parameters, *(parameters(other) if other is not None else ())}
+    values = thing.get_config() if hasattr(kind, "get_config") else vars(thing)
+    given = {name: (values[name], p.default) for name, p in every.items() if values.get(name) is not None}
+    shown = {name: value for name, (value, default) in given.items() if name in own or value != default}
+    if shown.get("name") == class_snake(kind.__name__):
+        del shown["name"]
+    return _called(kind.__name__, shown)
+
+
+def _called(name: str, arguments: Mapping[str, Any]) -> str:
+    return f"{name}({', '.join(f'{key}={_shown(value)}' for key, value in arguments.items())})"
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Mapping) and {"class_name", "config"} <= value.keys():
+        return _called(value["class_name"], value["config"])
+    return value.__name__ if inspect.isroutine(value) else repr(value)
+
+
+def _public(module: str, names: Mapping[str, Any]) -> Iterable[str]:
+    """The names of a module that are for others: those that it lists, or else defines."""
+    own = (n for n, v in names.items() if not n.startswith("_") and getattr(v, "__module__", None) == module)
+    return names.get("__all__") or list(own)
+
+
 def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
     """A module's ``__getattr__``: attributes in TensorFlow.js' spelling."""
 
@@ -167,7 +207,10 @@ def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
         python = snake(name)
         if python != name and python in names:
             return names[python]
-        public = [n for n in names if not n.startswith("_")]
-        raise AttributeError(f"module {module!r} has no attribute {name!r}. {suggestion(name, public)}".rstrip())
+        if name.startswith("__"):
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        path = f"{module}.{name}".partition(".")[2].removeprefix("ops.")
+        hint = elsewhere.named(path) or suggestion(name, _public(module, names))
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. {hint}".rstrip())
 
     return get

@@ -14,6 +14,8 @@ from .runtime.tensor import Tensor
 class Regularizer(metaclass=naming.Configurable):
     """Base class: called with a tensor, gives a scalar."""
 
+    __repr__ = naming.representation
+
     def __call__(self, x: Tensor) -> Tensor:
         raise NotImplementedError(f"{type(self).__name__} does not say what a tensor adds to the loss")
 

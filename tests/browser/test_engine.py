@@ -293,6 +293,14 @@ FALLBACKS = {
         }""",
         "cannot render to float textures",
     ),
+    "nothing that can be read": (
+        """function (original, kind, options) {
+            const gl = original.call(this, kind, options);
+            if (gl) gl.readPixels = () => {};
+            return gl;
+        }""",
+        "webgl computes [0.0",
+    ),
 }
 
 

@@ -1,3 +1,6 @@
+import sys
+import types
+
 import pytest
 
 import weblayers as wl
@@ -34,4 +37,72 @@ def moving_clock(monkeypatch):
     """A clock that a test moves; at first a second passes at every look, so that all that waits for time is due."""
     made = Clock()
     monkeypatch.setattr(clock, "now", made.now)
+    return made
+
+
+class JsNull:
+    """JavaScript's null, as newer versions of Pyodide hand it over."""
+
+    def __bool__(self):
+        return False
+
+
+class JsException(Exception):
+    """What JavaScript throws."""
+
+
+class Storage:
+    """A page's storage of texts, with room for so many characters."""
+
+    def __init__(self, null, room=1e9):
+        self.items, self.null, self.room = {}, null, room
+
+    def getItem(self, key):
+        return self.items.get(key, self.null)
+
+    def setItem(self, key, text):
+        if sum(map(len, self.items.values())) + len(text) > self.room:
+            raise JsException("QuotaExceededError: the quota has been exceeded")
+        self.items[key] = text
+
+    def removeItem(self, key):
+        self.items.pop(key, None)
+
+    def key(self, i):
+        return list(self.items)[i]
+
+    @property
+    def length(self):
+        return len(self.items)
+
+
+class Page(types.ModuleType):
+    """The module ``js`` of a page whose selectors find nothing."""
+
+    def __init__(self, null):
+        super().__init__("js")
+        self.null, self.throwing = null, {}
+        self.globalThis = self
+        self.localStorage = Storage(null)
+        self.document = types.SimpleNamespace(hidden=False, querySelector=lambda selector: null)
+
+    def __getattribute__(self, name):
+        throwing = super().__getattribute__("throwing") if name != "__dict__" and name != "throwing" else {}
+        if name in throwing:
+            raise JsException(throwing[name])
+        return super().__getattribute__(name)
+
+
+@pytest.fixture(params=["null is an object", "null is None"])
+def fake_page(request, monkeypatch):
+    """A page without a browser, for both ways in which Pyodide hands over null."""
+    ffi = types.ModuleType("pyodide.ffi")
+    ffi.JsException = JsException
+    if request.param == "null is an object":
+        ffi.jsnull = JsNull()
+    made = Page(getattr(ffi, "jsnull", None))
+    pyodide = types.ModuleType("pyodide")
+    pyodide.ffi = ffi
+    for name, module in {"js": made, "pyodide": pyodide, "pyodide.ffi": ffi}.items():
+        monkeypatch.setitem(sys.modules, name, module)
     return made

@@ -244,7 +244,7 @@ def test_summary_is_the_table_of_tensorflow_js():
         ]
     )
     lines = []
-    model.summary(print_fn=lines.append)
+    model.summary(print_fn=lines.append, spelling="tfjs")
     assert lines[0].splitlines() == [
         "_" * 90,
         "Layer (type)                Input Shape               Output shape              Param #   ",
@@ -319,7 +319,7 @@ def test_tensors():
     assert wl.div(7, 2).array_sync() == 3.5
     assert asyncio.run(t.data()).tolist() == [1, 2, 3, 4] and asyncio.run(t.array()) == [[1, 2], [3, 4]]
     assert np.asarray(t).dtype == np.float32
-    assert repr(t).startswith("<Tensor: shape=[2,2], dtype=float32, on=numpy, values=[[1.")
+    assert repr(t).startswith("<Tensor: shape=(2, 2), dtype=float32, on=numpy, values=[[1.")
     assert t.to_string() == "Tensor\n    [[1, 2],\n     [3, 4]]"
     assert t.to_string(verbose=True).splitlines()[1:4] == ["  dtype: float32", "  rank: 2", "  shape: [2,2]"]
     assert wl.tensor1d([True, False]).dtype == "bool"

@@ -10,7 +10,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Who may import whom: a part imports parts further up only.
 ORDER = [
-    {"custom", "naming", "random_seed", "recent", "tree"},
+    {"custom", "elsewhere", "naming", "random_seed", "recent", "tree"},
     {"graph"},
     {"compiler"},
     {"runtime"},
@@ -24,7 +24,11 @@ ORDER = [
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
-BROWSER_MODULES = {"runtime/webgl.py", "runtime/glue.py", "runtime/page.py", "io/browser.py", "data/devices.py"}
+BROWSER_MODULES = {
+    *(f"runtime/{name}.py" for name in ("border", "glue", "page", "webgl")),
+    "io/browser.py",
+    "data/devices.py",
+}
 
 
 def part_of(path):

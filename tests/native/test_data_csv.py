@@ -99,7 +99,7 @@ def test_fields_separated_by_space():
     text = '18.0   8  307.0\t"chevrolet  chevelle"\n 15.0 8\t350.0 "a\tb"  \n'
     expected = [[18, 8, 307, "chevrolet  chevelle"], [15, 8, 350, "a\tb"]]
     assert values(text, has_header=False, column_names=["m", "c", "d", "name"], delim_whitespace=True) == expected
-    with pytest.raises(ValueError, match="Delimiter should not be provided when delimWhitespace is true"):
+    with pytest.raises(ValueError, match="either delimiter or delim_whitespace=True"):
         wl.data.csv(text, {"delimWhitespace": True, "delimiter": " "})
     with pytest.raises(ValueError, match="delimiter must be one character"):
         wl.data.csv(text, delimiter=";;")
@@ -188,11 +188,11 @@ def test_column_names():
 def test_mistakes_in_columns():
     with pytest.raises(ValueError, match="Column names must be provided if there is no header line"):
         wl.data.csv(TEXT, has_header=False)
-    with pytest.raises(ValueError, match=r"columnNames \(2\) does not match the length of the header .* \(3\)"):
+    with pytest.raises(ValueError, match=r"column_names \(2\) does not match the length of the header .* \(3\)"):
         records(TEXT, column_names=["x", "y"])
     with pytest.raises(ValueError, match="Duplicate column names found: a"):
         records("a,b,a\n1,2,3\n")
-    with pytest.raises(ValueError, match="The key 'd' provided in columnConfigs does not match .*: a, b, c"):
+    with pytest.raises(ValueError, match="The key 'd' in column_configs does not match .*: a, b, c"):
         records(TEXT, column_configs={"d": {}})
     with pytest.raises(ValueError, match="wants column_configs"):
         wl.data.csv(TEXT, configured_columns_only=True)
@@ -279,15 +279,24 @@ def test_picked_files_are_read_in_pieces():
     assert asyncio.run(first()) == records(TEXT)[:1] and cancelled
 
 
+SERVED = {
+    "/table.csv": TEXT.encode(),
+    "/page.csv": b"\n <!DOCTYPE html>\n<html><head><title>Not here</title></head></html>\n",
+    "/short.csv": b"<html><body>Moved, with a very long sentence about where it is now, and why</body></html>",
+    "/picture.csv": b"\x89PNG\r\n\x1a\n\0\0\0",
+    "/archive.csv": b"PK\x03\x04\0\0,\n1,2\n",
+    "/late.csv": b"a,b\n1,2\n3,\xff4\n5,6\n",
+}
+
+
 @pytest.fixture(scope="module")
 def server():
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            found = self.path == "/table.csv"
-            self.send_response(200 if found else 404)
+            body = SERVED.get(self.path)
+            self.send_response(404 if body is None else 200)
             self.end_headers()
-            if found:
-                self.wfile.write(TEXT.encode())
+            self.wfile.write(body or b"")
 
         def log_message(self, *args):
             pass
@@ -304,6 +313,27 @@ def test_servers(server):
     assert records(wl.data.URLDataSource(f"{server}/table.csv", {"method": "GET"})) == records(TEXT)
     with pytest.raises(OSError, match=r"request to .*/none.csv failed with status 404"):
         records(f"{server}/none.csv")
+
+
+def test_servers_that_send_something_else(server):
+    for name, message in {
+        "page": "a page in HTML, and no table: its first line is '<!DOCTYPE html>'",
+        "short": r"a page in HTML, and no table: its first line is '<html><body>Moved, .*'\.\.\.$",
+        "picture": r"no text in UTF-8: one of its lines is b'\\x89PNG",
+        "archive": r"no text, but bytes, and no table: its first line is 'PK",
+        "late": r"no text in UTF-8: one of its lines is b'3,\\xff4'",
+    }.items():
+        with pytest.raises(ValueError, match=message):
+            records(f"{server}/{name}.csv")
+
+
+def test_text_among_numbers():
+    table = wl.data.csv("a,b\n1,2\n3,x\n")
+    assert list(table) == [{"a": 1, "b": 2}, {"a": 3, "b": "x"}]
+    with pytest.raises(ValueError, match=r"numbers and text .* such as 2.0 and 'x': .*csv\(\) takes the dtype"):
+        list(table.batch(2))
+    (batch,) = wl.data.csv("a,b\n1,2\n3,x\n", column_configs={"b": {"dtype": "string"}}).batch(2)
+    assert batch["b"].tolist() == ["2", "x"]
 
 
 def test_lines_of_texts(tmp_path):

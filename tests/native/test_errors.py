@@ -6,6 +6,9 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from weblayers.runtime import device
+from weblayers.runtime.plans import PlanRuntime
+from weblayers.runtime.soft_device import SoftDevice
 
 XS = np.array([[1], [2], [3], [4]], np.float32)
 YS = 2 * XS - 1
@@ -197,3 +200,39 @@ def test_a_symbolic_tensor_says_why_it_has_no_values():
 
     with pytest.raises(TypeError, match="use wl.where instead of if"):
         fit(make_model(loss=branching))
+
+
+# -- room -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_weight_without_room_on_the_host_is_named():
+    def initializer(shape):
+        raise MemoryError("Unable to allocate")
+
+    dense = wl.layers.dense(units=20000, name="huge", kernel_initializer=initializer, input_shape=[20000])
+    with pytest.raises(
+        MemoryError, match=r"the weight 'huge/kernel' of shape \[20000, 20000\]: it takes 1600000000 bytes"
+    ):
+        wl.sequential([dense])
+
+
+class Small(SoftDevice):
+    """A device that takes textures of so many texels at most."""
+
+    def alloc(self, spec):
+        if spec.width * spec.height * spec.layers > 100:
+            raise RuntimeError(f"a texture of {spec.width}x{spec.height} texels is more than this GPU allows")
+        return super().alloc(spec)
+
+
+def test_a_tensor_without_room_on_the_device_is_named(monkeypatch):
+    monkeypatch.setattr(device, "_current", PlanRuntime(Small()))
+    model = wl.sequential([wl.layers.dense(units=40, name="large", input_shape=[40])])
+    message = (
+        r"softgpu did not take the weight 'large/kernel' of shape \[40, 40\], 6400 bytes: a texture of .* this GPU"
+    )
+    for use in (lambda: model.predict(np.ones((1, 40))), lambda: model.layers[0].kernel + 1):
+        with pytest.raises(RuntimeError, match=message):
+            use()
+    with pytest.raises(RuntimeError, match=r"softgpu did not take a tensor of shape \[500\], 2000 bytes"):
+        wl.ones([500]) + 1

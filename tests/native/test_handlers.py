@@ -490,7 +490,7 @@ def test_pages_storage_without_a_page(url):
 
 @pytest.mark.parametrize("url", ["localstorage://", "indexeddb://"])
 def test_places_without_a_name(url):
-    with pytest.raises(ValueError, match="modelPath must not be null, undefined or empty"):
+    with pytest.raises(ValueError, match="wants the name of a model behind it"):
         run(stack().save(url))
 
 

@@ -53,3 +53,63 @@ def test_who_computes_elsewhere_meanwhile_stays_there(losable):
     wl.set_backend("numpy")
     device._restored(Losable())
     assert wl.get_backend() == "numpy"
+
+
+# -- a device is tried before it is used ------------------------------------------------------------------------------
+
+
+class Zeros(SoftDevice):
+    """A device whose draws leave nothing that can be read."""
+
+    name = "webgl"
+
+    def read_sync(self, id_, region):
+        return 0 * super().read_sync(id_, region)
+
+
+class Right(SoftDevice):
+    name = "webgl"
+
+
+@pytest.fixture
+def starting(monkeypatch):
+    """Have the page's device be one of a class."""
+
+    def start(kind):
+        made = kind()
+        monkeypatch.setattr(device, "in_browser", lambda: True)
+        monkeypatch.setattr(device.glue, "load", lambda: None)
+        monkeypatch.setattr("weblayers.runtime.starting.create", lambda module, restored: made)
+        for name in ("_current", "_webgl", "_reason"):
+            monkeypatch.setattr(device, name, None)
+        return made
+
+    return start
+
+
+def test_a_device_is_tried_with_one_draw_and_one_read(starting):
+    made = starting(Right)
+    assert wl.get_backend() == "webgl" and device.fallback_reason() is None
+    counts = made.counters()
+    assert [counts[k] for k in ("uploads", "draws", "runs", "reads", "plansLoaded")] == [1, 1, 1, 1, 1]
+    memory = made.memory()
+    assert (memory["textures"], memory["plans"]) == (0, 0)
+
+
+def test_a_device_that_answers_wrong_is_not_used(starting):
+    starting(Zeros)
+    with pytest.warns(UserWarning, match=r"computes with NumPy.*webgl computes \[0.0, .* where \[2.0, .* is right"):
+        assert wl.get_backend() == "numpy"
+    assert "webgl computes" in device.fallback_reason()
+    assert (wl.tensor([1.0]) * 2).array_sync() == [2]
+    with pytest.raises(RuntimeError, match="webgl computes"):
+        wl.set_backend("webgl")
+
+
+def test_a_device_that_takes_over_is_tried_too(losable):
+    x = wl.tensor([1.0, 2.0])
+    assert (x + 1).array_sync() == [2, 3]
+    losable.lost = True
+    with pytest.warns(UserWarning, match="computes with NumPy.*webgl computes"):
+        device._restored(Zeros())
+    assert wl.get_backend() == "numpy" and (x + 1).array_sync() == [2, 3]

@@ -88,7 +88,7 @@ def test_names_are_text():
 
 def test_the_table_shows_models_inside_models():
     html = siamese()._repr_html_()
-    for text in ("siamese", "encoder", "first", "[None, 16]", ">144<", "left[0][0]<br>right[0][0]", "Total: 217"):
+    for text in ("siamese", "encoder", "first", "(None, 16)", ">144<", "left[0][0]<br>right[0][0]", "Total: 217"):
         assert text in html
     assert "Parameters" in wl.sequential()._repr_html_()
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 import weblayers as wl
 
@@ -14,16 +15,26 @@ def test_summaries_are_those_of_tensorflow_js(capsys):
     a, b = wl.input(shape=[3], name="input1"), wl.input(shape=[2], name="bb")
     c = L.add(name="c").apply([L.dense(3, name="d").apply(a), L.dense(3, name="e").apply(b)])
     graph = wl.model(inputs=[a, b], outputs=[c, L.dense(1, name="f").apply(c)])
-    graph.summary()
+    graph.summary(spelling="tfjs")
     inner = wl.sequential([L.dense(2, input_shape=[3], name="i1"), L.dropout(0.5, name="i2")], name="inner")
     x = wl.input(shape=[3], name="x")
-    wl.model(inputs=x, outputs=inner.apply(x)).summary()
-    inner.summary()
+    wl.model(inputs=x, outputs=inner.apply(x)).summary(spelling="tfjs")
+    inner.summary(spelling="tfjs")
     shared, y = L.dense(3, name="shared"), wl.input(shape=[3], name="x1")
-    wl.model(inputs=y, outputs=shared.apply(shared.apply(y))).summary()
-    graph.summary(60)
-    graph.summary(None, [0.2, 0.5, 0.8, 1])
+    wl.model(inputs=y, outputs=shared.apply(shared.apply(y))).summary(spelling="tfjs")
+    graph.summary(60, spelling="tfjs")
+    graph.summary(None, [0.2, 0.5, 0.8, 1], spelling="tfjs")
     assert capsys.readouterr().out == RECORDED.read_text()
+
+
+def test_shapes_are_spelled_as_in_python():
+    a, b = wl.input(shape=[16, 16, 1], name="a"), wl.input(shape=[16, 16, 1], name="b")
+    lines = []
+    wl.model(inputs=[a, b], outputs=L.add(name="sum").apply([a, b])).summary(200, print_fn=lines.append)
+    assert "[(None, 16, 16, 1), (None, 16, 16, 1)]" in lines[0] and "null" not in lines[0]
+    assert lines[0].count("(None, 16, 16, 1)") == 7
+    with pytest.raises(ValueError, match="Unknown spelling of shapes: 'tf'.*'tfjs'"):
+        wl.sequential([L.dense(1, input_shape=[1])]).summary(spelling="tf")
 
 
 def test_branches_make_a_graph():

@@ -357,3 +357,64 @@ def test_integers_that_become_too_large_are_an_error_and_no_other_integers(backe
     assert wl.function(lambda x: wl.floor_div(x * x, x))(a).array_sync() == [65536]
     assert (ints(2**24) - 1).array_sync() == [2**24 - 1]
     assert wl.cast(wl.tensor([-2.7, 2.7]), "int32").array_sync() == [-2, 2]
+
+
+# -- as NumPy's arrays ------------------------------------------------------------------------------------------------
+
+
+def test_equality_is_of_each_pair(backend):
+    t = wl.tensor([[1.0, 2.0], [3.0, np.nan]])
+    assert (t == 2).array_sync() == [[False, True], [False, False]]
+    assert (t != [1, 2]).array_sync() == [[False, False], [True, True]]
+    assert (t == t).array_sync() == [[True, True], [True, False]]
+    assert (np.ones((2, 2), np.float32) == t).array_sync() == [[True, False], [False, False]]
+    assert (wl.tensor(["a", "b"]) == "a").array_sync() == [True, False]
+    assert (wl.complex([1.0], [2.0]) != wl.complex([1.0], [2.0])).array_sync() == [False]
+    # what is no value
+    assert (t == None) is False and (t != None) is True and (t == "auto") is False  # noqa: E711
+    assert wl.function(lambda x: wl.where(x == 2, 0, x))(wl.tensor([1.0, 2.0])).array_sync() == [1, 0]
+    with pytest.raises(ValueError, match="broadcast"):
+        t == wl.ones([3])  # noqa: B015
+
+
+def test_tensors_are_keys_by_what_they_are():
+    a, b = wl.tensor([1.0, 2.0]), wl.tensor([1.0, 2.0])
+    v = wl.variable(a)
+    found = {a: "a", b: "b", v: "v", wl.complex(a, b): "c"}
+    assert (found[a], found[b], found[v]) == ("a", "b", "v") and len(found) == 4
+    assert a in found and a in {a} and wl.tensor([1.0, 2.0]) not in found
+
+
+def test_methods_of_arrays(backend):
+    t = wl.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.5]])
+    for shaped in (t.reshape(3, 2), t.reshape([3, 2]), t.reshape(-1, 2), t.reshape((3, 2)), t.reshape(shape=[3, 2])):
+        assert shaped.array_sync() == [[1, 2], [3, 4], [5, 6.5]]
+    assert t.reshape(6).shape == t.reshape(-1).shape == (6,) and wl.ones([1]).reshape([]).shape == ()
+    with pytest.raises(TypeError, match="shape twice"):
+        t.reshape(6, shape=[6])
+    assert t.T.shape == (3, 2) and t.ndim == 2 and t.tolist() == t.array_sync()
+    assert t.item(1, 2) == 6.5 and wl.scalar(3).item() == 3
+    with pytest.raises(ValueError, match="size 1"):
+        t.item()
+    kinds = {"int32": ("int32", int, np.int64), "float32": ("float32", float, np.float16), "bool": (bool, np.bool_)}
+    for name, given in kinds.items():
+        assert [t.astype(kind).dtype for kind in given] == [name] * len(given)
+    assert t.astype(int).tolist() == [[1, 2, 3], [4, 5, 6]]
+    copy = t.copy()
+    t.dispose()
+    assert copy.item(0, 1) == 2
+
+
+def test_numpys_functions(backend):
+    t = wl.tensor([[1.0, 2.0], [3.0, 4.0]]) + 0
+    assert np.mean(t) == 2.5 and np.sum(t, axis=0).tolist() == [4, 6] and np.argmax(t) == 3
+    assert np.stack([t, np.zeros((2, 2))]).shape == (2, 2, 2) and np.concatenate((t, t)).shape == (4, 2)
+    assert np.exp(t).shape == (2, 2) and np.allclose(t, t) and np.array_equal(t, t.numpy())
+    assert np.where(t > 2, t, 0).tolist() == [[0, 0], [3, 4]]
+    assert np.sum(wl.complex([3.0, 1.0], [4.0, 0.0])) == 4 + 4j
+
+
+def test_numpys_functions_in_a_trace():
+    assert wl.function(lambda x: x * np.ndim(x) + np.shape(x)[0])(wl.ones([3])).tolist() == [4, 4, 4]
+    with pytest.raises(TypeError, match="symbolic tensor.*no values"):
+        wl.function(lambda x: np.mean(x))(wl.ones([3]))

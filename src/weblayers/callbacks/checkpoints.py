@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from ..io import registry, snapshots, topology
@@ -124,6 +125,8 @@ class BackupAndRestore(Callback):
             what it had learned.
         delete_checkpoint: whether the end of training removes the backup.
 
+    Storage that refuses, or is full, is a warning: training goes on.
+
     >>> import weblayers as wl
     >>> wl.callbacks.BackupAndRestore("indexeddb://backup").backup_dir
     'indexeddb://backup'
@@ -138,7 +141,11 @@ class BackupAndRestore(Callback):
             self.on_batch_end = self._after_batch
 
     async def on_train_begin(self, logs: dict[str, float]) -> None:
-        notes = await snapshots.restore_snapshot(self.model, self.backup_dir)
+        notes = None
+        try:
+            notes = await snapshots.restore_snapshot(self.model, self.backup_dir)
+        except OSError as error:
+            self._warn("there is no looking for a backup", error)
         if notes is not None:
             self._saved = True
             self.params["initial_epoch"] = max(self.params["initial_epoch"], int(notes["epoch"]))
@@ -154,10 +161,19 @@ class BackupAndRestore(Callback):
             await self._save(self._epoch)
 
     async def _save(self, epoch: int) -> None:
-        await snapshots.save_snapshot(self.model, self.backup_dir, {"epoch": epoch})
-        self._saved = True
+        try:
+            await snapshots.save_snapshot(self.model, self.backup_dir, {"epoch": epoch})
+            self._saved = True
+        except OSError as error:
+            self._warn(f"training is not backed up before epoch {epoch + 1}", error)
+
+    def _warn(self, what: str, error: OSError) -> None:
+        warnings.warn(f"BackupAndRestore: {what}, and goes on: {error}", stacklevel=2)
 
     async def on_train_end(self, logs: dict[str, float]) -> None:
         if self.delete_checkpoint and self._saved and isinstance(self.backup_dir, str):
-            await registry.remove_model(self.backup_dir)
+            try:
+                await registry.remove_model(self.backup_dir)
+            except OSError as error:
+                self._warn("the backup is still there", error)
             self._saved = False

@@ -14,6 +14,9 @@ from .. import naming
 from ..runtime import clock, page
 from .base import Callback
 
+# Epochs of a history's beginning and end that notebooks show.
+_SHOWN = 5
+
 
 class History(Callback):
     """What happened: ``history`` has a list per logged name, ``epoch`` the numbers of the epochs."""
@@ -30,6 +33,21 @@ class History(Callback):
         self.epoch.append(epoch)
         for name, value in logs.items():
             self.history.setdefault(name, []).append(value)
+
+    def __repr__(self) -> str:
+        last = {name: values[-1] for name, values in self.history.items() if values}
+        return f"<History: {len(self.epoch)} epochs{', the last: ' if last else ''}{_text(last)}>"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show: a row per epoch; of many, the first and the last."""
+        names = list(self.history)
+        values = zip(*self.history.values(), strict=False)
+        rows = [[str(epoch + 1), *map(_value, row)] for epoch, row in zip(self.epoch, values, strict=False)]
+        if len(rows) > 2 * _SHOWN:
+            rows = [*rows[:_SHOWN], ["…", *("" for _ in names)], *rows[-_SHOWN:]]
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in ("epoch", *names))
+        cells = ["".join(f"<td>{html.escape(cell)}</td>" for cell in row) for row in rows]
+        return f"<table><tr>{head}</tr>{''.join(f'<tr>{row}</tr>' for row in cells)}</table>"
 
 
 class _Progress(Callback):
@@ -121,9 +139,11 @@ class ProgressBar(_Progress):
 
 
 def _text(logs: Mapping[str, float]) -> str:
-    return " - ".join(
-        f"{name}: {value:.4f}" if isinstance(value, float) else f"{name}: {value}" for name, value in logs.items()
-    )
+    return " - ".join(f"{name}: {_value(value)}" for name, value in logs.items())
+
+
+def _value(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
 class CSVLogger(Callback, metaclass=naming.Configurable):

@@ -61,7 +61,14 @@ def _described(value: Any) -> str:
 
 def _column(values: list[Any]) -> Any:
     """Values of one kind as one tensor; strings as a NumPy array, as there are no tensors of them."""
-    if any(isinstance(v, str) for v in values):
+    text = next((v for v in values if isinstance(v, str)), None)
+    if text is not None:
+        number = next((v for v in values if isinstance(v, int | float)), None)
+        if number is not None:
+            raise ValueError(
+                f"numbers and text are in one place of a batch, such as {number!r} and {text!r}: correct the data, or"
+                " say what they are: csv() takes the dtype of a column, map() makes some of anything"
+            )
         return np.array([v if v is None else str(v) for v in values], object if None in values else None)
     if any(isinstance(v, Tensor) and v._host is None for v in values):
         # they are on the device: let them stay there

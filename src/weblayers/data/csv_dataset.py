@@ -11,7 +11,7 @@ from typing import Any
 
 from .. import naming
 from .dataset import Dataset
-from .sources import DataSource, line_groups, source_of
+from .sources import DataSource, line_groups, shortened, source_of
 
 # What stands in tables for numbers that are none; other words that float() knows are names.
 _WORDS = {"NaN", "nan", "Infinity", "inf"}
@@ -114,7 +114,7 @@ class CSVDataset(Dataset):
         """The names of all columns, from the header."""
         if self._given is not None and len(self._given) != len(row):
             raise ValueError(
-                f"The length of provided columnNames ({len(self._given)}) does not match the length of the header"
+                f"The length of the given column_names ({len(self._given)}) does not match the length of the header"
                 f" line read from file ({len(row)})."
             )
         return self._checked(row if self._given is None else self._given)
@@ -126,8 +126,7 @@ class CSVDataset(Dataset):
         for key in self._configs:
             if key not in names:
                 raise ValueError(
-                    f"The key {key!r} provided in columnConfigs does not match any of the column names:"
-                    f" {', '.join(names)}."
+                    f"The key {key!r} in column_configs does not match any of the column names: {', '.join(names)}."
                 )
         return names
 
@@ -182,6 +181,8 @@ class CSVDataset(Dataset):
         waiting: list[str] = []
         before = 0
         async for group in line_groups(self.input):
+            if not before and not waiting:
+                _check_is_table(next((line for line in group if line.strip()), ""))
             lines = [*waiting, *(map(_spaced, group) if self._whitespace else group)]
             reader = standard.reader(_until_starved(lines), **self._dialect)
             done = 0
@@ -205,6 +206,14 @@ class CSVDataset(Dataset):
             raise ValueError(f"the CSV file ends within a quoted field that begins in line {before + 1}")
 
 
+def _check_is_table(line: str) -> None:
+    """Refuse what servers send instead of a table, by its first line."""
+    page = line.lstrip().lower().startswith(("<!doctype html", "<html"))
+    if page or "\0" in line:
+        what = "a page in HTML" if page else "no text, but bytes"
+        raise ValueError(f"this is {what}, and no table: its first line is {shortened(line.strip())}")
+
+
 def _until_starved(lines: list[str]) -> Iterator[str]:
     yield from lines
     raise _Starved
@@ -218,7 +227,7 @@ def _spaced(line: str) -> str:
 def _dialect(delimiter: str | None, whitespace: bool) -> dict[str, Any]:
     if whitespace:
         if delimiter is not None:
-            raise ValueError("Delimiter should not be provided when delimWhitespace is true.")
+            raise ValueError("give either delimiter or delim_whitespace=True, not both")
         return {"delimiter": " ", "skipinitialspace": True}
     delimiter = "," if delimiter is None else delimiter
     if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
@@ -253,7 +262,7 @@ def csv(source: Any, csv_config: Mapping[str, Any] | None = None, **options: Any
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: while reading, with the line: records of different lengths, a required field that is empty, a field
-            that does not fit its dtype, an unknown or doubled column.
+            that does not fit its dtype, an unknown or doubled column, a page in HTML or bytes instead of a table.
 
     >>> import weblayers as wl
     >>> table = 'size,colour,price\\n1,"red, dark",10\\n2,,20\\n'

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import naming
 from ..ops.image import resize
-from ..runtime import page
+from ..runtime import border, page
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from .stream import LazyIterator
@@ -27,7 +27,7 @@ def _page(owner: str) -> Any:
         raise RuntimeError(f"{owner} is only supported in a browser, but this is Python on {sys.platform}")
     import js
 
-    if getattr(js.navigator, "mediaDevices", None) is None:
+    if border.attribute(js.navigator, "mediaDevices") is None:
         raise RuntimeError(f"{owner} needs a page from https:// or localhost, and there are no devices in a worker")
     return js
 

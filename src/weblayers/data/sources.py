@@ -161,11 +161,15 @@ async def content(source: DataSource) -> bytes:
 
 
 async def line_groups(source: DataSource) -> AsyncIterator[list[str]]:
-    """The lines of a text in UTF-8, with their ends, as many at a time as a chunk has."""
+    """The lines of a text in UTF-8, with their ends, as many at a time as a chunk has.
+
+    Raises:
+        ValueError: these are other bytes.
+    """
     decoder = codecs.getincrementaldecoder("utf-8-sig")()
     rest, first = "", True
     async for chunk in source.chunks():
-        text = chunk if isinstance(chunk, str) else decoder.decode(chunk)
+        text = chunk if isinstance(chunk, str) else _decoded(decoder, chunk)
         if first and text:
             text, first = text.removeprefix("\ufeff"), False
         lines = _split(rest + text)
@@ -173,8 +177,21 @@ async def line_groups(source: DataSource) -> AsyncIterator[list[str]]:
         rest = lines.pop() if lines and not lines[-1].endswith("\n") else ""
         if lines:
             yield lines
-    if lines := _split(rest + decoder.decode(b"", True)):
+    if lines := _split(rest + _decoded(decoder, b"", True)):
         yield lines
+
+
+def _decoded(decoder: codecs.IncrementalDecoder, data: bytes, final: bool = False) -> str:
+    try:
+        return decoder.decode(data, final)
+    except UnicodeDecodeError as error:
+        line = error.object[error.object.rfind(b"\n", 0, error.start) + 1 :].partition(b"\n")[0]
+        raise ValueError(f"this is no text in UTF-8: one of its lines is {shortened(line)}") from None
+
+
+def shortened(line: str | bytes) -> str:
+    """A line as errors show it."""
+    return repr(line[:60]) + ("..." if len(line) > 60 else "")
 
 
 def _split(text: str) -> list[str]:

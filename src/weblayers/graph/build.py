@@ -395,7 +395,12 @@ def scatter_add(index: Node, updates: Node, size: int) -> Node:
 
 
 def argsort(x: Node, descending: bool = False) -> Node:
-    """The positions of the values of the last axis, in their order; of equal values the first comes first."""
+    """The positions of the values of the last axis, in their order; of equal values the first comes first.
+
+    NaN counts as infinity: sorting networks need an order of all values.
+    """
+    if x.dtype == "float32":
+        x = where(unary("isnan", x), math.inf, x)
     return bind("argsort", x, descending=descending)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import suppress
 from typing import Any
+
+from ..runtime.border import attribute, document, given, refusing
 
 
 def _js() -> Any:
@@ -18,24 +20,58 @@ def _js() -> Any:
     return js
 
 
-def local_storage() -> Any:
-    """The page's local storage.
-
-    Raises:
-        RuntimeError: there is none; a worker has none either.
-    """
-    storage = getattr(_js(), "localStorage", None)
+def _storage(name: str, title: str) -> Any:
+    js = _js()
+    # pages that may not store anything are told so as soon as they look
+    with refusing(title.partition(";")[0]):
+        storage = attribute(js, name)
     if storage is None:
-        raise RuntimeError("The current environment does not support local storage; workers have indexeddb:// only.")
+        raise RuntimeError(f"The current environment does not support {title}.")
     return storage
 
 
+class LocalItems:
+    """The texts in the page's local storage.
+
+    Raises:
+        RuntimeError: there is none; a worker has none either.
+        OSError: the page may not use it, or it is full.
+    """
+
+    def __init__(self) -> None:
+        self._storage = _storage("localStorage", "local storage; workers have indexeddb:// only")
+
+    def get(self, key: str) -> str | None:
+        with refusing("to read local storage"):
+            return given(self._storage.getItem(key))
+
+    def set(self, key: str, text: str) -> None:
+        with refusing("to write to local storage"):
+            self._storage.setItem(key, text)
+
+    def remove(self, keys: Iterable[str]) -> None:
+        with refusing("to write to local storage"):
+            for key in keys:
+                self._storage.removeItem(key)
+
+    def keys(self) -> list[str]:
+        with refusing("to read local storage"):
+            return [str(given(self._storage.key(i))) for i in range(self._storage.length)]
+
+
 def has_local_storage() -> bool:
-    return "js" in sys.modules and getattr(_js(), "localStorage", None) is not None
+    return _is_usable("localStorage")
 
 
 def has_indexed_db() -> bool:
-    return "js" in sys.modules and getattr(_js(), "indexedDB", None) is not None
+    return _is_usable("indexedDB")
+
+
+def _is_usable(name: str) -> bool:
+    try:
+        return "js" in sys.modules and _storage(name, name) is not None
+    except (OSError, RuntimeError):
+        return False
 
 
 def has_packages() -> bool:
@@ -88,10 +124,11 @@ async def file_bytes(file: Any) -> bytes:
 def download(name: str, data: bytes, kind: str) -> None:
     """Hand the user a file."""
     js = _js()
-    if not hasattr(js, "document"):
+    page = document()
+    if page is None:
         raise RuntimeError("Browser downloads are not supported in this environment since `document` is not present")
     blob = js.Blob.new([_array(data)], type=kind)
-    anchor = js.document.createElement("a")
+    anchor = page.createElement("a")
     anchor.download, anchor.href = name, js.URL.createObjectURL(blob)
     anchor.click()
     # the browser reads the blob after the click
@@ -119,7 +156,9 @@ class Database:
     ARTIFACTS, INFO = "models_store", "model_info_store"
 
     async def __aenter__(self) -> Database:
-        request = _js().indexedDB.open("tensorflowjs", 1)
+        factory = _storage("indexedDB", "IndexedDB")
+        with refusing("IndexedDB"):
+            request = factory.open("tensorflowjs", 1)
         self._js = _js()
 
         def upgrade(*_: Any) -> None:
@@ -145,16 +184,17 @@ class Database:
         ):
             record = self._js.JSON.parse(json.dumps({"modelPath": path}))
             setattr(record, key, value)
-            transaction.objectStore(store).put(record)
+            with refusing(f"to store {path!r}"):
+                transaction.objectStore(store).put(record)
         await _finished(transaction, "oncomplete")
 
     async def get(self, path: str) -> tuple[dict[str, Any], bytes] | None:
         """The artifacts and the bytes of their weights."""
-        record = await _finished(self._transaction("readonly").objectStore(self.ARTIFACTS).get(path))
-        if not record:
+        record = given(await _finished(self._transaction("readonly").objectStore(self.ARTIFACTS).get(path)))
+        if record is None:
             return None
         found = record.modelArtifacts
-        data = getattr(found, "weightData", None)
+        data = attribute(found, "weightData")
         without = self._js.Object.assign(self._js.JSON.parse("{}"), found)
         without.weightData = None
         return json.loads(self._js.JSON.stringify(without)), b"" if data is None else _bytes(data)
@@ -172,7 +212,8 @@ class Database:
 
     def _transaction(self, mode: str) -> Any:
         stores = self._js.Array.of(self.ARTIFACTS, self.INFO)
-        return self._database.transaction(stores, mode)
+        with refusing("a transaction of IndexedDB"):
+            return self._database.transaction(stores, mode)
 
 
 def _bytes(data: Any) -> bytes:
@@ -188,11 +229,11 @@ async def _finished(request: Any, success: str = "onsuccess") -> Any:
 
     def fail(*_: Any) -> None:
         if not future.done():
-            future.set_exception(OSError(str(getattr(request, "error", None) or "IndexedDB refused")))
+            future.set_exception(OSError(str(attribute(request, "error") or "IndexedDB refused")))
 
     def succeed(*_: Any) -> None:
         if not future.done():
-            future.set_result(getattr(request, "result", None))
+            future.set_result(attribute(request, "result"))
 
     for name, function in ((success, succeed), ("onerror", fail), ("onabort", fail)):
         setattr(request, name, _once(function))

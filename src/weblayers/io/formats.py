@@ -15,8 +15,6 @@ from .assignment import assign_weights, named_weights
 from .checks import ModelFileError, ModelNotFoundError, reading
 from .handlers.files import replace_files
 from .handlers.http import is_http_scheme, is_relative_url, request
-from .keras import archive, hdf5, optimization
-from .keras.configuration import compile_configuration
 from .weights import host_values
 
 _MODELS = (".keras", ".h5", ".hdf5")
@@ -37,6 +35,21 @@ def format_of(address: Any, weights: bool = False) -> str | None:
         return None
     suffix = Path(text).suffix.lower()
     return suffix if suffix in (_WEIGHTS if weights else _MODELS) else None
+
+
+def _keras() -> tuple[Any, Any]:
+    """The two formats of Keras: many programs do without, so that they are imported when they are wanted."""
+    from .keras import archive, hdf5
+
+    return archive, hdf5
+
+
+def _training(model: Any) -> tuple[Any, Any]:
+    """How a model is compiled and its optimizer's state, as files of Keras have them."""
+    from .keras import optimization
+    from .keras.configuration import compile_configuration
+
+    return compile_configuration(model), optimization.state(model)
 
 
 async def _prepared(suffix: str) -> None:
@@ -75,9 +88,10 @@ def _write(address: Any, data: bytes) -> SaveResult:
 async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -> SaveResult:
     """Save a model in one file."""
     await _prepared(suffix)
+    archive, hdf5 = _keras()
     write = archive.write_model if suffix == ".keras" else hdf5.write_model
     # of one moment: steps go on while values are on their way from the device
-    training = (compile_configuration(model), optimization.state(model)) if include_optimizer else None
+    training = _training(model) if include_optimizer else None
     values = await _values(model)
     if training is None:
         return _write(address, write(model, values))
@@ -89,6 +103,7 @@ async def load(address: Any, suffix: str, options: Mapping[str, Any]) -> Any:
     """Load a model from one file."""
     await _prepared(suffix)
     data, source = await _contents(address, options)
+    archive, hdf5 = _keras()
     read = archive.read_model if suffix == ".keras" else hdf5.read_model
     with reading(source):
         return read(data, source)
@@ -103,6 +118,7 @@ async def save_weights(model: Any, address: Any, suffix: str) -> SaveResult:
     if suffix == ".safetensors":
         return _write(address, safetensors.write({n: values[id(w)] for n, w in named_weights(model).items()}))
     keras_3 = str(address).endswith(".weights.h5")
+    archive, hdf5 = _keras()
     write = archive.write_weights if keras_3 else hdf5.write_weights
     return _write(address, write(model, values))
 
@@ -117,6 +133,7 @@ async def load_weights(model: Any, address: Any, suffix: str, strict: bool, opti
     """Load a model's weights from one file."""
     await _prepared(suffix)
     data, source = await _contents(address, options)
+    archive, hdf5 = _keras()
     with reading(source):
         if suffix == ".safetensors":
             assign_weights(model, safetensors.read(data, source), source, strict)

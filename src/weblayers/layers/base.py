@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -264,8 +265,14 @@ class Layer(Used, metaclass=naming.Configurable):
         """
         full_name = f"{context.weight_scope() or self.name}/{name}"
         fresh = context.take_room(full_name, shape) and not self._fast_weight_init
-        values = np.asarray(initializers.get(initializer if fresh else "zeros")(tuple(shape)))
-        variable = Variable(values.astype(dtype), full_name, trainable)
+        initial = initializers.get(initializer if fresh else "zeros")
+        try:
+            variable = Variable(np.asarray(initial(tuple(shape))).astype(dtype), full_name, trainable)
+        except MemoryError:
+            size = math.prod(shape) * np.dtype(dtype).itemsize
+            raise MemoryError(
+                f"there is no room for the weight {full_name!r} of shape {list(shape)}: it takes {size} bytes"
+            ) from None
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
         self._weights.append(variable)
         return variable

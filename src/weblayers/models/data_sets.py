@@ -6,7 +6,6 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -150,15 +149,12 @@ def as_rows(tensor: Tensor, room: int) -> Tensor:
     """
     if isinstance(tensor, Variable):
         tensor = tensor.read()
-    rows = _rows.get(tensor)
+    rows = tensor.as_rows
     if rows is None or rows.shape[0] != room:
         with scopes.paused():
-            rows = _rows[tensor] = _made_rows(tensor, room)
+            rows = tensor.as_rows = _made_rows(tensor, room)
         rows.sample_shape = tensor.sample_shape
     return rows
-
-
-_rows: WeakKeyDictionary[Tensor, Tensor] = WeakKeyDictionary()
 
 
 def _made_rows(tensor: Tensor, room: int) -> Tensor:

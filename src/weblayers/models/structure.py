@@ -81,10 +81,18 @@ class Container(Layer):
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
         print_fn: Callable[[str], Any] = print,
+        spelling: str = "python",
     ) -> None:
-        """Print the layers, their shapes and their numbers of weights."""
+        """Print the layers, their shapes and their numbers of weights.
+
+        Args:
+            line_length: how many characters a line has.
+            positions: where its columns end, in characters or as shares of the line.
+            print_fn: is handed the text.
+            spelling: ``"python"`` writes shapes as ``(None, 3)``, ``"tfjs"`` as TensorFlow.js does.
+        """
         self.check_usable()
-        print_fn(table(self, line_length, positions))
+        print_fn(table(self, line_length, positions, spelling))
 
     def _repr_html_(self) -> str:
         """What notebooks show of the model."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from .. import tree
+from .. import naming, tree
 from ..layers.base import BatchShape
 from ..layers.symbolic import SymbolicTensor
 
@@ -28,14 +28,16 @@ class Row(NamedTuple):
     sources: list[str]
 
 
-def rows(model: Any) -> list[Row]:
+def rows(model: Any, spelling: str = "python") -> list[Row]:
     """One for each layer of the model, in order."""
     found = []
     for layer in model.layers:
-        before, after = _uses(layer)
+        before, after = _uses(layer, _SPELLINGS[spelling])
         sources = [_place(w) for c in model.calls if c.layer is layer for w in c.sources]
         outputs = after[0] if after and after.count(after[0]) == len(after) else "multiple"
-        found.append(Row(layer, ",".join(before), outputs, layer.count_params(), sources))
+        found.append(
+            Row(layer, ("," if spelling == "tfjs" else ", ").join(before), outputs, layer.count_params(), sources)
+        )
     return found
 
 
@@ -44,13 +46,17 @@ def _is_model(layer: Any) -> bool:
     return hasattr(type(layer), "calls")
 
 
-def _uses(layer: Any) -> tuple[list[str], list[str]]:
+def _uses(layer: Any, spelled: Callable[[BatchShape], str]) -> tuple[list[str], list[str]]:
     """The shapes of inputs and outputs of all uses; a graph's first use is the one that it was made from."""
+
+    def several(wires: Sequence[SymbolicTensor]) -> str:
+        return f"[{(',' if spelled is _as_in_tfjs else ', ').join(spelled(w.shape) for w in wires)}]"
+
     pairs = [(c.sources or tree.leaves(c.outputs), tree.leaves(c.outputs)) for c in layer.inbound_calls]
     if _is_model(layer) and layer.calls:
         pairs.insert(0, (layer.inputs, layer.outputs))
-    before = [_shapes(i) for i, _ in pairs]
-    return before, [_shape(o[0].shape) if len(o) == 1 else _shapes(o) for _, o in pairs]
+    before = [several(i) for i, _ in pairs]
+    return before, [spelled(o[0].shape) if len(o) == 1 else several(o) for _, o in pairs]
 
 
 def _place(wire: SymbolicTensor) -> str:
@@ -75,15 +81,20 @@ def is_graph(model: Any) -> bool:
     return not chained or len({id(c.layer) for c in calls}) < len(calls)
 
 
-def table(model: Any, line_length: int | None, positions: Sequence[float] | None) -> str:
-    """One row per layer, and the totals."""
+def table(model: Any, line_length: int | None, positions: Sequence[float] | None, spelling: str) -> str:
+    """One row per layer, and the totals.
+
+    Raises:
+        ValueError: there is no such spelling of shapes.
+    """
+    naming.lookup("spelling of shapes", spelling, _SPELLINGS)
     graph = is_graph(model)
     length, columns = GRAPH if graph else STACK
     length = length if line_length is None else line_length
     ends = [math.floor(length * p) if p <= 1 else int(p) for p in (columns if positions is None else positions)]
     rule = "_" * length
     lines = [rule, _line([*HEADERS, *(["Receives inputs"] if graph else [])], ends), "=" * length]
-    for row in rows(model):
+    for row in rows(model, spelling):
         cells = [f"{row.layer.name} ({row.layer.class_name})", row.inputs, row.outputs, str(row.parameters)]
         lines.append(_line([*cells, *((row.sources[0] if row.sources else "",) if graph else ())], ends))
         lines += [_line(["", "", "", "", more], ends) for more in row.sources[1:]] if graph else []
@@ -100,12 +111,15 @@ def _line(cells: Sequence[str], ends: Sequence[int]) -> str:
     return line
 
 
-def _shapes(wires: Sequence[SymbolicTensor]) -> str:
-    return f"[{','.join(_shape(w.shape) for w in wires)}]"
+def _as_in_python(shape: BatchShape) -> str:
+    return str(tuple(shape))
 
 
-def _shape(shape: BatchShape) -> str:
+def _as_in_tfjs(shape: BatchShape) -> str:
     return "[" + ",".join("null" if d is None else str(d) for d in shape) + "]"
+
+
+_SPELLINGS = {"python": _as_in_python, "tfjs": _as_in_tfjs}
 
 
 # -- for notebooks ----------------------------------------------------------------------------------------------------
@@ -139,7 +153,7 @@ def _html_rows(model: Any, graph: bool, depth: int) -> Iterator[str]:
         cells = [
             (html.escape(row.layer.name), indent),
             (html.escape(row.layer.class_name), _CELL),
-            (html.escape(row.outputs.replace("null", "None").replace(",", ", ")), _SHAPE),
+            (html.escape(row.outputs), _SHAPE),
             (f"{row.parameters:,}", _NUMBER),
             *([(sources, _SHAPE)] if graph else []),
         ]

@@ -219,9 +219,9 @@ def clip_by_value(x: Any, clip_value_min: float, clip_value_max: float) -> Any:
     >>> wl.clip_by_value([-1, 0.5, 2], 0, 1).array_sync()
     [0.0, 0.5, 1.0]
     """
-    inside = _b.bind("and", *_pair(_b.compare("le", clip_value_min, x), _b.compare("le", x, clip_value_max)))
-    limit = _b.where(_b.compare("lt", x, clip_value_min), clip_value_min, clip_value_max)
-    return _b.cast(_b.where(inside, x, limit), x.dtype)
+    # what is beyond no limit stays, so also NaN
+    below = _b.where(_b.compare("lt", clip_value_max, x), clip_value_max, x)
+    return _b.cast(_b.where(_b.compare("lt", x, clip_value_min), clip_value_min, below), x.dtype)
 
 
 @op("x")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
-from ..runtime import page
+from ..runtime import border, page
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from .dispatch import public
@@ -57,8 +57,8 @@ def _array(pixels: Any) -> np.ndarray:
         values = data.to_py() if hasattr(data, "to_py") else data
         return np.asarray(values, np.uint8).reshape(int(height), int(width), 4)
     # what images and videos show may have another size than their place in the page
-    width = getattr(pixels, "videoWidth", None) or getattr(pixels, "naturalWidth", None) or width
-    height = getattr(pixels, "videoHeight", None) or getattr(pixels, "naturalHeight", None) or height
+    width = _part(pixels, "videoWidth") or _part(pixels, "naturalWidth") or width
+    height = _part(pixels, "videoHeight") or _part(pixels, "naturalHeight") or height
     if width is None or height is None:
         raise TypeError(
             "from_pixels wants an ImageData, image, canvas, video, ImageBitmap, bytes with width and height, or an"
@@ -70,7 +70,7 @@ def _array(pixels: Any) -> np.ndarray:
 
 
 def _part(pixels: Any, name: str) -> Any:
-    return pixels.get(name) if isinstance(pixels, Mapping) else getattr(pixels, name, None)
+    return pixels.get(name) if isinstance(pixels, Mapping) else border.attribute(pixels, name)
 
 
 @public

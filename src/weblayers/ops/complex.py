@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import naming, tree
 from ..graph.node import Node
-from ..runtime import tracing
+from ..runtime import showing, tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import thenable
 from ..runtime.tensor import Tensor
@@ -134,10 +134,7 @@ class ComplexTensor(naming.Named, Overriding, tree.Composite):
         """The text that :meth:`print` prints."""
         texts = np.array([_text(v) for v in self.numpy().reshape(-1)], object).reshape(self.shape)
         body = np.array2string(texts, separator=", ", formatter={"object": str}, threshold=1000)
-        lines = ["Tensor", *(["  dtype: complex64", f"  rank: {self.rank}"] if verbose else [])]
-        if verbose:
-            lines += [f"  shape: [{','.join(map(str, self.shape))}]", "  values:"]
-        return "\n".join([*lines, *("    " + line for line in body.splitlines())])
+        return showing.printed("complex64", texts, body, verbose)
 
     def __repr__(self) -> str:
         return f"<ComplexTensor: real={self.parts[0]!r}, imag={self.parts[1]!r}>"

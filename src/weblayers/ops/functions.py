@@ -90,7 +90,8 @@ def run_traced(
         trace.given = dict(zip(inputs, tensors, strict=True))
         outputs = list(fn(trace))
     captured, assigned, scalars = list(trace.captured), list(trace.assigned), list(trace.scalars)
-    state = tuple(captured.index(v) for v in assigned)
+    numbers = {v: i for i, v in enumerate(captured)}
+    state = tuple(numbers[v] for v in assigned)
     key = (*inputs, None, *outputs, None, *trace.assigned.values(), None, *trace.captured.values(), state)
 
     def compiled() -> Compiled:

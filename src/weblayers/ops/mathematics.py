@@ -102,7 +102,7 @@ def selu(x: Any) -> Any:
 @op("x")
 def relu6(x: Any) -> Any:
     """``min(max(x, 0), 6)``; its gradient at 0 and at 6 is 0."""
-    return _a.cast(_a.where(_a.less(x, 6.0), _a.relu(x), 6.0), x.dtype)
+    return _a.cast(_a.where(_a.greater_equal(x, 6.0), 6.0, _a.relu(x)), x.dtype)
 
 
 @op("x")

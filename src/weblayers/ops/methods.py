@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..graph.node import Aval
+from ..graph.build import infer_dtype
+from ..graph.node import Aval, Node
 from ..runtime.buffer import TensorBuffer, strides
 from ..runtime.tensor import Tensor, Variable
 from . import arithmetic, creation, image, mathematics, matrices, movement, slicing
@@ -113,6 +114,58 @@ def floored(x: Any, y: Any) -> Any:
     return mathematics.floor_div(x, y) if whole else arithmetic.floor(arithmetic.div(x, y))
 
 
+def equal(x: Any, y: Any) -> Any:
+    """Python's ``==``, of each pair of values. What is no value, such as None, is another thing."""
+    comparable = isinstance(y, _VALUES) or (x.dtype == "string" and isinstance(y, str))
+    return arithmetic.equal(x, y) if comparable else NotImplemented
+
+
+def not_equal(x: Any, y: Any) -> Any:
+    """Python's ``!=``, of each pair of values."""
+    same = equal(x, y)
+    return same if same is NotImplemented else arithmetic.logical_not(same)
+
+
+def reshape(x: Tensor, *sizes: Any, shape: Any = None) -> Any:
+    """The same values in another shape, given as a list or size by size; one size may be -1."""
+    if shape is not None and sizes:
+        raise TypeError("reshape got its shape twice")
+    given = sizes if shape is None else (shape,)
+    return movement.reshape(x, given[0] if len(given) == 1 and not isinstance(given[0], int | np.integer) else given)
+
+
+def astype(x: Tensor, dtype: Any) -> Any:
+    """x as another dtype, which may be one of NumPy's or Python's types: :func:`weblayers.cast`."""
+    return cast(x, dtype if isinstance(dtype, str) and dtype in _DTYPES else infer_dtype(np.empty(0, dtype)))
+
+
+def item(x: Tensor, *place: int) -> Any:
+    """The only value, or that at a place, as a Python number. Waits for the device."""
+    return x.numpy().item(*place)
+
+
+def to_list(x: Tensor) -> Any:
+    """The values as nested lists, under NumPy's name for :meth:`Tensor.array_sync`. Waits for the device."""
+    return x.array_sync()
+
+
+def numpy_function(x: Tensor, function: Callable[..., Any], types: Any, args: Any, kwargs: Any) -> Any:
+    """NumPy's functions compute with the values, which they wait for, and give arrays."""
+    if function in (np.shape, np.ndim, np.size):
+        # known without waiting
+        x, *rest = args
+        return function(np.broadcast_to(np.float32(0), x.shape), *rest, **kwargs)
+    return function(*_with_arrays(args), **_with_arrays(kwargs))
+
+
+def _with_arrays(given: Any) -> Any:
+    if isinstance(given, Mapping):
+        return {key: _with_arrays(value) for key, value in given.items()}
+    if type(given) in (list, tuple):
+        return type(given)(map(_with_arrays, given))
+    return given.numpy() if isinstance(given, Tensor | ComplexTensor) else given
+
+
 def rows(x: Tensor) -> Iterator[Any]:
     """The parts along the first axis, one after the other."""
     if not x.shape:
@@ -133,11 +186,21 @@ def dlpack_device(x: Tensor) -> tuple[int, int]:
     return 1, 0
 
 
+_DTYPES = ("float32", "int32", "bool", "uint8", "complex64", "string")
+# What `==` compares with a tensor.
+_VALUES = (Tensor, Overriding, Node, np.ndarray, np.generic, int, float, complex, list, tuple)
+
 _METHODS: dict[str, Callable[..., Any]] = {
     **{f.__name__: f for f in (as_type, to_float, to_int, to_bool, as_scalar, as1d, reshape_as, concat, stack, where)},
     **{f"as{rank}d": _as_rank(rank) for rank in (2, 3, 4, 5, 6)},
     **{f.__name__: f for f in (variable, buffer, buffer_sync, throw_if_disposed)},
+    **{f.__name__: f for f in (reshape, astype, item)},
+    "tolist": to_list,
+    "copy": creation.clone,
     "bytes": raw_bytes,
+    "__eq__": equal,
+    "__ne__": not_equal,
+    "__array_function__": numpy_function,
     "clone": creation.clone,
     "zeros_like": creation.zeros_like,
     "ones_like": creation.ones_like,
@@ -151,6 +214,8 @@ _METHODS: dict[str, Callable[..., Any]] = {
 _PROPERTIES: dict[str, Callable[..., Any]] = {
     "rank_type": lambda x: str(x.rank),
     "strides": lambda x: strides(x.shape),
+    "ndim": lambda x: len(x.shape),
+    "T": lambda x: movement.transpose(x),
 }
 
 _BINARY: dict[str, Callable[..., Any]] = {
@@ -183,7 +248,8 @@ def attach() -> None:
     methods = {**METHODS, **_METHODS, **{name: property(read) for name, read in _PROPERTIES.items()}}
     for name, method in methods.items():
         for values in (Tensor, ComplexTensor):
-            if not hasattr(values, name):
+            # all objects have a `==`; what stands in a dictionary stays there by what it is
+            if not hasattr(values, name) or name in ("__eq__", "__ne__"):
                 setattr(values, name, method)
     for kind in (Tensor, Overriding):
         for name, fn in _BINARY.items():

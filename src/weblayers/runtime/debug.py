@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..compiler import verify
 from ..graph.evaluate import Program, first_bad
 from ..graph.node import Node, topological
 from . import device
@@ -25,6 +24,8 @@ def enable_debug_mode(on: bool = True) -> None:
     >>> wl.enable_debug_mode(False)
     """
     global _enabled
+    from ..compiler import verify
+
     _enabled = on
     device.set_checked(on)
     verify.enable(on)

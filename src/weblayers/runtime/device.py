@@ -7,18 +7,15 @@ import warnings
 from collections.abc import Generator
 from typing import Any
 
-from . import glue, webgl
+from . import glue
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
-from .plan_device import PlanDevice
-from .plans import PlanRuntime
-from .soft_device import SoftDevice
 
 BACKENDS = ("webgl", "softgpu", "numpy")
 
 _numpy = NumpyRuntime()
-_softgpu = PlanRuntime(SoftDevice())
-_webgl: PlanRuntime | None = None
+_softgpu: Runtime | None = None
+_webgl: Runtime | None = None
 _current: Runtime | None = None
 _reason: str | None = None
 
@@ -67,16 +64,13 @@ def set_backend(name: str) -> Done:
     global _current
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
-    here: dict[str, Runtime] = {"numpy": _numpy, "softgpu": _softgpu}
-    _current = here.get(name) or _start_webgl(None)
+    _current = _numpy if name == "numpy" else _start_softgpu() if name == "softgpu" else _start_webgl(None)
     return Done()
 
 
 def set_checked(on: bool) -> None:
     """Look for errors after each draw, or stop doing so."""
-    runtime = current()
-    if isinstance(runtime, PlanRuntime):
-        runtime.device.set_checked(on)
+    current().set_checked(on)
 
 
 def fallback_reason() -> str | None:
@@ -93,36 +87,60 @@ async def ready() -> None:
 
 
 def _choose(module: Any | None) -> None:
-    global _current, _reason
+    global _current
     _current = _numpy
     if not in_browser():
         return
     try:
         _current = _start_webgl(module)
     except Exception as error:
-        _reason = str(error)
-        warnings.warn(f"weblayers computes with NumPy, on the CPU: {_reason}", stacklevel=4)
+        _fell_back(str(error))
 
 
-def _start_webgl(module: Any | None) -> PlanRuntime:
+def _fell_back(reason: str) -> None:
+    global _reason
+    _reason = reason
+    warnings.warn(f"weblayers computes with NumPy, on the CPU: {reason}", stacklevel=5)
+
+
+def _start_softgpu() -> Runtime:
+    global _softgpu
+    if _softgpu is None:
+        # who only builds models, or computes with NumPy, does without the compiler
+        from . import starting
+
+        _softgpu = starting.softgpu()
+    return _softgpu
+
+
+def _start_webgl(module: Any | None) -> Runtime:
     global _webgl
     if _webgl is None:
         if not in_browser():
             raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
+        from . import starting
+
         module = module or glue.load()
         try:
-            _webgl = PlanRuntime(webgl.create(module, _restored))
+            _webgl = starting.webgl(module, _restored)
         except Exception as error:
             raise RuntimeError(_plain_message(error)) from error
     return _webgl
 
 
-def _restored(device: PlanDevice) -> None:
+def _restored(device: Any) -> None:
     """Compute on a new device: the old one and what only it had are gone with the GPU that the browser took away."""
     global _webgl, _current
-    lost, _webgl = _webgl, PlanRuntime(device)
+    from . import starting
+
+    lost, _webgl = _webgl, None
+    try:
+        _webgl = starting.tried(device)
+    except Exception as error:
+        if _current is lost:
+            _fell_back(_plain_message(error))
     if _current is lost:
-        _current = _webgl
+        _current = _webgl or _numpy
 
 
 def _plain_message(error: Exception) -> str:

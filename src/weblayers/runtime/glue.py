@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 import importlib
-from importlib import resources
 from typing import Any
+
+from . import border
 
 MODULE = "weblayers_glue"
 
@@ -40,11 +41,10 @@ async def load_async() -> Any:
     registered = _registered()
     if registered is not None:
         return registered
-    import js
-
-    if hasattr(js, "document"):
+    page = border.document()
+    if page is not None:
         try:
-            return await _from_blob(js)
+            return await _from_blob(page)
         except Exception:  # the policy forbids blob: or the script did not run; (A) says what is missing
             pass
     return load()
@@ -57,18 +57,19 @@ def _registered() -> Any | None:
         return None
 
 
-async def _from_blob(js: Any) -> Any:
+async def _from_blob(page: Any) -> Any:
+    import js
     from pyodide.ffi import create_once_callable, to_js
 
     source = _source("weblayers_glue.js") + "\nglobalThis.weblayersGlue = weblayersGlue;"
     blob = js.Blob.new(to_js([source]), to_js({"type": "text/javascript"}, dict_converter=js.Object.fromEntries))
     url = js.URL.createObjectURL(blob)
-    script = js.document.createElement("script")
+    script = page.createElement("script")
     script.type, script.src = "module", url
 
     def settle(resolve: Any, reject: Any) -> None:
         script.onload, script.onerror = resolve, reject
-        js.document.head.appendChild(script)
+        page.head.appendChild(script)
 
     try:
         await js.Promise.new(create_once_callable(settle))
@@ -79,4 +80,6 @@ async def _from_blob(js: Any) -> Any:
 
 
 def _source(name: str) -> str:
+    from importlib import resources
+
     return (resources.files("weblayers") / "glue" / name).read_text(encoding="utf-8")

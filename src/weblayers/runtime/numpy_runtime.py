@@ -29,6 +29,9 @@ class NumpyRuntime:
     def read_sync(self, storage: np.ndarray) -> np.ndarray:
         return storage
 
+    def set_checked(self, on: bool) -> None:
+        """There are no draws."""
+
     def memory(self) -> dict[str, Any]:
         return {}
 

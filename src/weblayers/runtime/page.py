@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from . import border
+
 
 async def next_frame() -> None:
     """Wait for the page's next frame; where there is none (a worker, a hidden page, CPython), for the next turn.
@@ -20,7 +22,8 @@ async def next_frame() -> None:
         import js
         from pyodide.ffi import create_once_callable
 
-        if hasattr(js, "document") and not js.document.hidden:
+        document = border.document()
+        if document is not None and not document.hidden:
             frame = asyncio.get_running_loop().create_future()
             js.requestAnimationFrame(create_once_callable(frame.set_result))
             await frame
@@ -56,12 +59,12 @@ def place(target: Any = None) -> Callable[[str], None]:
 
 def _selected(selector: str) -> Any:
     try:
-        import js
+        document = border.document()
     except ImportError:
         raise RuntimeError(f"there is no page to find {selector!r} in") from None
-    if not hasattr(js, "document"):
+    if document is None:
         raise RuntimeError(f"a worker has no page to find {selector!r} in: show progress from the main thread")
-    element = js.document.querySelector(selector)
+    element = border.given(document.querySelector(selector))
     if element is None:
         raise RuntimeError(f"the page has no element {selector!r}")
     return element
@@ -87,7 +90,7 @@ def pixels(source: Any, width: int, height: int) -> np.ndarray:
     else:
         canvas = js.document.createElement("canvas")
         canvas.width, canvas.height = width, height
-    context = canvas.getContext("2d", js_object({"willReadFrequently": True}))
+    context = border.given(canvas.getContext("2d", js_object({"willReadFrequently": True})))
     context.drawImage(source, 0, 0, width, height)
     data = context.getImageData(0, 0, width, height).data
     return np.frombuffer(data.to_bytes(), np.uint8).reshape(height, width, 4)
@@ -99,7 +102,7 @@ def paint(canvas: Any, rgba: np.ndarray, attributes: dict[str, Any] | None = Non
 
     height, width, _ = rgba.shape
     canvas.width, canvas.height = width, height
-    context = canvas.getContext("2d", js_object(attributes or {}))
+    context = border.given(canvas.getContext("2d", js_object(attributes or {})))
     if context is None:
         raise RuntimeError("the canvas has a context of another kind than 2d already: give another canvas")
     data = js.ImageData.new(width, height)

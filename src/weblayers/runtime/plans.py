@@ -82,6 +82,9 @@ class PlanRuntime:
         self.device.upload(texture.id, pack(array, layout))
         return DeviceStorage(texture, whole(layout), Aval(array.shape, build.infer_dtype(array)))
 
+    def set_checked(self, on: bool) -> None:
+        self.device.set_checked(on)
+
     def memory(self) -> dict[str, Any]:
         self.flush()
         return self.device.memory()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import itertools
 import linecache
 import sys
@@ -15,7 +16,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
-from . import device, recording, scopes
+from . import device, recording, scopes, showing
 from .arrays import host_array, stored
 from .base import Borrower, Runtime
 from .promise import thenable
@@ -34,6 +35,9 @@ class Tensor(Named):
 
     # the shape of a sample, where a tensor has them as rows
     _sample_shape: Shape | None = None
+
+    # its samples as rows, once they were made for training
+    as_rows: Tensor | None = None
 
     # which values count, as layers for sequences hand it on; a boolean tensor or None
     mask: Tensor | None = None
@@ -85,6 +89,11 @@ class Tensor(Named):
         return self._disposed
 
     @property
+    def described(self) -> str:
+        """What errors call it."""
+        return "a tensor"
+
+    @property
     def nbytes(self) -> int:
         """The bytes of the values, as a dense array."""
         return self.size * _BYTES[self.dtype]
@@ -124,7 +133,12 @@ class Tensor(Named):
         self._check()
         runtime = device.current()
         if self._storage is None or self._runtime is not runtime:
-            self._storage, self._runtime = runtime.upload(self.numpy()), runtime
+            values = self.numpy()
+            try:
+                self._storage, self._runtime = runtime.upload(values), runtime
+            except Exception as error:
+                size = f"{self.described} of shape {list(self.shape)}, {self.nbytes} bytes"
+                raise RuntimeError(f"{runtime.name} did not take {size}: {error}") from error
         return self._storage
 
     def numpy(self) -> np.ndarray:
@@ -229,32 +243,38 @@ class Tensor(Named):
 
     def to_string(self, verbose: bool = False) -> str:
         """The text that :meth:`print` prints."""
-        lines = ["Tensor"]
-        if verbose:
-            lines += [
-                f"  dtype: {self.dtype}",
-                f"  rank: {self.rank}",
-                f"  shape: [{self.shape_text()}]",
-                "  values:",
-            ]
-        body = np.array2string(self.numpy(), separator=", ", formatter={"float_kind": _number}, threshold=1000)
-        return "\n".join([*lines, *("    " + line for line in body.splitlines())])
-
-    def shape_text(self) -> str:
-        return ",".join(map(str, self.shape))
+        values = self.numpy()
+        return showing.printed(self.dtype, values, showing.written(values), verbose)
 
     def __repr__(self) -> str:
         if self._disposed:
             return "<Tensor: disposed>"
         if self._node is not None:
-            return f"<Tensor: symbolic, shape=[{self.shape_text()}], dtype={self.dtype}>"
-        where = self._runtime.name if self._runtime is not None else "host"
-        # reading the device would block; what is on the host already may be shown
-        values = ""
-        if self._host is not None:
-            text = np.array2string(self._host, separator=", ", threshold=20, edgeitems=3)
-            values = f", values={text}"
-        return f"<Tensor: shape=[{self.shape_text()}], dtype={self.dtype}, on={where}{values}>"
+            return f"<Tensor: symbolic, shape={self.shape}, dtype={self.dtype}>"
+        return showing.line(self.shape, self.dtype, self._place, self._at_hand)
+
+    def _repr_html_(self) -> str:
+        """What notebooks show of the tensor."""
+        if self._disposed or self._node is not None:
+            return f"<pre>{html.escape(repr(self))}</pre>"
+        return showing.table(self.shape, self.dtype, self._place, self._at_hand)
+
+    @property
+    def _at_hand(self) -> np.ndarray | None:
+        """The values, if nobody has to wait for them."""
+        return self._storage if self._host is None and isinstance(self._storage, np.ndarray) else self._host
+
+    @property
+    def _place(self) -> str:
+        return self._runtime.name if self._runtime is not None else "host"
+
+    def __format__(self, spec: str) -> str:
+        """A tensor of one value as that value: ``f"{loss:.3f}"``. Waits for the device."""
+        if not spec:
+            return str(self)
+        if self.size != 1:
+            raise TypeError(f"the format {spec!r} is for one value, but the tensor has the shape {self.shape}")
+        return format(self.numpy().item(), spec)
 
 
 def _users_line() -> str:
@@ -265,10 +285,6 @@ def _users_line() -> str:
             path = frame.f_code.co_filename
             return f"{path}, line {line}: {linecache.getline(path, line).strip()}"
     return "unknown"
-
-
-def _number(value: Any) -> str:
-    return np.format_float_positional(np.float32(value), precision=7, unique=True, trim="-")
 
 
 class Variable(Tensor):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..node import DTYPES, Aval, Shape
 from ..registry import define, flat
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
 
 
 def _unbound(**params: Any) -> np.ndarray:

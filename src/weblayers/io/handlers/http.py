@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
-import urllib.error
-import urllib.request
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -57,6 +55,10 @@ async def request(
 
 
 def _requested(url: str, init: Mapping[str, Any], limit: int | None) -> Response:
+    # pages have a fetch of their own, and do without these
+    import urllib.error
+    import urllib.request
+
     asked = urllib.request.Request(
         url, data=init.get("body"), headers=dict(init.get("headers", {})), method=init.get("method")
     )
@@ -162,7 +164,7 @@ class HttpHandler(naming.Named):
 
 def _form(parts: list[tuple[str, str, bytes]]) -> tuple[bytes, str]:
     """Files as the body of a form, and its content type."""
-    boundary = uuid.uuid4().hex
+    boundary = secrets.token_hex(16)
     body = b"".join(
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}"\r\n'
         f"Content-Type: {kind}\r\n\r\n".encode()

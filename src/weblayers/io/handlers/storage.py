@@ -24,11 +24,11 @@ class LocalStorage(naming.Named):
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise ValueError("For local storage, modelPath must not be null, undefined or empty.")
+            raise ValueError("localstorage:// wants the name of a model behind it")
         self.path = path
 
     async def save(self, artifacts: Artifacts) -> SaveResult:
-        storage, info = browser.local_storage(), artifacts.info
+        storage, info = browser.LocalItems(), artifacts.info
         items = {
             "info": dumped(info.to_json()),
             "model_topology": dumped(artifacts.model_topology),
@@ -37,19 +37,17 @@ class LocalStorage(naming.Named):
             "model_metadata": dumped(artifacts.metadata()),
         }
         keys = _keys(self.path)
-        before = {key: storage.getItem(key) for key in keys.values()}
+        before = {key: storage.get(key) for key in keys.values()}
         try:
             # the old model's room is needed for the new one
-            for key in keys.values():
-                storage.removeItem(key)
+            storage.remove(keys.values())
             for item, text in items.items():
-                storage.setItem(keys[item], text)
-        except Exception as error:
-            for key in keys.values():
-                storage.removeItem(key)
-            for key, text in before.items():
-                if text is not None:
-                    storage.setItem(key, text)
+                storage.set(keys[item], text)
+        except OSError as error:
+            storage.remove(keys.values())
+            for key, old in before.items():
+                if old is not None:
+                    storage.set(key, old)
             raise OSError(
                 f"Failed to save model '{self.path}' to local storage: size quota being exceeded is a possible cause"
                 f" of this failure: modelTopologyBytes={info.model_topology_bytes},"
@@ -59,8 +57,8 @@ class LocalStorage(naming.Named):
         return SaveResult(info)
 
     async def load(self) -> Artifacts:
-        storage, source = browser.local_storage(), f"localstorage://{self.path}"
-        found = {item: storage.getItem(key) for item, key in _keys(self.path).items()}
+        storage, source = browser.LocalItems(), f"localstorage://{self.path}"
+        found = {item: storage.get(key) for item, key in _keys(self.path).items()}
         if found["info"] is None:
             raise ModelNotFoundError(f"In local storage, there is no model with name '{self.path}'")
         for item, what in (
@@ -71,7 +69,7 @@ class LocalStorage(naming.Named):
             expect(found[item] is not None, source, f"In local storage, the {what} of the model are missing.")
         values = {item: parsed_json(found[item] or "{}", source) for item in _ITEMS if item != "weight_data"}
         try:
-            data = base64.b64decode(found["weight_data"], validate=True)
+            data = base64.b64decode(found["weight_data"] or "", validate=True)
         except binascii.Error as error:
             raise ModelFileError(f"{source}: the weights are no base64: {error}") from None
         described = {
@@ -90,18 +88,17 @@ class LocalStorageManager:
     async def list_models(self) -> dict[str, ModelArtifactsInfo]:
         if not browser.has_local_storage():
             return {}
-        storage = browser.local_storage()
-        keys = [str(storage.key(i)) for i in range(storage.length)]
+        storage = browser.LocalItems()
+        keys = storage.keys()
         paths = [k[len(_ROOT) + 1 : -len("/info")] for k in keys if k.startswith(f"{_ROOT}/") and k.endswith("/info")]
-        return {path: _info(storage.getItem(_keys(path)["info"]), path) for path in paths}
+        return {path: _info(storage.get(_keys(path)["info"]) or "", path) for path in paths}
 
     async def remove_model(self, path: str) -> ModelArtifactsInfo:
-        storage, keys = browser.local_storage(), _keys(path)
-        text = storage.getItem(keys["info"])
+        storage, keys = browser.LocalItems(), _keys(path)
+        text = storage.get(keys["info"])
         if text is None:
             raise ModelNotFoundError(f"Cannot find model at path '{path}'")
-        for key in keys.values():
-            storage.removeItem(key)
+        storage.remove(keys.values())
         return _info(text, path)
 
 
@@ -114,7 +111,7 @@ class IndexedDB(naming.Named):
 
     def __init__(self, path: str) -> None:
         if not path:
-            raise ValueError("For IndexedDB, modelPath must not be null, undefined or empty.")
+            raise ValueError("indexeddb:// wants the name of a model behind it")
         self.path = path
 
     async def save(self, artifacts: Artifacts) -> SaveResult:

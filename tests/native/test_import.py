@@ -1,0 +1,50 @@
+"""What an import of the package imports: pages compile each module from its source."""
+
+import subprocess
+import sys
+
+import weblayers as wl
+
+# What a page that trains and predicts does without.
+LATER = {
+    "numpy.typing",
+    "urllib.request",
+    "weblayers.compiler.lower",
+    "weblayers.data",
+    "weblayers.io.keras.archive",
+    "weblayers.io.keras.hdf5",
+    "weblayers.models.plot",
+    "weblayers.utils",
+}
+
+
+def imported(program):
+    script = f"import sys\n{program}\nsys.stdout.write(' '.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
+    return set(done.stdout.split())
+
+
+def test_what_a_page_may_not_need_is_imported_later():
+    before = imported("import numpy, asyncio")
+    modules = imported("import numpy, asyncio, weblayers") - before
+    assert not modules & LATER
+    # each is compiled, in a page
+    assert len([m for m in modules if m.startswith("weblayers")]) <= 195
+
+
+def test_what_is_imported_later_is_there_in_every_spelling():
+    program = """
+import weblayers as wl
+assert {"data", "utils", "plot_model", "Drawing", "sequential"} <= set(dir(wl))
+assert wl.plotModel is wl.plot_model is wl.utils.plot_model
+assert callable(wl.data.array) and wl.Drawing.__name__ == "Drawing"
+import weblayers.data
+from weblayers import *
+data, plot_model
+"""
+    assert {"weblayers.data", "weblayers.models.plot"} <= imported(program)
+
+
+def test_all_that_is_listed_is_there():
+    assert [name for name in wl.__all__ if not hasattr(wl, name)] == []
+    assert set(wl.__all__) <= set(dir(wl))
