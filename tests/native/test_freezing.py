@@ -227,3 +227,22 @@ def test_the_best_weights_come_back_though_layers_were_frozen_meanwhile():
     best = wl.callbacks.EarlyStopping(monitor="loss", patience=2, restore_best_weights=True)
     fit(made, X, X, epochs=6, callbacks=[freeze, best])
     np.testing.assert_array_equal(made.predict(X).numpy(), predicted)
+
+
+def test_loops_of_ones_own_leave_frozen_layers_alone():
+    """Their weights are given no gradients, nor moved by an optimizer, until their layer is thawed."""
+    base, head = wl.sequential([L.dense(3, input_shape=[2])]), L.dense(1)
+    x, optimizer = wl.ones([4, 2]), wl.train.sgd(0.1)
+
+    def cost():
+        return wl.sum(wl.square(head.apply(base.apply(x))))
+
+    cost()
+    base.trainable = False
+    before = [w.numpy() for w in base.weights]
+    assert set(wl.variable_grads(cost)["grads"]) == {w.name for w in head.weights}
+    optimizer.minimize(cost)
+    for weight, value in zip(base.weights, before, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), value)
+    base.trainable = True
+    assert len(wl.variable_grads(cost)["grads"]) == 4

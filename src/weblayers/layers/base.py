@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -274,6 +275,7 @@ class Layer(Used, metaclass=naming.Configurable):
                 f"there is no room for the weight {full_name!r} of shape {list(shape)}: it takes {size} bytes"
             ) from None
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
+        variable.owner = weakref.ref(self)
         self._weights.append(variable)
         return variable
 

@@ -173,7 +173,7 @@ def _variable_gradients(
     if var_list is None:
         reached = set(topological([value]))
         read = [(t, n) for t, n in (*trace.captured.items(), *trace.assigned.items()) if isinstance(t, Variable)]
-        var_list = list(dict.fromkeys(t for t, n in read if t.trainable and n in reached))
+        var_list = list(dict.fromkeys(t for t, n in read if t.is_trained and n in reached))
     if not var_list:
         raise ValueError(
             "the function's value depends on no trainable variable: read variables inside it, or give var_list"

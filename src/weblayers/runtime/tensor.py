@@ -300,8 +300,16 @@ class Variable(Tensor):
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
+        # the layer that it belongs to, which may be frozen
+        self.owner: weakref.ref[Any] | None = None
         # who trains it, and changes the values while its steps run
         self.lease: Borrower | None = None
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether it is trained where nobody says what is: it is trainable, and its layer is."""
+        owner = self.owner() if self.owner is not None else None
+        return self.trainable and (owner is None or owner.trainable)
 
     @property
     def described(self) -> str:
