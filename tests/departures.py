@@ -38,6 +38,7 @@ DEPARTURES = {
     ("layer_calls", "231-BatchNormalization"): "the batch axis has no size to normalize along",
     **{("layer_calls", f"{i}-CenterCrop"): _CROP for i in (286, 288)},
     ("layer_calls", "291-Resizing"): _INTERPOLATION,
+    ("layer_calls", "294-RandomHeight"): _INTERPOLATION,
     ("layer_calls", "296-RandomWidth"): _INTERPOLATION,
     **{("layer_calls", f"{i}-RNN"): _TESTS_OWN for i in (297, 298)},
     ("layer_calls", "356-Bidirectional"): "one initial state for two directions",
