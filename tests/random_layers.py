@@ -321,6 +321,7 @@ _WRITTEN = {
 ELSEWHERE = {
     **{f"ConvLSTM{n}DCell": f"what ConvLSTM{n}D repeats; a network has no use for it alone" for n in (1, 2, 3)},
     "Lambda": "a function of the user's: the ops that it calls are what is tested, and Operation calls them",
+    "RandomHeight": "its height is drawn when a step is traced, for each backend another",
     "RandomWidth": "its width is drawn when a step is traced, for each backend another",
 }
 

@@ -34,6 +34,7 @@ RESTLESS = {
     "lamb": lambda c, rate: wl.optimizers.lamb(1e-4),
     "lion": lambda c, rate: wl.optimizers.lion(1e-4),
     "muon": lambda c, rate: wl.optimizers.muon(1e-4),
+    "schedule_free_adamw": lambda c, rate: wl.optimizers.schedule_free_adamw(1e-4),
 }
 SCHEDULES = (
     lambda: schedules.ExponentialDecay(0.02, 2, 0.5),

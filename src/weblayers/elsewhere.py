@@ -5,7 +5,6 @@ from __future__ import annotations
 # By library: its name, as a path from its root, and ours.
 NAMES: dict[str, dict[str, str]] = {
     "Keras": {
-        "layers.Input": "wl.input",
         "Layer": "wl.layers.Layer",
         "Loss": "wl.losses.Loss",
         "Metric": "wl.metrics.Metric",
