@@ -26,7 +26,7 @@ def host_array(values: Any) -> np.ndarray:
 
 def _plain(array: np.ndarray) -> np.ndarray:
     """An array of Python objects, as tables of mixed columns give it, as one of numbers if that is what they are."""
-    if array.dtype != object:
+    if array.dtype != object or not array.size:
         return array
     try:
         numbers = np.asarray(array.tolist())

@@ -54,7 +54,8 @@ def variable_named(name: str) -> Variable:
     variables = [t for t in live_tensors() if isinstance(t, Variable)]
     found = [v for v in variables if v.name == name and not v.is_disposed]
     if not found:
-        raise ValueError(f"no variable is named {name!r}. {suggestion(name, (v.name for v in variables))}")
+        known = suggestion(name, (v.name for v in variables)) if variables else "There are none."
+        raise ValueError(f"no variable is named {name!r}. {known}")
     if len(found) > 1:
         raise ValueError(f"{len(found)} variables are named {name!r}: give pairs (gradient, variable)")
     return found[0]
