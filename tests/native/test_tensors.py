@@ -418,3 +418,18 @@ def test_numpys_functions_in_a_trace():
     assert wl.function(lambda x: x * np.ndim(x) + np.shape(x)[0])(wl.ones([3])).tolist() == [4, 4, 4]
     with pytest.raises(TypeError, match="symbolic tensor.*no values"):
         wl.function(lambda x: np.mean(x))(wl.ones([3]))
+
+
+def test_what_is_no_number_is_no_integer_either(backend):
+    """The same on every backend: fractions are cut off, and what is infinite or no number is 0."""
+    assert wl.pow(wl.tensor1d([2, 1, 3], "int32"), wl.tensor1d([-1, -2, 2], "int32")).array_sync() == [0, 1, 9]
+    assert wl.cast(wl.tensor1d([np.nan, np.inf, -2.7]), "int32").array_sync() == [0, 0, -2]
+    with pytest.raises(ValueError, match="it is empty"):
+        wl.arg_max(wl.zeros([0, 3]), 0)
+
+
+def test_ones_like_what_stands_for_a_tensor_of_a_model():
+    inputs = wl.input(shape=[2])
+    model = wl.model(inputs=inputs, outputs=wl.ones_like(inputs) + wl.zeros_like(inputs))
+    assert wl.model_from_json(model.to_json()) is not None
+    assert model.predict(wl.fill([3, 2], 7)).array_sync() == [[1, 1]] * 3

@@ -105,6 +105,9 @@ def _apply(node: Node, inputs: list[np.ndarray]) -> np.ndarray:
 
 
 def _as_stored(value: Any, node: Node) -> np.ndarray:
+    if node.dtype == "int32" and np.asarray(value).dtype.kind == "f":
+        # what is no number is no integer either: 0, as it is where it comes from a device
+        value = np.where(np.isfinite(value), np.clip(value, -(2.0**62), 2.0**62), 0)
     # integers that have grown beyond what is exact elsewhere must not come back as others: who reads them is told
     return np.asarray(value, np.int64 if node.dtype == "int32" else DTYPES[node.dtype])
 

@@ -7,13 +7,14 @@ from typing import Any
 
 import numpy as np
 
+from ..graph import build
 from ..graph.node import DTYPES
 from ..runtime.buffer import TensorBuffer
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
 from . import movement
 from .complex import ComplexTensor, as_complex, is_complex, of_array
-from .dispatch import public
+from .dispatch import Overriding, op, public
 
 
 @public
@@ -123,15 +124,26 @@ def zeros_like(x: Any) -> Any:
     >>> wl.zeros_like(wl.tensor1d([1, 2])).array_sync()
     [0.0, 0.0]
     """
-    like = x if hasattr(x, "dtype") else to_tensor(x)
-    return fill(like.shape, 0, like.dtype)
+    return _like(x, 0)
 
 
 @public
 def ones_like(x: Any) -> Any:
     """Ones in the shape and dtype of x."""
+    return _like(x, 1)
+
+
+def _like(x: Any, value: int) -> Any:
+    if isinstance(x, Overriding):
+        # what stands for a tensor of a model may not know its shape yet
+        return _filled(x, value=value)
     like = x if hasattr(x, "dtype") else to_tensor(x)
-    return fill(like.shape, 1, like.dtype)
+    return fill(like.shape, value, like.dtype)
+
+
+@op("x")
+def _filled(x: Any, value: int) -> Any:
+    return build.full(x.shape, float(value), x.dtype)
 
 
 @public

@@ -116,11 +116,16 @@ def _binary(name: str, numpy: Callable[..., np.ndarray], vjp: Vjp, shape: Callab
     define(name, shape, numpy, vjp, elementwise=True, host=True, cost=cost)
 
 
+def _power(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    # of integers, a negative power is a fraction, which is cut off
+    return np.power(x.astype(np.float64), y) if x.dtype.kind == "i" else np.power(x, y)
+
+
 _binary("add", np.add, lambda g, out, x, y: [g, g])
 _binary("sub", np.subtract, lambda g, out, x, y: [g, b.neg(g)])
 _binary("mul", np.multiply, lambda g, out, x, y: [g * y, g * x])
 _binary("div", np.divide, lambda g, out, x, y: [g / y, b.neg(g * out / y)], cost=2)
-_binary("pow", np.power, _pow_vjp, cost=8)
+_binary("pow", _power, _pow_vjp, cost=8)
 _binary("max", np.maximum, _extremum_vjp)
 _binary("min", np.minimum, _extremum_vjp)
 _binary("mod", np.mod, lambda g, out, x, y: [g, b.neg(g * b.unary("floor", x / y))])

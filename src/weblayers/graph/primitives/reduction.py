@@ -77,6 +77,8 @@ define("reduce_min", _reduced, _extremum(np.min, "min"), _extremum_vjp)
 
 
 def _arg(x: Aval, axis: int) -> Aval:
+    if not x.shape[axis]:
+        raise ValueError(f"nothing along axis {axis} of shape {list(x.shape)} is the largest or smallest: it is empty")
     return Aval(_reduced(x, (axis,)).shape, "int32")
 
 
