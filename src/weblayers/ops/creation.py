@@ -134,7 +134,7 @@ def ones_like(x: Any) -> Any:
 
 
 def _like(x: Any, value: int) -> Any:
-    if isinstance(x, Overriding):
+    if isinstance(x, Overriding) and not is_complex(x):
         # what stands for a tensor of a model may not know its shape yet
         return _filled(x, value=value)
     like = x if hasattr(x, "dtype") else to_tensor(x)
