@@ -146,7 +146,7 @@ async function main() {
     };
     say(JSON.stringify(workloads[name], null, 1));
   }
-  const renderer = await python("from weblayers.runtime import device\ndevice.current().device.caps().renderer");
+  const renderer = await python("from weblayers.runtime import device\ndevice.current().device.caps()['renderer']");
   return { workloads, renderer };
 }
 

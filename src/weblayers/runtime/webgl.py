@@ -70,6 +70,10 @@ class WebGLDevice:
     def counters(self) -> dict[str, Any]:
         return dict(self._glue.counters().to_py())
 
+    def caps(self) -> dict[str, Any]:
+        """What the GPU can do, and who renders."""
+        return dict(self._glue.caps().to_py())
+
     def set_checked(self, on: bool) -> None:
         self._glue.debug(on)
 
