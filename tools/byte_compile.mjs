@@ -12,9 +12,11 @@ pyodide.runPython(readFileSync(new URL("byte_compile.py", import.meta.url), "utf
 const byteCompile = pyodide.globals.get("byte_compile");
 
 mkdirSync(outFolder, { recursive: true });
+// Folders of Pyodide's own file system, in memory.
+pyodide.FS.mkdir("/in");
 pyodide.FS.mkdir("/out");
 for (const wheel of wheels) {
-  const path = `/tmp/${basename(wheel)}`;
+  const path = `/in/${basename(wheel)}`;
   pyodide.FS.writeFile(path, readFileSync(wheel));
   byteCompile(path, "/out");
 }

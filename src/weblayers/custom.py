@@ -8,6 +8,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any
 
+from .bound import bound
+
 _registered: dict[str, Any] = {}
 _lent: ContextVar[Mapping[str, Any]] = ContextVar("custom objects", default=MappingProxyType({}))
 
@@ -38,12 +40,8 @@ def lending(objects: Mapping[str, Any] | None) -> Iterator[None]:
     for name, value in dict(objects or {}).items():
         if not callable(value):
             raise TypeError(f"custom_objects has classes and functions by name, got {value!r} for {name!r}")
-    before = _lent.get()
-    _lent.set({**before, **(objects or {})})
-    try:
+    with bound(_lent, {**_lent.get(), **(objects or {})}):
         yield
-    finally:
-        _lent.set(before)
 
 
 def lent(name: str) -> Any:

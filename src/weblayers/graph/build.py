@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..bound import bound
 from .node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape, make_node, next_serial
 from .registry import PRIMITIVES
 
@@ -91,12 +92,8 @@ def placeholder(aval: Aval) -> Node:
 def numbered(number: Callable[[Aval], Node] | None) -> Iterator[None]:
     """Have a function choose the placeholders, so that what is built again is built of the same ones; None has each be
     a new one."""
-    before = _numbering.get()
-    _numbering.set(number)
-    try:
+    with bound(_numbering, number):
         yield
-    finally:
-        _numbering.set(before)
 
 
 def scalar_node(dtype: str = "float32") -> Node:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import constraints, custom, initializers, naming, regularizers, tree
+from ..bound import bound
 from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
@@ -381,13 +382,9 @@ class Layer(Used, metaclass=naming.Configurable):
 @contextmanager
 def _inside(layer: Layer) -> Iterator[list[Layer]]:
     """A layer's sublayers but for those that are asking: a part may know the layer around it."""
-    before = _asking.get()
-    asking = before | {id(layer)}
-    _asking.set(asking)
-    try:
+    asking = _asking.get() | {id(layer)}
+    with bound(_asking, asking):
         yield [part for part in layer.sublayers if id(part) not in asking]
-    finally:
-        _asking.set(before)
 
 
 def _layers_in(value: Any) -> Iterator[Layer]:

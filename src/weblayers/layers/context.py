@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ..bound import bound
+
 # Numbers of one sample of a layer's output in a model from a file, half a gigabyte of them.
 MAX_OUTPUT = 1 << 27
 
@@ -38,12 +40,8 @@ _context: ContextVar[_Context] = ContextVar("calls of layers", default=_OUTSIDE)
 
 @contextmanager
 def _changed(**changes: Any) -> Iterator[None]:
-    before = _context.get()
-    _context.set(replace(before, **changes))
-    try:
+    with bound(_context, replace(_context.get(), **changes)):
         yield
-    finally:
-        _context.set(before)
 
 
 def training_mode(given: bool | None) -> bool:

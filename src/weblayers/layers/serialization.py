@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from .. import activations, constraints, custom, initializers, naming, regularizers
+from ..bound import bound
 
 C = TypeVar("C")
 
@@ -74,11 +75,8 @@ _shared: ContextVar[dict[tuple[str, int], Any] | None] = ContextVar("shared laye
 @contextmanager
 def sharing() -> Iterator[None]:
     """While one file is read: what has the same ``shared_layer`` is one layer."""
-    token = _shared.set({})
-    try:
+    with bound(_shared, {}):
         yield
-    finally:
-        _shared.reset(token)
 
 
 def register_class(cls: C) -> C:

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from ..bound import bound
+
 # The trace under way, in this task.
 _current: ContextVar[Any] = ContextVar("trace", default=None)
 
@@ -19,9 +21,5 @@ def current() -> Any:
 @contextmanager
 def recorded_by(trace: Any) -> Iterator[None]:
     """Have a trace record what is done inside."""
-    before = _current.get()
-    _current.set(trace)
-    try:
+    with bound(_current, trace):
         yield
-    finally:
-        _current.set(before)

@@ -14,6 +14,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .. import tree
+from ..bound import bound
 
 # Open scopes, innermost last; None while a function is traced: what it makes belongs to its plan.
 _open: ContextVar[tuple[Scope | None, ...]] = ContextVar("open scopes", default=())
@@ -41,12 +42,8 @@ def _task() -> asyncio.Task[Any] | None:
 @contextmanager
 def paused() -> Iterator[None]:
     """What is made meanwhile belongs to no scope."""
-    before = _open.get()
-    _open.set((*before, None))
-    try:
+    with bound(_open, (*_open.get(), None)):
         yield
-    finally:
-        _open.set(before)
 
 
 class Scope:
