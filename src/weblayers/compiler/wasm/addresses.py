@@ -1,0 +1,128 @@
+"""Where texels lie in memory: sums of indices times constants.
+
+Textures are matrices in memory, one row of texels after the other: row ``y * layers + layer``. So a texel's address is a
+sum of products, and quotients and remainders by the number of layers cancel out.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..shader import Value
+
+# What varies in an address: the draw's first column, the column counted from it, the row, or an index that is no sum;
+# the number tells neighbouring fragments apart.
+Atom = tuple[Value | str, int]
+FIRST: Atom = ("first", 0)
+COLUMN: Atom = ("column", 0)
+ROW: Atom = ("row", 0)
+
+
+class Sum(NamedTuple):
+    """``constant`` and, by atom, what it is multiplied by."""
+
+    constant: int
+    terms: dict[Atom, int]
+
+    def plus(self, other: Sum, factor: int = 1) -> Sum:
+        terms = dict(self.terms)
+        for atom, n in other.terms.items():
+            terms[atom] = terms.get(atom, 0) + n * factor
+        return Sum(self.constant + other.constant * factor, terms)
+
+    def times(self, factor: int) -> Sum:
+        return Sum(self.constant * factor, {atom: n * factor for atom, n in self.terms.items()})
+
+
+class Shape(NamedTuple):
+    """A texture: its size in texels, and the bytes of a texel."""
+
+    width: int
+    height: int
+    layers: int
+    texel: int
+
+    @property
+    def row(self) -> int:
+        return self.width * self.texel
+
+    @property
+    def size(self) -> int:
+        return self.row * self.height * self.layers
+
+
+class Indices:
+    """The sums of index values, for each of the neighbouring fragments that are computed at once."""
+
+    def __init__(self, depends: dict, axis: int) -> None:
+        self._depends, self._axis = depends, axis
+        self._known: dict[tuple[Value, int], Sum] = {}
+
+    def sum(self, value: Value | int, j: int) -> Sum:
+        if isinstance(value, int):
+            return Sum(value, {})
+        if not self._depends.get(value, 0) & self._axis:
+            j = 0
+        known = self._known.get((value, j))
+        if known is None:
+            known = self._known[value, j] = self._made(value, j)
+        return known
+
+    def _made(self, value: Value, j: int) -> Sum:
+        op, args = value.op, value.args
+        if op == "iadd":
+            a, b = args
+            if isinstance(b, int):
+                first = self.sum(a, j)
+                return Sum(first.constant + b, first.terms)
+            return self.sum(a, j).plus(self.sum(b, j))
+        if op == "imul":
+            return self.sum(args[0], j).times(args[1])
+        if op == "fragment_x":
+            return Sum(j, {FIRST: 1, COLUMN: 1})
+        if op == "fragment_y":
+            return Sum(j, {ROW: 1})
+        return Sum(0, {(value, j): 1})
+
+    def address(self, x: Value | int, y: Value | int, layer: Value | int, shape: Shape, j: int) -> Sum:
+        """The bytes from a texture's beginning to a texel."""
+        rows = self.sum(y, j).times(shape.layers).plus(self.sum(layer, j))
+        return self.simple(rows.times(shape.row).plus(self.sum(x, j), shape.texel), j)
+
+    def simple(self, total: Sum, j: int) -> Sum:
+        """Quotients and remainders of the same value by the same number, put together again."""
+        for atom, n in total.terms.items():
+            value = atom[0]
+            if isinstance(value, Value) and value.op == "imod":
+                for other, m in total.terms.items():
+                    quotient = other[0]
+                    if (
+                        isinstance(quotient, Value)
+                        and quotient.op == "idiv"
+                        and quotient.args == value.args
+                        and other[1] == atom[1]
+                        and m == n * value.args[1]
+                    ):
+                        rest = {a: k for a, k in total.terms.items() if a not in (atom, other)}
+                        return self.simple(Sum(total.constant, rest).plus(self.sum(value.args[0], j), n), j)
+        return total
+
+
+def span(total: Sum, width: int, height: int) -> tuple[int, int]:
+    """Between what bounds a sum lies in a draw of that size, as far as is known.
+
+    A plan's own numbers (where a draw begins, where values begin in textures that they share) lie inside.
+    """
+    low = high = total.constant
+    for (value, _), n in total.terms.items():
+        if isinstance(value, str):
+            least, most = 0, {"first": 0, "column": width - 1, "row": height - 1}[value]
+        elif value.op == "to_int" and value.args[0].op == "uniform":
+            continue
+        else:
+            least, most = value.lo, value.hi
+            if value.op == "imod" and value.args[0].lo < 0:
+                least = -most  # remainders of what is below zero are too
+        low += min(least * n, most * n)
+        high += max(least * n, most * n)
+    return low, high
