@@ -12,22 +12,35 @@
  */
 
 /**
+ * @typedef {object} Call a draw as a call of a module's function
+ * @property {number} function
+ * @property {number} first column
+ * @property {[number, number]} rows
+ * @property {number[]} samplers slots
+ * @property {number[]} targets slots
+ * @property {number[]} uniforms registers of the scalar program
+ * @property {number} work what the draw costs, in units of nobody's choice
+ */
+
+/**
+ * @template [Draw=DrawSpec]
  * @typedef {object} Plan
- * @property {import("./textures.js").Spec[]} textures
+ * @property {import("./webgl/textures.js").Spec[]} textures
  * @property {{texture: number, data: Float32Array}[]} constants
  * @property {number} inputs
  * @property {[number, number, number][]} outputs
- * @property {string[]} shaders
+ * @property {string[]} shaders none where there is a module
+ * @property {Uint8Array} module
  * @property {number} scalarInputs
  * @property {any[][]} scalarOps
- * @property {DrawSpec[]} draws
+ * @property {Draw[]} draws
  */
 
 const MAGIC = "WLP1";
 
 /**
  * @param {Uint8Array} bytes
- * @returns {Plan}
+ * @returns {Plan<any>} with draws or with calls, as Python has printed it
  */
 export function parsePlan(bytes) {
   const magic = String.fromCharCode(...bytes.subarray(0, 4));
@@ -36,8 +49,9 @@ export function parsePlan(bytes) {
   const length = view.getUint32(4, true);
   const header = JSON.parse(new TextDecoder().decode(bytes.subarray(8, 8 + length)));
   if (header.version !== 1) throw new Error(`plan of version ${header.version}; this glue knows version 1`);
+  const end = bytes.length - (header.module ?? 0);
   // the bytes may lie at any offset: a copy is aligned
-  const floats = new Float32Array(bytes.slice(8 + length).buffer);
+  const floats = new Float32Array(bytes.slice(8 + length, end).buffer);
   return {
     textures: header.textures,
     constants: header.constants.map((/** @type {number[]} */ [texture, offset, count]) => ({
@@ -46,7 +60,8 @@ export function parsePlan(bytes) {
     })),
     inputs: header.inputs,
     outputs: header.outputs,
-    shaders: header.shaders,
+    shaders: header.shaders ?? [],
+    module: bytes.slice(end),
     scalarInputs: header.scalar_inputs,
     scalarOps: header.scalar_ops,
     draws: header.draws,

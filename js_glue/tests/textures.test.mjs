@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Textures } from "../textures.js";
+import { Textures } from "../webgl/textures.js";
 
 /** A context that counts the textures it has made. */
 function fakeContext() {

@@ -46,7 +46,7 @@ from .ops import *  # noqa: F403
 from .random_seed import set_random_seed
 from .runtime.buffer import TensorBuffer
 from .runtime.debug import enable_debug_mode, enable_prod_mode
-from .runtime.device import get_backend, ready, set_backend
+from .runtime.device import get_backend, ready, set_backend, why
 from .runtime.memory import dispose_variables, memory
 from .runtime.page import next_frame
 from .runtime.profiling import profile, time
@@ -116,6 +116,7 @@ __all__ = [
     "train",
     "util",
     "utils",
+    "why",
     *ops.__all__,
 ]
 

@@ -8,7 +8,7 @@ from weblayers.compiler import verify
 from weblayers.runtime import clock
 
 
-@pytest.fixture(params=["numpy", "softgpu"])
+@pytest.fixture(params=["numpy", "softgpu", "wasm"])
 def backend(request):
     """On NumPy, and as compiled plans on a device that draws with NumPy."""
     wl.set_backend(request.param)

@@ -18,7 +18,7 @@ from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
 from .pieces import Pieces, at_once
-from .plan import Draw, Plan, Slot, TextureSpec, input_format, spec_of
+from .plan import Draw, Placed, Plan, Slot, TextureSpec, input_format, spec_of
 from .shader import Int, Shader
 from .simplify import simplify
 from .views import computed, is_leaf
@@ -29,16 +29,16 @@ def lower(
     scalars: Sequence[Node],
     outputs: Sequence[Node],
     swaps: Mapping[int, int] | None = None,
-    placements: Mapping[int, Placement] | None = None,
+    places: Mapping[int, Placed] | None = None,
     log: bool = False,
 ) -> Plan:
     """Compile a graph.
 
     ``swaps`` maps the number of each state input to that of the output which replaces it; such state may be packed
-    into atlases. ``placements`` says where inputs lie that somebody else has placed.
+    into atlases. ``places`` says where inputs lie that somebody else has placed.
     With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
     """
-    return at_once(lowering(inputs, scalars, outputs, swaps, placements, log))
+    return at_once(lowering(inputs, scalars, outputs, swaps, places, log))
 
 
 def lowering(
@@ -46,11 +46,11 @@ def lowering(
     scalars: Sequence[Node],
     outputs: Sequence[Node],
     swaps: Mapping[int, int] | None = None,
-    placements: Mapping[int, Placement] | None = None,
+    places: Mapping[int, Placed] | None = None,
     log: bool = False,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
-    inputs, outputs, homes = _as_placed(inputs, outputs, placements or {})
+    inputs, outputs, homes = _as_placed(inputs, outputs, places or {})
     simple = simplify(outputs)
     yield
     ends = _distinct([computed(n) for n in opened(simple)], [*([0] if log else []), *(swaps or {}).values()])
@@ -63,24 +63,29 @@ def lowering(
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]
     ends = [packing.computed.get(n, n) for n in ends]
-    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed})
+    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}))
     yield from work.draws()
     verify.plan(work.plan, swaps or {})
     return work.plan
 
 
 def _as_placed(
-    inputs: Sequence[Node], outputs: Sequence[Node], placements: Mapping[int, Placement]
+    inputs: Sequence[Node], outputs: Sequence[Node], places: Mapping[int, Placed]
 ) -> tuple[list[Node], list[Node], dict[Node, Home]]:
     """The graph over inputs that have the shapes in which somebody else has laid them out, and where they lie."""
     placed, new = list(inputs), dict[Node, Node]()
-    for i, place in placements.items():
+    for i, (place, _) in places.items():
         node, layout = inputs[i], place.layout
         if layout_of(node.shape) != layout:
             placed[i] = build.input_node((layout.rows, layout.cols), node.dtype)
             new[node] = build.reshape(placed[i], node.shape)
-    homes = {placed[i]: Home(placed[i], place) for i, place in placements.items()}
+    homes = {placed[i]: Home(placed[i], place) for i, (place, _) in places.items()}
     return placed, substituted(outputs, new) if new else list(outputs), homes
+
+
+def _textures(inputs: Sequence[Node], places: Mapping[int, Placed]) -> dict[Node, TextureSpec]:
+    """The textures of inputs that somebody else has placed."""
+    return {inputs[i]: texture for i, (_, texture) in places.items()}
 
 
 def _distinct(ends: list[Node], states: Sequence[int]) -> list[Node]:
@@ -92,7 +97,7 @@ def _distinct(ends: list[Node], states: Sequence[int]) -> list[Node]:
 
 
 def lower_copies(
-    inputs: Sequence[Node], sources: Sequence[Placement], targets: Sequence[Placement], spec: TextureSpec
+    inputs: Sequence[Node], sources: Sequence[Placed], targets: Sequence[Placement], spec: TextureSpec
 ) -> Plan:
     """A plan that copies tensors, from wherever they lie, to places in one texture.
 
@@ -101,12 +106,13 @@ def lower_copies(
     """
     atlas = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
     shaped = [build.reshape(n, (t.layout.rows, t.layout.cols)) for n, t in zip(inputs, targets, strict=True)]
-    placed, values, homes = _as_placed(inputs, shaped, dict(enumerate(sources)))
+    places = dict(enumerate(sources))
+    placed, values, homes = _as_placed(inputs, shaped, places)
     copies = [build.bind("store", v) for v in values]
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
     kernels = [Kernel.of([copies[i]], None, is_leaf) for i in order]
     homes |= {copy: Home(atlas, place) for copy, place in zip(copies, targets, strict=True)}
-    work = _Lowering(placed, (), copies, kernels, homes)
+    work = _Lowering(placed, (), copies, kernels, homes, _textures(placed, places))
     at_once(work.draws())
     return work.plan
 
@@ -119,9 +125,10 @@ class _Lowering:
         outputs: Sequence[Node],
         kernels: list[Kernel],
         homes: Mapping[Node, Home],
+        textures: Mapping[Node, TextureSpec],
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
-        self._homes = homes
+        self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
@@ -184,7 +191,8 @@ class _Lowering:
         self._buffer = dict(self._temporaries)
         at = len(plan.textures)
         for owner, i in self._external_inputs.items():
-            plan.input_specs.append(spec_of(layout_of(owner.shape), input_format(owner)))
+            spec = self._textures.get(owner) or spec_of(layout_of(owner.shape), input_format(owner))
+            plan.input_specs.append(spec)
             self._buffer[owner] = at + i
         at += len(self._external_inputs)
         for owner, i in self._external_outputs.items():

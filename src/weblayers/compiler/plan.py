@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,6 +18,13 @@ class TextureSpec:
     height: int
     layers: int
     format: str = "rgba32f"
+
+
+class Placed(NamedTuple):
+    """Where a tensor lies that somebody else has placed: in what texture, and where in it."""
+
+    placement: Placement
+    texture: TextureSpec
 
 
 # What issuing a draw costs beside its fragments.
@@ -45,6 +53,13 @@ class Slot:
     placement: Placement
 
 
+class Cost(NamedTuple):
+    """What a plan costs, whoever computes it: draws, and the statements that their fragments execute."""
+
+    draws: int
+    work: int
+
+
 @dataclass
 class Plan:
     """Draws over numbered buffers. Buffers are temporaries first, then inputs, then outputs."""
@@ -58,6 +73,11 @@ class Plan:
     scalar_ops: list[list] = field(default_factory=list)
     inputs: list[Slot] = field(default_factory=list)
     outputs: list[Slot] = field(default_factory=list)
+
+    @property
+    def cost(self) -> Cost:
+        draws = len(self.draws)
+        return Cost(draws, sum(d.work for d in self.draws) - draws * DRAW_WORK)
 
 
 def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:

@@ -12,12 +12,13 @@ import numpy as np
 from .glsl import print_shader
 from .pieces import Pieces, at_once
 from .plan import Plan, TextureSpec
+from .wasm.module import compiling
 
 MAGIC = b"WLP1"
 
 
 def serialize(plan: Plan) -> bytes:
-    """Magic, header length, JSON header, then the constants as float32 texels."""
+    """Magic, header length, JSON header, then the constants as float32 texels; with the shaders as GLSL."""
     return at_once(serializing(plan))
 
 
@@ -42,6 +43,17 @@ def serializing(plan: Plan) -> Pieces[bytes]:
                 "work": draw.work,
             }
         )
+    return _enclosed(plan, {"draws": draws, "shaders": list(shaders)})
+
+
+def serializing_wasm(plan: Plan, relaxed: bool) -> Pieces[bytes]:
+    """The same, with a WebAssembly module behind the constants; ``relaxed`` as for :func:`.wasm.module.compiling`."""
+    module = yield from compiling(plan, relaxed)
+    draws = [vars(call) for call in module.calls]
+    return _enclosed(plan, {"draws": draws, "module": len(module.data)}, module.data)
+
+
+def _enclosed(plan: Plan, code: dict[str, Any], module: bytes = b"") -> bytes:
     constants, blobs, at = [], [], 0
     for texture, data in plan.constants.items():
         constants.append([texture, at, data.size])
@@ -53,14 +65,13 @@ def serializing(plan: Plan) -> Pieces[bytes]:
         "constants": constants,
         "inputs": len(plan.input_specs),
         "outputs": [_spec(t)[:3] for t in plan.output_specs],
-        "shaders": list(shaders),
         "scalar_inputs": plan.scalar_inputs,
         "scalar_ops": [[_number(v) for v in op] for op in plan.scalar_ops],
-        "draws": draws,
+        **code,
     }
     text = json.dumps(header, separators=(",", ":"), default=_plain, allow_nan=False).encode()
     text += b" " * (-(len(MAGIC) + 4 + len(text)) % 8)
-    return b"".join([MAGIC, struct.pack("<I", len(text)), text, *blobs])
+    return b"".join([MAGIC, struct.pack("<I", len(text)), text, *blobs, module])
 
 
 def _spec(spec: TextureSpec) -> list:

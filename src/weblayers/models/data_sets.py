@@ -198,8 +198,12 @@ def order_capacity(samples: int) -> int:
 
 
 def held(tensor: Tensor) -> Tensor:
-    """The values as they are now, on the device: whoever disposes of the tensor leaves them alone."""
-    tensor.storage()
+    """The values as they are now: whoever disposes of the tensor leaves them alone.
+
+    What only the host has is the rows' own, and uploaded to whoever trains with them: once, for all fits.
+    """
+    if tensor.runtime is None:
+        return tensor
     with scopes.paused():
         return tensor.shared()
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import CallbackList, History, ProgressLine
-from ..runtime import clock, debug
+from ..runtime import clock, debug, device
 from ..runtime.base import TrainSpec
 from ..runtime.lease import Lease, Trained, outcome
 from .compilation import Compilation, Sums
@@ -230,7 +230,7 @@ class Fit:
         kept = f"before step {before + 1}" if before else kept
         why = "look for NaN or very large values in the data. wl.enable_debug_mode() says where it comes from"
         if debug.is_enabled():
-            why = await debug.culprit(run.compiled, trained.inputs, trained.scalars, i)
+            why = await debug.culprit(run.compiled, *trained[1:], i)
         raise FloatingPointError(
             f"the loss became {rows[i][0]} in epoch {epoch + 1} at {at}. The model keeps the weights that it had"
             f" {kept}. Try a smaller learning rate; {why}."
@@ -250,10 +250,12 @@ async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
             raise ValueError("the data set has no batches")
         async with aclosing(feed.epochs()) as runs:
             async for run in runs:
-                executable = run.compiled.executable()
+                compiled = run.compiled
+                runtime = device.for_steps(compiled.graph, compiled.captured)
+                executable = compiled.executable(runtime)
                 await executable.prepare()
-                inputs = [t.storage() for t in (*run.tensors, *run.compiled.captured)]
-                job = executable.train(TrainSpec(run.steps, inputs, *run.compiled.uniforms(run.begins)))
+                inputs = [t.storage(runtime) for t in (*run.tensors, *compiled.captured)]
+                job = executable.train(TrainSpec(run.steps, inputs, *compiled.uniforms(run.begins)))
                 sums.add((await outcome(job)).logs, run.sizes)
     finally:
         await feed.close()

@@ -10,6 +10,7 @@ import numpy as np
 from ..graph.evaluate import Program, first_bad
 from ..graph.node import Node, topological
 from . import device
+from .base import Runtime
 from .tracing import Compiled
 
 _enabled = False
@@ -45,16 +46,21 @@ def is_enabled() -> bool:
 
 
 async def culprit(
-    compiled: Compiled, inputs: Sequence[Any], scalars: tuple[list[float], list[float]], step: int
+    compiled: Compiled,
+    runtime: Runtime,
+    inputs: Sequence[Any],
+    scalars: tuple[list[float], list[float]],
+    step: int,
 ) -> str:
     """Which operation was the first to give a number that is none, in words.
 
     Args:
-        inputs: the storages that the run began with.
+        runtime: who made the run.
+        inputs: the storages there that it began with.
         scalars: the values of the host scalars at its first step, and what they grow by.
         step: the step of the run whose loss is no number.
     """
-    runtime, graph = device.current(), compiled.graph
+    graph = compiled.graph
     values = [np.asarray(await runtime.read(s)) for s in inputs]
     values = [v.reshape(n.shape) for v, n in zip(values, graph.inputs, strict=True)]
     program = Program(graph.outputs)

@@ -1,45 +1,227 @@
-"""Which runtime computes. WebGL2 in a browser that has it, NumPy otherwise; the choice is made at first use."""
+"""Who computes: which runtimes there are, which is in use, and why. The choice is made at first use."""
 
 from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Generator
-from typing import Any
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from . import glue
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
 
-BACKENDS = ("webgl", "softgpu", "numpy")
+if TYPE_CHECKING:
+    from ..graph.program import Graph
+    from .plans import PlanRuntime
+    from .tensor import Tensor
 
-_numpy = NumpyRuntime()
-_softgpu: Runtime | None = None
-_webgl: Runtime | None = None
-_current: Runtime | None = None
-_reason: str | None = None
+BACKENDS = ("auto", "webgl", "wasm", "numpy", "softgpu")
+
+# Plans of less work than this never need a GPU: it takes longer to ask it.
+SMALL_WORK = 2_000_000
+# Words by which renderers that are programs are known.
+SOFTWARE = ("swiftshader", "llvmpipe", "softpipe", "basic render", "software")
 
 
 def in_browser() -> bool:
     return sys.platform == "emscripten"
 
 
+class Backends:
+    """The runtimes that were started, those that could not be, and the one in use."""
+
+    def __init__(self) -> None:
+        self.started: dict[str, Runtime] = {"numpy": NumpyRuntime()}
+        # why a runtime is not to be had
+        self.refused: dict[str, str] = {}
+        # the one that was asked for by name; None: each plan's own
+        self.fixed: Runtime | None = None
+        # the one that computed last, and why
+        self.last: Runtime | None = None
+        self.reason = ""
+        self.module: Any = None
+        self._speeds: dict[Runtime, Any] = {}
+        self._warned = False
+
+    # -- starting -----------------------------------------------------------------------------------------------------
+
+    def start(self, name: str) -> Runtime:
+        """A runtime by its name.
+
+        Raises:
+            RuntimeError: it does not work here, with the reason.
+        """
+        if name not in self.started:
+            # who only builds models, or computes with NumPy, does without the compiler
+            from . import starting
+
+            try:
+                self.started[name] = self._starts(starting)[name]()
+            except Exception as error:
+                raise RuntimeError(_plain_message(error)) from error
+        return self.started[name]
+
+    def _starts(self, starting: Any) -> dict[str, Callable[[], Runtime]]:
+        if in_browser():
+            return {
+                "softgpu": starting.softgpu,
+                "wasm": lambda: starting.wasm(self._glue()),
+                "webgl": lambda: starting.webgl(self._glue(), self.restored),
+            }
+        return {"softgpu": starting.softgpu, "wasm": starting.wasmtime, "webgl": _no_browser}
+
+    def _glue(self) -> Any:
+        if self.module is None:
+            self.module = glue.load()
+        return self.module
+
+    def tried(self, name: str) -> Runtime | None:
+        """A runtime, or None where it does not work; it is not tried again."""
+        if name not in self.refused:
+            try:
+                return self.start(name)
+            except RuntimeError as error:
+                self.refused[name] = str(error)
+        return None
+
+    # -- choosing -----------------------------------------------------------------------------------------------------
+
+    def home(self) -> Runtime:
+        """Who computes what is too small to think about."""
+        if self.fixed is not None:
+            return self.fixed
+        if not in_browser():
+            return self._is_used(self.started["numpy"], "this is no browser, and nothing else was asked for")
+        chosen = self.tried("wasm")
+        if chosen is not None:
+            return self._is_used(chosen, "nothing so far was worth the GPU") if self.last is None else chosen
+        chosen = self.tried("webgl")
+        if chosen is not None:
+            return self._is_used(chosen, f"WebAssembly does not work here: {self.refused['wasm']}")
+        self._warn_of_numpy()
+        return self._is_used(
+            self.started["numpy"], f"neither WebAssembly nor WebGL2 works here: {self.refused['wasm']}"
+        )
+
+    def _is_used(self, runtime: Runtime, reason: str) -> Runtime:
+        self.last, self.reason = runtime, reason
+        return runtime
+
+    def _warn_of_numpy(self) -> None:
+        if not self._warned:
+            self._warned = True
+            reasons = f"{self.refused['wasm']}; {self.refused['webgl']}"
+            warnings.warn(f"weblayers computes with NumPy, slowly: {reasons}", stacklevel=6)
+
+    def of(self, tensors: Iterable[Tensor]) -> Runtime:
+        """Who computes with tensors: whoever has most of their bytes."""
+        home = self.home()
+        if self.fixed is not None or home.name == "numpy":
+            return home
+        sizes: dict[Runtime, int] = {}
+        for tensor in tensors:
+            owner = tensor.runtime
+            if owner is not None and owner in self.started.values():
+                sizes[owner] = sizes.get(owner, 0) + tensor.nbytes
+        return max(sizes, key=sizes.__getitem__, default=home)
+
+    def for_steps(self, graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
+        """Who makes steps that only look at tensors: whoever has them; by what steps cost where nobody has."""
+        placed = any(t.runtime in self.started.values() for t in tensors)
+        return self.of(tensors) if placed else self.for_training(graph)
+
+    def for_training(self, graph: Graph) -> Runtime:
+        """Who makes the steps of a graph: by what they cost each."""
+        home = self.home()
+        if self.fixed is not None or home.name != "wasm":
+            return home
+        from ..compiler.pieces import at_once
+        from .plans import training_plan
+
+        cost = at_once(training_plan(graph)).cost
+        if cost.work < SMALL_WORK:
+            return self._is_used(home, "the steps are small: on a GPU they would take longer")
+        gpu = self.tried("webgl")
+        if gpu is None:
+            return self._is_used(home, f"there is no WebGL2 to compute with: {self.refused['webgl']}")
+        renderer = str(gpu.device.caps()["renderer"])  # type: ignore[attr-defined]
+        if any(word in renderer.lower() for word in SOFTWARE):
+            return self._is_used(home, f"WebGL2 is drawn by software here ({renderer}), which is slower")
+        times = {runtime: self._speed(runtime).ms(cost) for runtime in (gpu, home)}
+        best = min(times, key=times.__getitem__)
+        told = " and ".join(f"{ms:.2g} ms on {runtime.name}" for runtime, ms in times.items())
+        return self._is_used(best, f"a step is estimated to take {told} ({renderer})")
+
+    def _speed(self, runtime: Any) -> Any:
+        from .speed import measured
+
+        if runtime not in self._speeds:
+            self._speeds[runtime] = measured(runtime)
+        return self._speeds[runtime]
+
+    # -- losing -------------------------------------------------------------------------------------------------------
+
+    def restored(self, device: Any) -> None:
+        """Compute on a new device: the old one is gone with the GPU that the browser took away."""
+        from . import starting
+
+        lost = self.started.pop("webgl", None)
+        try:
+            new = self.started["webgl"] = starting.tried(device)
+        except Exception as error:
+            self.refused["webgl"] = _plain_message(error)
+            new = None
+        if lost is not None and self.fixed is lost:
+            self.fixed = new
+        if self.last is lost:
+            self.last = None
+
+
+_backends = Backends()
+
+
 def current() -> Runtime:
-    """The runtime in use."""
-    if _current is None:
-        _choose(None)
-    assert _current is not None
-    return _current
+    """The runtime in use, for what no plan decides."""
+    return _backends.home()
+
+
+def of(tensors: Iterable[Tensor]) -> Runtime:
+    """Who computes with tensors."""
+    return _backends.of(tensors)
+
+
+def for_training(graph: Graph) -> Runtime:
+    """Who makes the steps of a graph."""
+    return _backends.for_training(graph)
+
+
+def for_steps(graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
+    """Who makes steps that only look at tensors."""
+    return _backends.for_steps(graph, tensors)
 
 
 def get_backend() -> str:
-    """The name of the backend in use: ``"webgl"``, ``"numpy"`` or ``"softgpu"``.
+    """The name of the backend that computed last, or will: ``"webgl"``, ``"wasm"``, ``"numpy"`` or ``"softgpu"``.
 
     >>> import weblayers as wl
-    >>> wl.get_backend() in ("webgl", "numpy", "softgpu")
+    >>> wl.get_backend() in ("webgl", "wasm", "numpy", "softgpu")
     True
     """
-    return current().name
+    home = _backends.home()
+    return (_backends.fixed or _backends.last or home).name
+
+
+def why() -> str:
+    """A sentence that says who computes, and why.
+
+    >>> import weblayers as wl
+    >>> wl.why()
+    'numpy computes: this is no browser, and nothing else was asked for'
+    """
+    name = get_backend()
+    reason = f"set_backend({name!r}) asked for it" if _backends.fixed is not None else _backends.reason
+    return f"{name} computes: {reason}"
 
 
 class Done:
@@ -51,8 +233,10 @@ class Done:
 
 
 def set_backend(name: str) -> Done:
-    """Compute with ``"webgl"``, ``"numpy"`` or ``"softgpu"`` from now on; tensors move when they are next used.
+    """Compute with ``"webgl"``, ``"wasm"``, ``"numpy"`` or ``"softgpu"`` from now on, or let each plan decide:
+    ``"auto"``, which is how it begins. Tensors move when they are next used.
 
+    ``"wasm"`` is WebAssembly SIMD on the CPU; outside of browsers it needs the package ``wasmtime``.
     ``"softgpu"`` runs what WebGL would run with NumPy, slowly: it is for tests of plans where there is no browser.
 
     It may be awaited, as in TensorFlow.js, and need not be.
@@ -61,86 +245,33 @@ def set_backend(name: str) -> Done:
         ValueError: for any other name.
         RuntimeError: if the backend does not work here, with the reason.
     """
-    global _current
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
-    _current = _numpy if name == "numpy" else _start_softgpu() if name == "softgpu" else _start_webgl(None)
+    _backends.fixed = None if name == "auto" else _backends.start(name)
     return Done()
+
+
+def used() -> list[Runtime]:
+    """The runtimes that were used: the one that was asked for, or all that were started."""
+    home = _backends.home()
+    return [home] if _backends.fixed is not None else list(_backends.started.values())
 
 
 def set_checked(on: bool) -> None:
     """Look for errors after each draw, or stop doing so."""
-    current().set_checked(on)
-
-
-def fallback_reason() -> str | None:
-    """Why NumPy computes although this is a browser; None when it does not."""
-    current()
-    return _reason
+    for runtime in _backends.started.values():
+        runtime.set_checked(on)
 
 
 async def ready() -> None:
-    """Choose the backend now. Needed only on pages whose policy forbids evaluating code but allows ``blob:``."""
-    module = await glue.load_async() if in_browser() and _current is None else None
-    if _current is None:
-        _choose(module)
+    """Load the glue now. Needed only on pages whose policy forbids evaluating code but allows ``blob:``."""
+    if in_browser() and _backends.module is None:
+        _backends.module = await glue.load_async()
+    _backends.home()
 
 
-def _choose(module: Any | None) -> None:
-    global _current
-    _current = _numpy
-    if not in_browser():
-        return
-    try:
-        _current = _start_webgl(module)
-    except Exception as error:
-        _fell_back(str(error))
-
-
-def _fell_back(reason: str) -> None:
-    global _reason
-    _reason = reason
-    warnings.warn(f"weblayers computes with NumPy, on the CPU: {reason}", stacklevel=5)
-
-
-def _start_softgpu() -> Runtime:
-    global _softgpu
-    if _softgpu is None:
-        # who only builds models, or computes with NumPy, does without the compiler
-        from . import starting
-
-        _softgpu = starting.softgpu()
-    return _softgpu
-
-
-def _start_webgl(module: Any | None) -> Runtime:
-    global _webgl
-    if _webgl is None:
-        if not in_browser():
-            raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
-        from . import starting
-
-        module = module or glue.load()
-        try:
-            _webgl = starting.webgl(module, _restored)
-        except Exception as error:
-            raise RuntimeError(_plain_message(error)) from error
-    return _webgl
-
-
-def _restored(device: Any) -> None:
-    """Compute on a new device: the old one and what only it had are gone with the GPU that the browser took away."""
-    global _webgl, _current
-    from . import starting
-
-    lost, _webgl = _webgl, None
-    try:
-        _webgl = starting.tried(device)
-    except Exception as error:
-        if _current is lost:
-            _fell_back(_plain_message(error))
-    if _current is lost:
-        _current = _webgl or _numpy
+def _no_browser() -> PlanRuntime:
+    raise RuntimeError("the webgl backend needs a browser: run this in Pyodide")
 
 
 def _plain_message(error: Exception) -> str:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from . import device
-from .base import LogSink, TrainJob, TrainResult, TrainSpec
+from .base import LogSink, Runtime, TrainJob, TrainResult, TrainSpec
 from .tensor import Tensor, Variable
 from .tracing import Compiled, HostScalar
 
@@ -35,9 +35,11 @@ async def outcome(job: TrainJob, settle: Callable[[TrainResult], None] = lambda 
 
 
 class Trained(NamedTuple):
-    """Steps that were made: their rows of logs, and what they began with: inputs, host scalars and their increments."""
+    """Steps that were made: their rows of logs, who made them, and what they began with: inputs, host scalars and what
+    these grow by."""
 
     logs: np.ndarray
+    runtime: Runtime
     inputs: list[Any]
     scalars: tuple[list[float], list[float]]
 
@@ -55,6 +57,7 @@ class Lease:
         self.paused = self.stopped = False
         self._lent: list[Variable | HostScalar] = []
         self._loan: _Loan | None = None
+        self._runtime: Runtime | None = None
 
     def take(self, lent: Iterable[Variable | HostScalar]) -> None:
         """Have these from now on, all or none.
@@ -95,20 +98,22 @@ class Lease:
             RuntimeError: a weight is another model's for now, or was disposed of.
         """
         self.take([*compiled.assigned, *compiled.host_scalars])
-        executable = compiled.executable()
+        # the first steps of a training decide for all: nothing moves to and fro
+        runtime = self._runtime = self._runtime or device.for_training(compiled.graph)
+        executable = compiled.executable(runtime)
         await executable.prepare()
         for variable in compiled.assigned:
             if variable.is_disposed:
                 raise RuntimeError(f"{variable.described} was disposed of while model {self.owner!r} was trained")
-        inputs, scalars = [t.storage() for t in (*tensors, *compiled.captured)], compiled.uniforms(given)
+        inputs, scalars = [t.storage(runtime) for t in (*tensors, *compiled.captured)], compiled.uniforms(given)
         job = executable.train(TrainSpec(steps, inputs, *scalars, on_logs, every))
-        loan = self._loan = _Loan(compiled, inputs, job)
+        loan = self._loan = _Loan(compiled, inputs, job, runtime)
         if self.paused:
             job.pause()
         if self.stopped:
             job.cancel()
         try:
-            return Trained((await outcome(job, loan.settle)).logs, inputs, scalars)
+            return Trained((await outcome(job, loan.settle)).logs, runtime, inputs, scalars)
         finally:
             self._loan = None
 
@@ -145,9 +150,8 @@ class Lease:
 class _Loan:
     """A job, and how far the variables and host scalars that it changes have followed it."""
 
-    def __init__(self, compiled: Compiled, inputs: list[Any], job: TrainJob) -> None:
-        self._compiled, self._inputs, self.job = compiled, inputs, job
-        self._runtime = device.current()
+    def __init__(self, compiled: Compiled, inputs: list[Any], job: TrainJob, runtime: Runtime) -> None:
+        self._compiled, self._inputs, self.job, self._runtime = compiled, inputs, job, runtime
         # the steps whose state they have
         self._known = 0
         # what others have given values of their own

@@ -24,9 +24,10 @@ class Record(Named, dict[str, Any]):
 
 
 def memory() -> Record:
-    """Counts of what is alive: ``num_tensors``, ``num_data_buffers`` (tensors may share one), ``num_bytes``, and on
-    WebGL ``num_bytes_in_gpu`` and ``num_bytes_in_gpu_free``, those in use and those kept for later tensors, beside what
-    else the GPU counts.
+    """Counts of what is alive: ``num_tensors``, ``num_data_buffers`` (tensors may share one), ``num_bytes``.
+
+    Where WebGL was used also ``num_bytes_in_gpu`` and ``num_bytes_in_gpu_free``, those in use and those kept for later
+    tensors, and what else the GPU counts, as ``gpu_...``; what WebAssembly counts is named ``wasm_...``.
 
     >>> import weblayers as wl
     >>> before = wl.memory()["num_tensors"]
@@ -37,11 +38,12 @@ def memory() -> Record:
     tensors = live_tensors()
     buffers = {buffer_of(t): t.nbytes for t in tensors}
     counts = Record(num_tensors=len(tensors), num_data_buffers=len(buffers), num_bytes=sum(buffers.values()))
-    on_device = device.current().memory()
-    if on_device:
-        counts["num_bytes_in_gpu"] = on_device["bytes"]
-        counts["num_bytes_in_gpu_free"] = on_device["poolBytes"]
-    counts |= {f"gpu_{snake(k)}": v for k, v in on_device.items()}
+    for runtime in device.used():
+        figures, prefix = runtime.memory(), "wasm" if runtime.name == "wasm" else "gpu"
+        if figures and prefix == "gpu":
+            counts["num_bytes_in_gpu"] = figures["bytes"]
+            counts["num_bytes_in_gpu_free"] = figures["poolBytes"]
+        counts |= {f"{prefix}_{snake(k)}": v for k, v in figures.items()}
     return counts
 
 

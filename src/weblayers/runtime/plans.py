@@ -6,13 +6,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from ..compiler.layout import Layout, Placement, layout_of, pack, unpack, whole
 from ..compiler.lower import lower_copies, lowering
 from ..compiler.pieces import Pieces, at_once, in_turns
-from ..compiler.plan import Plan, TextureSpec, spec_of
+from ..compiler.plan import Placed, Plan, TextureSpec, spec_of
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node
 from ..graph.program import Graph
@@ -41,6 +42,10 @@ class DeviceStorage:
     texture: Texture
     placement: Placement
     aval: Aval
+
+    @property
+    def placed(self) -> Placed:
+        return Placed(self.placement, self.texture.spec)
 
     @property
     def layout(self) -> Layout:
@@ -136,6 +141,18 @@ class _Loaded:
         self.runtime.device.free_plan(self.id)
 
 
+# Plans of training steps, whoever is to compute them.
+_training_plans: WeakKeyDictionary[Graph, Plan] = WeakKeyDictionary()
+
+
+def training_plan(graph: Graph) -> Pieces[Plan]:
+    """The work of lowering a graph that is run many times, with logs and state; done once."""
+    if graph not in _training_plans:
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+        _training_plans[graph] = plan
+    return _training_plans[graph]
+
+
 # Plans that an executable keeps: tensors lie where training has packed them, or for themselves, and seldom elsewhere.
 PLACES = 16
 
@@ -150,7 +167,7 @@ class PlanExecutable:
         self._copies: _Copies | None = None
 
     def run(self, inputs: Sequence[DeviceStorage], scalars: Sequence[float]) -> list[DeviceStorage]:
-        key = tuple(s.placement for s in inputs)
+        key = tuple(s.placed for s in inputs)
         loaded = self._plans.get(key, lambda: at_once(self._compiled(key)))
         textures = self._runtime.run(loaded, [s.texture for s in inputs], scalars)
         return [
@@ -158,16 +175,15 @@ class PlanExecutable:
             for slot, node in zip(loaded.plan.outputs, self._graph.outputs, strict=True)
         ]
 
-    def _compiled(self, places: Sequence[Placement]) -> Pieces[_Loaded]:
+    def _compiled(self, places: Sequence[Placed]) -> Pieces[_Loaded]:
         """The work of making the plan for inputs that lie there."""
         graph = self._graph
-        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, placements=dict(enumerate(places)))
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, places=dict(enumerate(places)))
         return (yield from self._runtime.loading(plan))
 
     def _compiling(self) -> Pieces[_Loaded]:
         """The work of making the training plan."""
-        graph = self._graph
-        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
+        plan = yield from training_plan(self._graph)
         return (yield from self._runtime.loading(plan))
 
     async def prepare(self) -> None:
@@ -272,7 +288,7 @@ class _Copies:
 
     def __init__(self, runtime: PlanRuntime, plan: Plan) -> None:
         self._runtime, self._plan = runtime, plan
-        self._made: dict[tuple[int, tuple[Placement, ...], tuple[Placement, ...]], _Loaded] = {}
+        self._made: dict[tuple[int, tuple[Placed, ...], tuple[Placement, ...]], _Loaded] = {}
 
     def bound_inputs(self, nodes: Sequence[Node], storages: Sequence[DeviceStorage], state: set[int]) -> list[Texture]:
         """The texture for each input slot; tensors that lie elsewhere than the plan wants are copied together.
@@ -286,9 +302,14 @@ class _Copies:
         textures: list[Texture] = []
         for texture, members in sorted(groups.items()):
             first = storages[members[0]].texture
-            sources = [storages[i].placement for i in members]
+            sources = [storages[i].placed for i in members]
             targets = [slots[i].placement for i in members]
-            if any(storages[i].texture is not first for i in members) or sources != targets:
+            is_there = all(storages[i].texture is first for i in members)
+            if (
+                not is_there
+                or [s.placement for s in sources] != targets
+                or first.spec != self._plan.input_specs[texture]
+            ):
                 copied = [nodes[i] for i in members]
                 textures.append(self._copied(texture, copied, sources, targets, [storages[i].texture for i in members]))
             elif texture in state:
@@ -301,14 +322,14 @@ class _Copies:
         """A copy of a texture that lies as the plan wants it."""
         spec = self._plan.input_specs[slot]
         node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
-        place = [Placement(layout_of(node.shape), spec.layers)]
-        return self._copied(slot, [node], place, place, [texture])
+        place = Placement(layout_of(node.shape), spec.layers)
+        return self._copied(slot, [node], [Placed(place, spec)], [place], [texture])
 
     def _copied(
         self,
         texture: int,
         nodes: Sequence[Node],
-        sources: Sequence[Placement],
+        sources: Sequence[Placed],
         targets: Sequence[Placement],
         textures: Sequence[Texture],
     ) -> Texture:

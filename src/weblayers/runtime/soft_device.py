@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -11,8 +12,8 @@ import numpy as np
 from ..compiler import softgpu
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
+from .host_job import HostJob
 from .plan_device import Region, TrainOrder
-from .stepping import Stepper
 
 
 class SoftDevice:
@@ -69,19 +70,31 @@ class SoftDevice:
     def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
         self.free(freed)
         self._counts["runs"] += 1
-        return [self._kept(texels) for texels in self.drawn(self._plans[plan], inputs, scalars)]
+        return [self._kept(texels) for texels in self._drawn(self._plans[plan], inputs, scalars)]
 
-    def drawn(self, plan: Plan, inputs: Sequence[int], scalars: Sequence[float]) -> list[np.ndarray]:
+    def _drawn(self, plan: Plan, inputs: Sequence[int], scalars: Sequence[float]) -> list[np.ndarray]:
         """The output textures of a plan."""
         self._counts["draws"] += len(plan.draws)
         return softgpu.run_plan(plan, [self._textures[i] for i in inputs], scalars)
 
-    def train(self, order: TrainOrder) -> _Job:
-        return _Job(self, self._plans[order.plan], order)
+    def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
+        begun = time.perf_counter()
+        for _ in range(times):
+            self.free(self.run(plan, inputs, (), ()))
+        return (time.perf_counter() - begun) * 1000
 
-    def write(self, id_: int, texels: np.ndarray) -> None:
-        """Put values into a texture, as a draw does."""
-        self._textures[id_] = texels
+    def step(
+        self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
+    ) -> np.ndarray:
+        made = self._drawn(self._plans[plan], inputs, scalars)
+        self._counts["steps"] += 1
+        for number, texels in enumerate(made):
+            if number != logs:
+                self._textures[outputs[number]] = texels
+        return made[logs].reshape(-1)
+
+    def train(self, order: TrainOrder) -> HostJob:
+        return HostJob(self, order)
 
     def memory(self) -> dict[str, Any]:
         used = sum(t.nbytes for t in self._textures.values())
@@ -99,26 +112,3 @@ class SoftDevice:
 
     def set_checked(self, on: bool) -> None:
         """It always looks."""
-
-
-class _Job(Stepper):
-    """Steps of a plan. State goes back in where it came out: inputs and outputs exchange their textures."""
-
-    def __init__(self, device: SoftDevice, plan: Plan, order: TrainOrder) -> None:
-        self._device, self._plan, self._order = device, plan, order
-        self._inputs, self._outputs = list(order.inputs), list(order.outputs)
-        super().__init__(order.steps, order.scalars, order.increments, order.on_logs, order.every)
-
-    def made(self, scalars: list[float]) -> np.ndarray:
-        made = self._device.drawn(self._plan, self._inputs, scalars)
-        self._device._counts["steps"] += 1
-        for number, texels in enumerate(made):
-            if number != self._order.logs:
-                self._device.write(self._outputs[number], texels)
-        for i, o in self._order.swaps:
-            self._inputs[i], self._outputs[o] = self._outputs[o], self._inputs[i]
-        return made[self._order.logs].reshape(-1)
-
-    async def result(self) -> tuple[np.ndarray, bool]:
-        rows = await self.rows()
-        return np.concatenate(rows) if rows else np.zeros(0, np.float32), self.cancelled

@@ -9,10 +9,10 @@ import numpy as np
 
 from ..graph import build
 from ..graph.program import Graph
+from . import glue_device
 from .plan_device import PlanDevice
 from .plans import PlanRuntime
 from .soft_device import SoftDevice
-from .webgl import WebGLDevice, create
 
 _GIVEN = np.array([0.5, -1.25, 3.0, 100.0, -7.0], np.float32)
 
@@ -22,9 +22,29 @@ def softgpu() -> PlanRuntime:
     return PlanRuntime(SoftDevice())
 
 
-def webgl(glue: Any, restored: Callable[[WebGLDevice], None]) -> PlanRuntime:
-    """The page's device; ``restored`` is told of the one that takes over after the browser took the GPU away."""
-    return tried(create(glue, restored))
+def wasmtime() -> PlanRuntime:
+    """WebAssembly outside of a browser.
+
+    Raises:
+        RuntimeError: the package wasmtime is missing.
+    """
+    try:
+        from .wasmtime_device import WasmtimeDevice
+    except ImportError as error:
+        raise RuntimeError(
+            "WebAssembly needs the package wasmtime outside of browsers: pip install 'weblayers[wasm]'"
+        ) from error
+    return tried(WasmtimeDevice())
+
+
+def webgl(glue: Any, restored: Callable[[PlanDevice], None]) -> PlanRuntime:
+    """The page's GPU; ``restored`` is told of the device that takes over after the browser took the GPU away."""
+    return tried(glue_device.webgl(glue, restored))
+
+
+def wasm(glue: Any) -> PlanRuntime:
+    """WebAssembly in a page."""
+    return tried(glue_device.wasm(glue))
 
 
 def tried(device: PlanDevice) -> PlanRuntime:

@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..graph.node import Aval
+from .base import Runtime
 from .tensor import Tensor
 
 
@@ -52,7 +53,7 @@ class StringTensor(Tensor):
         """Another tensor of the same values."""
         return StringTensor(self.numpy())
 
-    def storage(self) -> NoReturn:
+    def storage(self, runtime: Runtime) -> NoReturn:
         """Raises TypeError: there are no strings on devices."""
         raise TypeError(
             f"a tensor of strings, of shape {list(self.shape)}, lives on the host, and is nothing to compute with;"

@@ -16,7 +16,7 @@ import numpy as np
 from ..graph import build
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
 from ..naming import Named
-from . import device, recording, scopes, showing
+from . import recording, scopes, showing
 from .arrays import host_array, stored
 from .base import Borrower, Runtime
 from .promise import thenable
@@ -48,11 +48,18 @@ class Tensor(Named):
     __array_priority__ = 1000  # NumPy arrays on the left of an operator leave the operation to the tensor
 
     def __init__(
-        self, aval: Aval, *, node: Node | None = None, host: np.ndarray | None = None, storage: Any = None
+        self,
+        aval: Aval,
+        *,
+        node: Node | None = None,
+        host: np.ndarray | None = None,
+        storage: Any = None,
+        runtime: Runtime | None = None,
     ) -> None:
         self._aval, self._node, self._storage = aval, node, storage
         self._host = None if host is None else _frozen(host)
-        self._runtime = device.current() if storage is not None else None
+        # who has the storage
+        self._runtime = runtime
         self._disposed = False
         self.id = next(_ids)
         if node is None:
@@ -128,10 +135,14 @@ class Tensor(Named):
                 " or a traced function. Read values from what the model or function returns."
             )
 
-    def storage(self) -> Any:
-        """The values on the current device; uploaded at first use."""
+    @property
+    def runtime(self) -> Runtime | None:
+        """Who has the values; None if only the host has."""
+        return self._runtime
+
+    def storage(self, runtime: Runtime) -> Any:
+        """The values where a runtime computes; uploaded at first use."""
         self._check()
-        runtime = device.current()
         if self._storage is None or self._runtime is not runtime:
             values = self.numpy()
             try:
@@ -363,9 +374,9 @@ class Variable(Tensor):
         """:attr:`name`: names are not changed."""
         return self.name
 
-    def assign_storage(self, storage: Any) -> None:
-        """:meth:`assign`, of values that the current device has computed."""
-        self.hold(storage, device.current())
+    def assign_storage(self, storage: Any, runtime: Runtime) -> None:
+        """:meth:`assign`, of values that a runtime has computed."""
+        self.hold(storage, runtime)
         self._changed()
 
     def hold(self, storage: Any, runtime: Runtime) -> None:

@@ -117,11 +117,12 @@ class Trace:
         if any(n not in tensors and n not in keys for n in leaves):
             return None
         inputs, scalars = [n for n in leaves if n in tensors], [n for n in leaves if n in keys]
-        runtime = device.current()
+        given = [tensors[n] for n in inputs]
+        runtime = device.of(given)
         make = lambda: runtime.compile(Graph(inputs, scalars, [node]))  # noqa: E731
         executable = _readers.get((runtime, node), make)
-        (storage,) = executable.run([tensors[n].storage() for n in inputs], [keys[n].value for n in scalars])
-        return Tensor(node.aval, storage=storage).numpy()
+        (storage,) = executable.run([t.storage(runtime) for t in given], [keys[n].value for n in scalars])
+        return Tensor(node.aval, storage=storage, runtime=runtime).numpy()
 
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
@@ -215,7 +216,7 @@ class HostScalar:
 
 
 class Compiled:
-    """A traced function on the current runtime: call it with tensors in the order of its placeholders."""
+    """A traced function: call it with tensors in the order of its placeholders."""
 
     def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], trace: Trace) -> None:
         self.captured = list(trace.captured)
@@ -244,9 +245,8 @@ class Compiled:
         pairs = [(k.value, k.increment) if isinstance(k, HostScalar) else given[k] for k in self.keys]
         return [value for value, _ in pairs], [increment for _, increment in pairs]
 
-    def executable(self) -> Executable:
-        """The graph, compiled for the current runtime."""
-        runtime = device.current()
+    def executable(self, runtime: Runtime) -> Executable:
+        """The graph, compiled for a runtime."""
         if runtime not in self._executables:
             self._executables[runtime] = runtime.compile(self.graph)
         return self._executables[runtime]
@@ -263,14 +263,15 @@ class Compiled:
     ) -> list[Tensor]:
         """Run with other tensors, host scalars and variables than those that were traced."""
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
-        results = self.executable().run([t.storage() for t in inputs], numbers)
+        runtime = device.of(inputs)
+        results = self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
         for key in keys:
             if isinstance(key, HostScalar) and key.increment:
                 key.value += key.increment
         for variable, storage in zip(assigned, results[self._outputs :], strict=True):
-            variable.assign_storage(storage)
+            variable.assign_storage(storage, runtime)
         pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)
-        return [Tensor(node.aval, storage=storage) for storage, node in pairs]
+        return [Tensor(node.aval, storage=storage, runtime=runtime) for storage, node in pairs]
 
     def forget(self) -> None:
         """Keep the plan only, and no tensor alive."""

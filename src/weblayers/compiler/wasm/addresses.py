@@ -1,7 +1,7 @@
 """Where texels lie in memory: sums of indices times constants.
 
-Textures are matrices in memory, one row of texels after the other: row ``y * layers + layer``. So a texel's address is a
-sum of products, and quotients and remainders by the number of layers cancel out.
+Textures are matrices in memory, one row of texels after the other: row ``y * layers + layer``. So a texel's address is
+a sum of products, and quotients and remainders by the number of layers cancel out.
 """
 
 from __future__ import annotations

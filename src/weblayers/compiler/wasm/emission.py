@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
 from . import assembler as wasm
 from .addresses import COLUMN, FIRST, ROW, Atom, Indices, Shape, Sum, span
-from .analysis import NONE, X, Y, Analysis, Jam, is_lane, meeting
+from .analysis import NONE, Analysis, Jam, X, Y, is_lane, meeting
 from .assembler import F32, I32, V128, Function, simd
 
 SIGNATURE = (I32 * 3, b"")
@@ -493,7 +493,7 @@ class _Printer:
     # -- integers -----------------------------------------------------------------------------------------------------
 
     def _sum(self, total: Sum, base: int | None, stage: int) -> tuple[bytes, int]:
-        """A sum as a local and an offset that is not negative: what varies less is summed outside of what varies more."""
+        """A sum as a local and an offset, not negative: what varies less is summed outside of what varies more."""
         offset = total.constant if total.constant >= 0 else total.constant % 65536
         place, known = base, (base, total.constant - offset)
         if total.constant != offset:

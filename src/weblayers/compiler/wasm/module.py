@@ -38,7 +38,8 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
     """The work of printing a plan, in pieces. ``relaxed``: products and sums may be rounded together."""
     specs = [*plan.textures, *plan.input_specs, *plan.output_specs]
     shapes = [shape_of(spec) for spec in specs]
-    library, functions = Library(), []
+    library = Library()
+    functions: list[assembler.Function] = []
     numbers: dict[tuple[int, Bound], int] = {}
     calls = []
     for draw in plan.draws:

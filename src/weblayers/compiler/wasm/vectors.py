@@ -10,15 +10,50 @@ from .assembler import V128, Function, simd
 
 # Instructions by lanes: floats "f", doubles "d", and the bits of either as integers "i" and "l".
 _CODES = {
-    "f": dict(eq=65, ne=66, lt=67, gt=68, le=69, ge=70, ceil=103, floor=104, trunc=105, nearest=106)
-    | dict(abs=224, neg=225, sqrt=227, add=228, sub=229, mul=230, div=231, min=232, max=233, pmin=234, pmax=235),
-    "d": dict(eq=71, ne=72, lt=73, gt=74, le=75, ge=76, floor=117, trunc=122, nearest=148)
-    | dict(abs=236, neg=237, sqrt=239, add=240, sub=241, mul=242, div=243, min=244, max=245, pmin=246, pmax=247),
-    "i": dict(lt=57, add=174, sub=177, mul=181),
-    "l": dict(add=206, sub=209),
+    "f": {
+        "eq": 65,
+        "ne": 66,
+        "lt": 67,
+        "gt": 68,
+        "le": 69,
+        "ge": 70,
+        "ceil": 103,
+        "floor": 104,
+        "trunc": 105,
+        "nearest": 106,
+    }
+    | {
+        "abs": 224,
+        "neg": 225,
+        "sqrt": 227,
+        "add": 228,
+        "sub": 229,
+        "mul": 230,
+        "div": 231,
+        "min": 232,
+        "max": 233,
+        "pmin": 234,
+        "pmax": 235,
+    },
+    "d": {"eq": 71, "ne": 72, "lt": 73, "gt": 74, "le": 75, "ge": 76, "floor": 117, "trunc": 122, "nearest": 148}
+    | {
+        "abs": 236,
+        "neg": 237,
+        "sqrt": 239,
+        "add": 240,
+        "sub": 241,
+        "mul": 242,
+        "div": 243,
+        "min": 244,
+        "max": 245,
+        "pmin": 246,
+        "pmax": 247,
+    },
+    "i": {"lt": 57, "add": 174, "sub": 177, "mul": 181},
+    "l": {"add": 206, "sub": 209},
 }
-_BITS = dict(invert=77, conjoin=78, without=79, disjoin=80, differ=81)
-_SHIFTS = {"i": dict(left=171, right=172, right_unsigned=173), "l": dict(left=203, right_unsigned=205)}
+_BITS = {"invert": 77, "conjoin": 78, "without": 79, "disjoin": 80, "differ": 81}
+_SHIFTS = {"i": {"left": 171, "right": 172, "right_unsigned": 173}, "l": {"left": 203, "right_unsigned": 205}}
 _CONVERSIONS = {
     "fi": simd(248),  # cut off, as far as integers go
     "if": simd(250),

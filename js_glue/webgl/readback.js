@@ -8,7 +8,7 @@ export class Readback {
   /**
    * @param {WebGL2RenderingContext} gl
    * @param {import("./textures.js").Textures} textures
-   * @param {import("./counters.js").Counters} counters
+   * @param {import("../counters.js").Counters} counters
    */
   constructor(gl, textures, counters) {
     this._gl = gl;

@@ -2,9 +2,9 @@
 /** Shader programs, shared between plans by their source, linked in parallel and asked about late. */
 
 import { checkAlive } from "./context.js";
-import { pause } from "./turns.js";
+import { pause } from "../turns.js";
 
-/** @typedef {import("./counters.js").Counters} Counters */
+/** @typedef {import("../counters.js").Counters} Counters */
 /**
  * @typedef {object} Program
  * @property {string} source

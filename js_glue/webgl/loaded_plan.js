@@ -1,9 +1,9 @@
 // @ts-check
 /** A plan on the GPU: its programs and constants, shared by everybody who runs it and let go with the last of them. */
 
-import { evaluator } from "./scalars.js";
+import { evaluator } from "../scalars.js";
 
-/** @typedef {import("./plan.js").Plan} Plan */
+/** @typedef {import("../plan.js").Plan} Plan */
 
 export class LoadedPlan {
   /**

@@ -4,58 +4,26 @@
  * most two in flight; between slices the page has its turn. Logs collect in a ring texture and are read back by slice.
  */
 
-import { isHidden } from "./turns.js";
+import { BUDGET_MS, HIDDEN_BUDGET_MS, Job } from "../job.js";
+import { isHidden } from "../turns.js";
 
 /** @typedef {import("./loaded_plan.js").LoadedPlan} LoadedPlan */
-/**
- * @typedef {object} TrainSpec
- * @property {number} plan
- * @property {number} steps
- * @property {number[]} inputs
- * @property {number[]} outputs 0 for the log, which the job makes
- * @property {[number, number][]} swaps numbers of inputs and outputs that exchange roles after each step
- * @property {number} logs number of the output that is the log
- * @property {number[]} scalars at the first step
- * @property {number[]} increments of the scalars per step
- * @property {number} [budgetMs]
- * @property {LogSink | null} [onLogs]
- * @property {"end" | "frame" | "step"} [logEvery]
- */
-/** @typedef {((first: number, rows: Float32Array) => void) & {destroy?: () => void}} LogSink a proxy of Python's is destroyed */
-/** @typedef {{steps: number, swapped: boolean, logs: Float32Array, cancelled: boolean}} TrainResult */
+/** @typedef {import("../job.js").TrainSpec} TrainSpec */
+/** @typedef {import("../job.js").TrainResult} TrainResult */
 
 const RING_ROWS = 1024;
-const FRAME_MS = 16;
 const IN_FLIGHT = 2;
 const FIRST_WORK = 1e6;
-// nobody sees the frames of a hidden page
-const HIDDEN_BUDGET_MS = 100;
 
-export class TrainJob {
+export class TrainJob extends Job {
   /** @param {import("./device.js").Device} device @param {LoadedPlan} loaded @param {TrainSpec} spec */
   constructor(device, loaded, spec) {
+    super(spec, loaded.outputs[spec.logs][0] * 4);
     this._device = device;
     this._loaded = loaded;
-    this._spec = spec;
-    this._scalars = Float64Array.from(spec.scalars);
-    /** The scalars of the step that is being issued. */
-    this._current = this._scalars.slice();
-    this._total = spec.steps;
-    this._rowFloats = loaded.outputs[spec.logs][0] * 4;
     this._ringRows = Math.min(RING_ROWS, Math.max(1, this._total));
-    this._logs = new Float32Array(this._total * this._rowFloats);
-    // steps issued, asked back from the ring, read, and told of
-    this._issued = 0;
+    // steps asked back from the ring
     this._asked = 0;
-    this._read = 0;
-    this._told = 0;
-    this._toldAt = 0;
-    this._cancelled = false;
-    /** @type {unknown} */
-    this._error = null;
-    /** @type {(() => void) | null} */
-    this._resume = null;
-    this._paused = false;
     /** When the slice before was done. */
     this._lastDone = 0;
     // the textures that it works on are its own until its end, whoever frees them
@@ -73,38 +41,6 @@ export class TrainJob {
     }
     /** @type {Promise<TrainResult>} */
     this.promise = this._run();
-  }
-
-  /** How many steps are on their way to the GPU or done; one that is in part does not count. */
-  get issued() {
-    return this._issued;
-  }
-
-  /** Stop at the end of a step. */
-  cancel() {
-    this._cancelled = true;
-    this.resume();
-  }
-
-  /** Issue nothing more after the end of a step until resumed. */
-  pause() {
-    this._paused = true;
-  }
-
-  resume() {
-    this._paused = false;
-    this._resume?.();
-  }
-
-  /** From the next step on. @param {number} index @param {number} value */
-  setScalar(index, value) {
-    this._scalars[index] = value;
-  }
-
-  /** @param {unknown} error */
-  fail(error) {
-    this._error ??= error;
-    this.resume();
   }
 
   _bind() {
@@ -141,7 +77,7 @@ export class TrainJob {
       while (this._issued < this._total && !(this._cancelled && draw === 0)) {
         if (this._error) throw this._error;
         if (this._paused && draw === 0) {
-          await new Promise((resolve) => (this._resume = () => resolve(undefined)));
+          await this._resumed();
           continue;
         }
         if (this._isRingFull()) {
@@ -167,12 +103,7 @@ export class TrainJob {
     } finally {
       this._giveBack();
     }
-    return {
-      steps: this._issued,
-      swapped: this._issued % 2 === 1,
-      logs: this._logs.slice(0, this._issued * this._rowFloats),
-      cancelled: this._issued < this._total,
-    };
+    return this._result();
   }
 
   /** Whether nobody has read the row that the next step would write. */
@@ -188,7 +119,7 @@ export class TrainJob {
    */
   _issue(slice, draw) {
     const { executor, msPerWork, checked, tally } = this._device;
-    const budget = slice.hidden ? HIDDEN_BUDGET_MS : (this._spec.budgetMs ?? 8);
+    const budget = slice.hidden ? HIDDEN_BUDGET_MS : (this._spec.budgetMs ?? BUDGET_MS);
     // little, until it is known what that takes
     const allowed = msPerWork ? budget / msPerWork : FIRST_WORK;
     do {
@@ -207,15 +138,9 @@ export class TrainJob {
       performance.now() - slice.begun <= budget &&
       this._issued < this._total &&
       !this._isRingFull() &&
-      !((this._cancelled || this._paused) && draw === 0)
+      !(this._halts() && draw === 0)
     );
     return draw;
-  }
-
-  /** A step has the same scalars in all of its slices. */
-  _setCurrent() {
-    const { increments } = this._spec;
-    this._current = this._scalars.map((value, k) => value + this._issued * increments[k]);
   }
 
   /**
@@ -258,23 +183,5 @@ export class TrainJob {
     const read = await Promise.all(parts);
     for (const { first, data } of read) this._logs.set(data, first * this._rowFloats);
     this._read = Math.max(this._read, end);
-  }
-
-  /** @param {boolean} last */
-  _tell(last) {
-    const { onLogs, logEvery } = this._spec;
-    if (!onLogs || logEvery === "end" || this._read === this._told) return;
-    const now = performance.now();
-    if (logEvery === "frame" && !last && now - this._toldAt < FRAME_MS) return;
-    const rows = this._logs.slice(this._told * this._rowFloats, this._read * this._rowFloats);
-    const first = this._told;
-    this._told = this._read;
-    this._toldAt = now;
-    try {
-      onLogs(first, rows);
-    } catch (error) {
-      this.fail(error);
-      throw error;
-    }
   }
 }

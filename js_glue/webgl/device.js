@@ -5,10 +5,10 @@
  */
 
 import { LOST, checkAlive, createContext } from "./context.js";
-import { Counters } from "./counters.js";
+import { Counters } from "../counters.js";
 import { Executor } from "./executor.js";
 import { LoadedPlan } from "./loaded_plan.js";
-import { parsePlan } from "./plan.js";
+import { parsePlan } from "../plan.js";
 import { Programs } from "./programs.js";
 import { Readback } from "./readback.js";
 import { Textures } from "./textures.js";
@@ -124,6 +124,20 @@ export class Device {
     return outputs;
   }
 
+  /**
+   * Milliseconds that so many runs of a plan take, until its first output could be read.
+   * @param {number} planId @param {number[]} inputs @param {number} times
+   */
+  timed(planId, inputs, times) {
+    const begun = performance.now();
+    for (let i = 1; i < times; i++) this.textures.free(this.run(planId, inputs, []));
+    const outputs = this.run(planId, inputs, []);
+    this.readSync(outputs[0], 0, 0, 1, 1);
+    const took = performance.now() - begun;
+    this.textures.free(outputs);
+    return took;
+  }
+
   /** @param {LoadedPlan} loaded @param {number[]} inputs @param {number[]} outputs @param {Float64Array} registers */
   _draw(loaded, inputs, outputs, registers) {
     const own = loaded.take();
@@ -153,7 +167,7 @@ export class Device {
 
   /**
    * Run many steps without the caller.
-   * @param {import("./train.js").TrainSpec} spec
+   * @param {import("../job.js").TrainSpec} spec
    * @returns {TrainJob}
    */
   train(spec) {

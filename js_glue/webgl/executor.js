@@ -1,7 +1,7 @@
 // @ts-check
 /** Issues draws. Everything that can be looked up beforehand is, and state that is already set is not set again. */
 
-/** @typedef {import("./plan.js").DrawSpec} DrawSpec */
+/** @typedef {import("../plan.js").DrawSpec} DrawSpec */
 /** @typedef {import("./programs.js").Program} Program */
 /**
  * @typedef {object} Record a draw, ready to be issued
@@ -23,7 +23,7 @@ export class Executor {
    * @param {WebGL2RenderingContext} gl
    * @param {import("./context.js").State} state
    * @param {import("./textures.js").Textures} textures
-   * @param {import("./counters.js").Counters} counters
+   * @param {import("../counters.js").Counters} counters
    */
   constructor(gl, state, textures, counters) {
     this._gl = gl;

@@ -7,7 +7,7 @@
  */
 
 import { LOST } from "./context.js";
-import { later, soon } from "./turns.js";
+import { later, soon } from "../turns.js";
 
 /** @typedef {{sync: WebGLSync, eager: boolean, resolve: () => void, reject: (error: Error) => void}} Waiting */
 

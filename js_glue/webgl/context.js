@@ -1,7 +1,7 @@
 // @ts-check
 /** A WebGL2 context that can compute in floats, or an error that says what is missing. */
 
-import { ownDocument } from "./page.js";
+import { ownDocument } from "../page.js";
 
 export const LOST =
   "the browser took the GPU away (WebGL context lost): what was computed and not read yet is gone. Once the browser gives" +

@@ -1,4 +1,4 @@
-"""The WebGL2 device: the only module that talks to the JavaScript glue."""
+"""Devices of the page: the only module that talks to the JavaScript glue."""
 
 from __future__ import annotations
 
@@ -9,25 +9,33 @@ import numpy as np
 
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
-from ..compiler.wire import serializing
+from ..compiler.wire import serializing, serializing_wasm
 from .plan_device import Region, TrainOrder
 
 
-def create(module: Any, restored: Callable[[WebGLDevice], None]) -> WebGLDevice:
-    """The glue's device; ``restored`` is told of the one that takes over after the browser took the GPU away."""
+def webgl(module: Any, restored: Callable[[GlueDevice], None]) -> GlueDevice:
+    """The GPU; ``restored`` is told of the device that takes over after the browser took the GPU away."""
     from pyodide.ffi import create_proxy
 
-    on_restored = create_proxy(lambda glue: restored(WebGLDevice(glue)))
-    return WebGLDevice(module.createDevice(_js_object(onRestored=on_restored)))
+    def device(glue: Any) -> GlueDevice:
+        return GlueDevice("webgl", glue, serializing)
+
+    on_restored = create_proxy(lambda glue: restored(device(glue)))
+    return device(module.createDevice(_js_object(onRestored=on_restored)))
 
 
-class WebGLDevice:
-    """The glue's Device, in Python's types."""
+def wasm(module: Any) -> GlueDevice:
+    """The CPU, by WebAssembly."""
+    glue = module.createWasmDevice()
+    relaxed = bool(glue.caps().relaxed)
+    return GlueDevice("wasm", glue, lambda plan: serializing_wasm(plan, relaxed))
 
-    name = "webgl"
 
-    def __init__(self, glue: Any) -> None:
-        self._glue = glue
+class GlueDevice:
+    """A device of the glue, in Python's types. ``encoding`` prints plans for it."""
+
+    def __init__(self, name: str, glue: Any, encoding: Callable[[Plan], Pieces[bytes]]) -> None:
+        self.name, self._glue, self._encoding = name, glue, encoding
 
     def alloc(self, spec: TextureSpec) -> int:
         return self._glue.alloc(spec.width, spec.height, spec.layers, spec.format)
@@ -46,7 +54,7 @@ class WebGLDevice:
         return _texels(self._glue.readSync(id_, *region), region)
 
     def encoding(self, plan: Plan) -> Pieces[bytes]:
-        return serializing(plan)
+        return self._encoding(plan)
 
     def load(self, plan: Plan, encoded: bytes) -> int:
         return self._glue.loadPlan(_js_array(np.frombuffer(encoded, np.uint8)))
@@ -61,6 +69,9 @@ class WebGLDevice:
         made = self._glue.run(plan, _js_list(inputs), _js_list(scalars), _js_list(freed))
         return [int(i) for i in made]
 
+    def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
+        return self._glue.timed(plan, _js_list(inputs), times)
+
     def train(self, order: TrainOrder) -> _Job:
         return _Job(self._glue, order)
 
@@ -71,7 +82,7 @@ class WebGLDevice:
         return dict(self._glue.counters().to_py())
 
     def caps(self) -> dict[str, Any]:
-        """What the GPU can do, and who renders."""
+        """What the device can do, and who computes."""
         return dict(self._glue.caps().to_py())
 
     def set_checked(self, on: bool) -> None:

@@ -1,0 +1,39 @@
+"""Training on devices that make a step when the host asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from .plan_device import TrainOrder
+from .stepping import Stepper
+
+
+class StepDevice(Protocol):
+    def step(
+        self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
+    ) -> np.ndarray:
+        """Run a plan into textures that are there; gives the row of the output ``logs``, which has none."""
+        ...
+
+
+class HostJob(Stepper):
+    """Steps of a plan. State goes back in where it came out: inputs and outputs exchange their textures."""
+
+    def __init__(self, device: StepDevice, order: TrainOrder) -> None:
+        self._device, self._order = device, order
+        self._inputs, self._outputs = list(order.inputs), list(order.outputs)
+        super().__init__(order.steps, order.scalars, order.increments, order.on_logs, order.every)
+
+    def made(self, scalars: list[float]) -> np.ndarray:
+        order = self._order
+        row = self._device.step(order.plan, self._inputs, self._outputs, order.logs, scalars)
+        for i, o in order.swaps:
+            self._inputs[i], self._outputs[o] = self._outputs[o], self._inputs[i]
+        return row
+
+    async def result(self) -> tuple[np.ndarray, bool]:
+        rows = await self.rows()
+        return np.concatenate(rows) if rows else np.zeros(0, np.float32), self.cancelled
