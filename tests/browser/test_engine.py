@@ -15,6 +15,7 @@ RECORD = TESTS.parents[0] / "build" / "responsiveness.json"
 CASES_IN_THE_PAGE = """
 import sys, types
 import numpy as np
+import weblayers as wl
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.program import Graph
 from weblayers.runtime import device
@@ -22,8 +23,8 @@ from weblayers.runtime import device
 cases = types.ModuleType("cases")
 sys.modules["cases"] = cases
 exec(table, cases.__dict__)
+wl.set_backend(backend)
 runtime = device.current()
-assert runtime.name == "webgl", device.fallback_reason()
 failures, count = [], 0
 for case in cases.CASES:
     inputs, scalars, output = case.nodes()
@@ -39,6 +40,7 @@ for case in cases.CASES:
     except Exception as error:
         failures.append(f"{case.name}: {error}")
     count += 1
+wl.set_backend("auto")
 [count, failures]
 """
 
@@ -46,8 +48,10 @@ MODELS = (TESTS / "models.py").read_text()
 GOLDEN = (TESTS / "golden" / "__init__.py").read_text().replace("Path(__file__)", "Path()")
 
 
-def test_every_primitive_on_webgl(browser):
-    count, failures = browser.run_python(CASES_IN_THE_PAGE, table=(TESTS / "cases.py").read_text(), timeout=240)
+@pytest.mark.parametrize("backend", ["webgl", "wasm"])
+def test_every_primitive(browser, backend):
+    table = (TESTS / "cases.py").read_text()
+    count, failures = browser.run_python(CASES_IN_THE_PAGE, table=table, backend=backend, timeout=240)
     assert count > 200
     assert not failures, "\n\n".join(failures[:10])
 

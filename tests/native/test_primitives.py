@@ -9,7 +9,9 @@ from weblayers.compiler.lower import lower
 from weblayers.graph import build as b
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.gradient import gradient
+from weblayers.graph.program import Graph
 from weblayers.graph.registry import PRIMITIVES
+from weblayers.runtime import starting
 
 cases = pytest.mark.parametrize("case", CASES, ids=lambda c: c.name)
 
@@ -36,6 +38,24 @@ def test_the_soft_gpu_agrees_with_numpy(case):
     (expected,) = values(case, [output], inputs, scalars)
     assert expected.shape == output.shape
     (got,) = textures.run(lower(inputs, scalars, [output]), case.arrays, [output], case.scalars)
+    np.testing.assert_allclose(got.astype(np.float64), expected.astype(np.float64), rtol=case.rtol, atol=case.atol)
+
+
+@pytest.fixture(scope="module")
+def wasm():
+    runtime = starting.wasmtime()
+    # reading what nobody has written then shows
+    runtime.set_checked(True)
+    return runtime
+
+
+@cases
+def test_webassembly_agrees_with_numpy(case, wasm):
+    inputs, scalars, output = case.nodes()
+    (expected,) = values(case, [output], inputs, scalars)
+    executable = wasm.compile(Graph(inputs, scalars, [output]))
+    (stored,) = executable.run([wasm.upload(a) for a in case.arrays], case.scalars)
+    got = wasm.read_sync(stored)
     np.testing.assert_allclose(got.astype(np.float64), expected.astype(np.float64), rtol=case.rtol, atol=case.atol)
 
 

@@ -24,7 +24,7 @@ class Jam(NamedTuple):
     """So many neighbouring fragments along an axis are computed at once."""
 
     axis: int
-    count: int
+    times: int
 
 
 NONE = Jam(0, 1)
@@ -42,7 +42,9 @@ class Analysis:
         self._count(shader.body, 0)
         for v in shader.outputs:
             self._used(v, 1)
-        self._spread(shader.body, 0)
+        # a variable is read before it is known what will be assigned to it
+        while self._spread(shader.body, 0):
+            pass
 
     # -- uses -------------------------------------------------------------------------------------------------------
 
@@ -75,7 +77,7 @@ class Analysis:
 
     def is_single(self, value: Value, jam: Jam) -> bool:
         """Whether a value is used once, and by one of the fragments that are computed together."""
-        return self.uses[value] == 1 and (jam.count == 1 or bool(self.depends[value] & jam.axis))
+        return self.uses[value] == 1 and (jam.times == 1 or bool(self.depends[value] & jam.axis))
 
     def is_met(self, value: Value) -> bool:
         """Whether a vector is of one lane of four others, of which more lanes meet: a transposition."""
@@ -84,7 +86,7 @@ class Analysis:
 
     # -- dependence ---------------------------------------------------------------------------------------------------
 
-    def _spread(self, block: Sequence[Statement], control: int, again: bool = False) -> bool:
+    def _spread(self, block: Sequence[Statement], control: int) -> bool:
         """One pass over a block; whether a variable depends on more than was known when the pass began.
 
         ``control`` is what the loops around the block depend on.
@@ -105,20 +107,12 @@ class Analysis:
                 depends[statement.variable] = found
                 changed = changed or found != known
             elif isinstance(statement, Loop):
-                changed = self._spread_loop(statement, control, again) or changed
+                depends[statement.index] = 0
+                known = depends.setdefault(statement, 0)
+                changed = self._spread(statement.body, control | known) or changed
+                depends[statement] |= self._of(statement.body)
+                changed = changed or depends[statement] != known
         return changed
-
-    def _spread_loop(self, loop: Loop, control: int, again: bool) -> bool:
-        depends = self.depends
-        depends[loop.index] = 0
-        known = depends.setdefault(loop, 0)
-        changed = self._spread(loop.body, control | known, True)
-        # an outermost loop is gone over until nothing changes: what follows it then is, too
-        while changed and not again:
-            changed = self._spread(loop.body, control | depends[loop], True)
-            depends[loop] |= self._of(loop.body)
-        depends[loop] |= self._of(loop.body)
-        return changed or depends[loop] != known
 
     def _of(self, block: Sequence[Statement]) -> int:
         """What a loop's course depends on, and what it changes."""

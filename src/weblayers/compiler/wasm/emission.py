@@ -130,10 +130,10 @@ class _Printer:
     def function(self) -> Function:
         made, bound, jam = self._made, self._bound, self._jam
         row, column = made.local(I32), made.local(I32)
-        y = self._inside(row, wasm.local_get(TO), jam.count) if jam.axis == Y else row
+        y = self._inside(row, wasm.local_get(TO), jam.times) if jam.axis == Y else row
         x = column
-        if jam.axis == X and bound.width % jam.count:
-            x = self._inside(column, wasm.i32_const(bound.width), jam.count, block=2)
+        if jam.axis == X and bound.width % jam.times:
+            x = self._inside(column, wasm.i32_const(bound.width), jam.times, block=2)
         self._locals |= {ROW: y, COLUMN: x}
         self._statements(self._shader.body, 0)
         self._store()
@@ -144,9 +144,9 @@ class _Printer:
         code += rows
         code += wasm.i32_const(0) + wasm.local_set(column) + wasm.LOOP
         code += fragment
-        code += _advance(column, jam.count if jam.axis == X else 1)
+        code += _advance(column, jam.times if jam.axis == X else 1)
         code += wasm.i32_const(bound.width) + wasm.I32_LT_S + wasm.branch_if(0) + wasm.END
-        code += _advance(row, jam.count if jam.axis == Y else 1)
+        code += _advance(row, jam.times if jam.axis == Y else 1)
         code += wasm.local_get(TO) + wasm.I32_LT_S + wasm.branch_if(0) + wasm.END
         return made
 
@@ -159,7 +159,7 @@ class _Printer:
 
     def _store(self) -> None:
         first = 1 + len(self._bound.samplers)
-        for j in range(self._jam.count):
+        for j in range(self._jam.times):
             for value, (number, layer, shape) in zip(self._shader.outputs, self._bound.targets, strict=True):
                 rows = Sum(layer, {ROW: shape.layers})
                 total = rows.times(shape.row).plus(Sum(0, {FIRST: 1, COLUMN: 1}), shape.texel)
@@ -176,7 +176,7 @@ class _Printer:
         return 2 if self._depends[thing] & X else 1 if self._depends[thing] & Y else 0
 
     def _instances(self, thing: Value | Variable | Loop) -> range:
-        return range(self._jam.count if self._depends[thing] & self._jam.axis else 1)
+        return range(self._jam.times if self._depends[thing] & self._jam.axis else 1)
 
     def _statements(self, block: Sequence[Statement], level: int) -> None:
         for s in block:
@@ -495,9 +495,10 @@ class _Printer:
     def _sum(self, total: Sum, base: int | None, stage: int) -> tuple[bytes, int]:
         """A sum as a local and an offset, not negative: what varies less is summed outside of what varies more."""
         offset = total.constant if total.constant >= 0 else total.constant % 65536
-        place, known = base, (base, total.constant - offset)
+        place = base
+        known: object = ("sum", base, total.constant - offset)
         if total.constant != offset:
-            place = self._partial(known, place, wasm.i32_const(known[1]), 0)
+            place = self._partial(known, place, wasm.i32_const(total.constant - offset), 0)
         staged: dict[int, list[tuple[Atom, int]]] = {}
         for atom, n in total.terms.items():
             if n:
