@@ -25,7 +25,7 @@ ORDER = [
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
 BROWSER_MODULES = {
-    *(f"runtime/{name}.py" for name in ("border", "glue", "page", "webgl")),
+    *(f"runtime/{name}.py" for name in ("border", "glue", "page", "glue_device")),
     "io/browser.py",
     "data/devices.py",
 }

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
-from weblayers.runtime import device
+from weblayers.runtime import device, glue_device
 from weblayers.runtime.plans import PlanRuntime
 from weblayers.runtime.soft_device import SoftDevice
 
@@ -23,8 +23,8 @@ class Losable(SoftDevice):
 @pytest.fixture
 def losable(monkeypatch):
     runtime = PlanRuntime(Losable())
-    monkeypatch.setattr(device, "_webgl", runtime)
-    monkeypatch.setattr(device, "_current", runtime)
+    monkeypatch.setitem(device._backends.started, "webgl", runtime)
+    monkeypatch.setattr(device._backends, "fixed", runtime)
     return runtime.device
 
 
@@ -40,7 +40,7 @@ def test_what_is_on_the_host_goes_on_upon_the_device_that_takes_over(losable):
     losable.lost = True
     with pytest.raises(RuntimeError, match="context lost"):
         doubled(x)
-    device._restored(Losable())
+    device._backends.restored(Losable())
     assert doubled(seen).array_sync() == [6, 8]
     assert (seen + x).array_sync() == [4, 6]
     with pytest.raises(RuntimeError, match="context lost"):
@@ -51,7 +51,7 @@ def test_what_is_on_the_host_goes_on_upon_the_device_that_takes_over(losable):
 
 def test_who_computes_elsewhere_meanwhile_stays_there(losable):
     wl.set_backend("numpy")
-    device._restored(Losable())
+    device._backends.restored(Losable())
     assert wl.get_backend() == "numpy"
 
 
@@ -71,17 +71,21 @@ class Right(SoftDevice):
     name = "webgl"
 
 
+def no_wasm(module):
+    raise RuntimeError("no SIMD")
+
+
 @pytest.fixture
 def starting(monkeypatch):
-    """Have the page's device be one of a class."""
+    """Have the page's devices be of classes; without one for WebAssembly there is none."""
 
-    def start(kind):
-        made = kind()
+    def start(webgl, wasm=None):
+        made = webgl()
+        monkeypatch.setattr(device, "_backends", device.Backends())
         monkeypatch.setattr(device, "in_browser", lambda: True)
         monkeypatch.setattr(device.glue, "load", lambda: None)
-        monkeypatch.setattr("weblayers.runtime.starting.create", lambda module, restored: made)
-        for name in ("_current", "_webgl", "_reason"):
-            monkeypatch.setattr(device, name, None)
+        monkeypatch.setattr(glue_device, "webgl", lambda module, restored: made)
+        monkeypatch.setattr(glue_device, "wasm", (lambda module: wasm()) if wasm else no_wasm)
         return made
 
     return start
@@ -89,7 +93,7 @@ def starting(monkeypatch):
 
 def test_a_device_is_tried_with_one_draw_and_one_read(starting):
     made = starting(Right)
-    assert wl.get_backend() == "webgl" and device.fallback_reason() is None
+    assert wl.get_backend() == "webgl" and "no SIMD" in wl.why()
     counts = made.counters()
     assert [counts[k] for k in ("uploads", "draws", "runs", "reads", "plansLoaded")] == [1, 1, 1, 1, 1]
     memory = made.memory()
@@ -100,7 +104,7 @@ def test_a_device_that_answers_wrong_is_not_used(starting):
     starting(Zeros)
     with pytest.warns(UserWarning, match=r"computes with NumPy.*webgl computes \[0.0, .* where \[2.0, .* is right"):
         assert wl.get_backend() == "numpy"
-    assert "webgl computes" in device.fallback_reason()
+    assert "webgl computes" in wl.why()
     assert (wl.tensor([1.0]) * 2).array_sync() == [2]
     with pytest.raises(RuntimeError, match="webgl computes"):
         wl.set_backend("webgl")
@@ -110,6 +114,5 @@ def test_a_device_that_takes_over_is_tried_too(losable):
     x = wl.tensor([1.0, 2.0])
     assert (x + 1).array_sync() == [2, 3]
     losable.lost = True
-    with pytest.warns(UserWarning, match="computes with NumPy.*webgl computes"):
-        device._restored(Zeros())
+    device._backends.restored(Zeros())
     assert wl.get_backend() == "numpy" and (x + 1).array_sync() == [2, 3]

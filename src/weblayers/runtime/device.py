@@ -42,7 +42,7 @@ class Backends:
         self.reason = ""
         self.module: Any = None
         self._speeds: dict[Runtime, Any] = {}
-        self._warned = False
+        self._said: set[str] = set()
 
     # -- starting -----------------------------------------------------------------------------------------------------
 
@@ -99,20 +99,19 @@ class Backends:
         chosen = self.tried("webgl")
         if chosen is not None:
             return self._is_used(chosen, f"WebAssembly does not work here: {self.refused['wasm']}")
-        self._warn_of_numpy()
-        return self._is_used(
-            self.started["numpy"], f"neither WebAssembly nor WebGL2 works here: {self.refused['wasm']}"
-        )
+        why = f"neither WebAssembly nor WebGL2 works here: {self.refused['wasm']}; {self.refused['webgl']}"
+        self._warn(f"weblayers computes with NumPy, slowly: {why}")
+        return self._is_used(self.started["numpy"], why)
 
     def _is_used(self, runtime: Runtime, reason: str) -> Runtime:
         self.last, self.reason = runtime, reason
         return runtime
 
-    def _warn_of_numpy(self) -> None:
-        if not self._warned:
-            self._warned = True
-            reasons = f"{self.refused['wasm']}; {self.refused['webgl']}"
-            warnings.warn(f"weblayers computes with NumPy, slowly: {reasons}", stacklevel=6)
+    def _warn(self, message: str) -> None:
+        """Say something once."""
+        if message not in self._said:
+            self._said.add(message)
+            warnings.warn(message, stacklevel=6)
 
     def of(self, tensors: Iterable[Tensor]) -> Runtime:
         """Who computes with tensors: whoever has most of their bytes."""
@@ -144,6 +143,7 @@ class Backends:
             return self._is_used(home, "the steps are small: on a GPU they would take longer")
         gpu = self.tried("webgl")
         if gpu is None:
+            self._warn(f"weblayers computes with WebAssembly, on the CPU: {self.refused['webgl']}")
             return self._is_used(home, f"there is no WebGL2 to compute with: {self.refused['webgl']}")
         renderer = str(gpu.device.caps()["renderer"])  # type: ignore[attr-defined]
         if any(word in renderer.lower() for word in SOFTWARE):

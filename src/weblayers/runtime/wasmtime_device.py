@@ -18,7 +18,7 @@ import wasmtime
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
 from ..compiler.softgpu import host_scalars
-from ..compiler.wasm.emission import MARGIN
+from ..compiler.wasm.integers import MARGIN
 from ..compiler.wasm.module import Module, compiling, shape_of
 from .heap import Heap
 from .host_job import HostJob
