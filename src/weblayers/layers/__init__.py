@@ -15,6 +15,8 @@ from . import (
     conv_lstm,
     convolutional,
     core,
+    hashing,
+    lookup,
     merging,
     normalization,
     operation,
@@ -24,6 +26,7 @@ from . import (
     regularization,
     reshaping,
     separable,
+    text,
     transformer,
     wrappers,
 )
@@ -41,6 +44,8 @@ _FAMILIES = (
     conv_lstm,
     convolutional,
     core,
+    hashing,
+    lookup,
     merging,
     normalization,
     operation,
@@ -50,6 +55,7 @@ _FAMILIES = (
     regularization,
     reshaping,
     separable,
+    text,
     transformer,
     wrappers,
 )

@@ -81,6 +81,11 @@ def within_limits(room: int, calls: int, fresh: bool) -> Iterator[None]:
         yield
 
 
+def is_reading() -> bool:
+    """Whether a model is being made of a file, which may ask for anything."""
+    return _context.get().limits is not None
+
+
 def take_room(name: str, shape: Sequence[int]) -> bool:
     """Count a new weight in; says whether it is to be fresh.
 

@@ -222,7 +222,7 @@ def take(tensor: Tensor, start: int, stop: int) -> Tensor:
 
 
 def _reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if tensor.is_on_host:
+    if tensor.is_on_host and tensor.dtype != "string":
         return tensor_of(tensor.numpy().reshape(shape))
     return movement.reshape(tensor, shape)
 
