@@ -102,6 +102,11 @@ class IndexLookup(Encoding):
         return len(self._special) + len(self._tokens)
 
     @property
+    def idf_weights(self) -> np.ndarray | None:
+        """How much each number counts in mode ``"tf_idf"``, once there is a vocabulary."""
+        return None if self._idf is None else np.pad(self._idf, (0, self.depth - len(self._idf)))
+
+    @property
     def depth(self) -> int:
         if self.pad_to_max_tokens:
             assert self.max_tokens is not None
@@ -249,12 +254,7 @@ class IndexLookup(Encoding):
             _ = self.depth
         tokens = [self.token(v) for v in values.ravel().tolist()]
         index = np.array([self._place(token) for token in tokens], np.int64).reshape(values.shape)
-        return self.encoded(index, self._padded_weights())
-
-    def _padded_weights(self) -> np.ndarray | None:
-        if self.output_mode != "tf_idf" or self._idf is None:
-            return None
-        return np.pad(self._idf, (0, self.depth - len(self._idf)))
+        return self.encoded(index, self.idf_weights)
 
     def _token_of(self, index: int) -> Any:
         if index == 0 and self.mask_token is not None:

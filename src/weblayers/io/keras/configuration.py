@@ -38,7 +38,10 @@ _OURS = {
 # What is a list of one axis here, and that axis alone in Keras.
 _ONE_AXIS = {"Cropping1D": "cropping", "UpSampling1D": "size", "ZeroPadding1D": "padding"}
 # Layers that do not take what others take.
-_WITHOUT_SHARED = ("Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+_WITHOUT_SHARED = (
+    *("Discretization", "IntegerLookup", "StringLookup"),
+    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+)
 _SHARED = ("trainable", "activity_regularizer")
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
