@@ -12,14 +12,18 @@ from . import (
     attention,
     augmentation,
     cells,
+    colors,
+    contrast,
     conv_lstm,
     convolutional,
     core,
     hashing,
     lookup,
     merging,
+    mixing,
     normalization,
     operation,
+    policies,
     pooling,
     preprocessing,
     recurrent,
@@ -36,20 +40,25 @@ from .core import input
 from .input_spec import InputSpec
 from .serialization import CLASSES, deserialize, register_class, serialize
 from .symbolic import SymbolicTensor
+from .wrappers import Wrapper
 
 _FAMILIES = (
     activation,
     attention,
     augmentation,
     cells,
+    colors,
     conv_lstm,
+    contrast,
     convolutional,
     core,
     hashing,
     lookup,
     merging,
+    mixing,
     normalization,
     operation,
+    policies,
     pooling,
     preprocessing,
     recurrent,
@@ -108,12 +117,19 @@ _OTHER_NAMES = {
     "global_avg_pool3d": "GlobalAveragePooling3D",
 }
 
+# What Keras calls some classes, too.
+_OTHER_CLASSES = {
+    name.replace("Conv", "Convolution"): CLASSES[name]
+    for name in CLASSES
+    if name.removesuffix("Transpose")[:-2] in ("Conv", "SeparableConv") and not name.startswith("SeparableConv3")
+}
+
 FACTORIES: dict[str, type[Layer]] = {
     **{naming.class_snake(name): cls for name, cls in CLASSES.items()},
     **{name: CLASSES[other] for name, other in _OTHER_NAMES.items()},
 }
 # a module of a family must not hide the factory of the same name
-globals().update(CLASSES)
+globals().update(CLASSES | _OTHER_CLASSES)
 globals().update(FACTORIES)
 
 __all__ = [
@@ -122,6 +138,7 @@ __all__ = [
     "InputSpec",
     "Layer",
     "SymbolicTensor",
+    "Wrapper",
     "deserialize",
     "input",
     "register_class",

@@ -286,7 +286,9 @@ class IndexLookup(Encoding):
 
     def output_specs(self, inputs: SymbolicTensor, kwargs: dict[str, Any]) -> Spec:
         if self.invert:
-            return Spec(inputs.shape, "string" if self.oov_token is None or isinstance(self.oov_token, str) else "int32")
+            return Spec(
+                inputs.shape, "string" if self.oov_token is None or isinstance(self.oov_token, str) else "int32"
+            )
         if self.output_mode != "int":
             self._fixed_size = None if self.pad_to_max_tokens else self.depth
         return self.encoded_spec(inputs.shape)

@@ -67,7 +67,9 @@ class STFTSpectrogram(Layer):
         self.mode = naming.lookup("mode", mode, _MODES)
         self.frame_length = positive(self.name, "frame_length", frame_length)
         if frame_step is not None and not 1 <= frame_step <= frame_length:
-            raise ValueError(f"{self.name}: frame_step must be from 1 to frame_length, {frame_length}; got {frame_step}")
+            raise ValueError(
+                f"{self.name}: frame_step must be from 1 to frame_length, {frame_length}; got {frame_step}"
+            )
         if fft_length is not None and fft_length < frame_length:
             raise ValueError(f"{self.name}: fft_length {fft_length} is less than frame_length, {frame_length}")
         self.frame_step, self.fft_length = frame_step, fft_length
@@ -222,7 +224,7 @@ class MelSpectrogram(Layer):
         check_rank(self, inputs.shape, 1, 2)
         samples = inputs.shape[-1]
         if samples is not None:
-            return super().output_specs(inputs, kwargs)  # type: ignore[no-any-return]
+            return super().output_specs(inputs, kwargs)
         return Spec((*inputs.shape[:-1], self.num_mel_bins, None), "float32")
 
 

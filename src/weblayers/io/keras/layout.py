@@ -15,7 +15,6 @@ from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
 
-
 # What a vocabulary has beside the weights.
 _OF_VOCABULARIES = ("idf_weights",)
 
