@@ -118,6 +118,11 @@ class IndexLookup(Encoding):
             )
         return self.vocabulary_size() if self._tokens else self._fixed_size or 0
 
+    @property
+    def learns(self) -> bool:
+        """Whether the vocabulary is for :meth:`adapt` to find."""
+        return not self._is_given
+
     def set_vocabulary(self, vocabulary: Any, idf_weights: Any = None) -> None:
         """Replace the vocabulary.
 
