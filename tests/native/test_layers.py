@@ -31,6 +31,8 @@ def seeded():
 # arguments, and the shape of an input
 UNRECORDED = {
     "AdaptiveAveragePooling2D": ({"output_size": 2}, (1, 5, 6, 3)),
+    "MelSpectrogram": ({"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4, "sampling_rate": 80}, (2, 40)),
+    "STFTSpectrogram": ({"frame_length": 8, "mode": "magnitude"}, (2, 20, 2)),
     "ELU": ({"alpha": 0.5}, (2, 5)),
     "Permute": ({"dims": [2, 1]}, (2, 3, 4)),
     "PositionEmbedding": ({"sequence_length": 6}, (2, 5, 4)),
@@ -316,6 +318,12 @@ def test_shapes_are_inferred_as_they_are():
     layer = L.conv1d(4, 3, strides=2)
     assert layer.compute_output_shape([None, None, 2]) == (None, None, 4)
     assert layer.compute_output_shape([None, 9, 2]) == (None, *layer.apply(np.ones((1, 9, 2), np.float32)).shape[1:])
+    # sizes that are free stay free behind large strides, and U-Nets may have them
+    assert L.max_pooling1d(pool_size=2).compute_output_shape([None, None, 2]) == (None, None, 2)
+    assert L.conv1d(4, 3, strides=5).compute_output_shape([None, None, 2]) == (None, None, 4)
+    x = wl.input(shape=[None, None, 3])
+    half = L.max_pooling2d().apply(x)
+    assert L.concatenate().apply([x, L.up_sampling2d().apply(half)]).shape == (None, None, None, 6)
     assert tree.leaves(L.lstm(3, return_state=True).compute_output_shape([None, 4, 2])) is not None
 
 

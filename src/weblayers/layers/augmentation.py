@@ -242,7 +242,7 @@ class RandomShear(RandomGeometry):
     """Slants images: pixels move sideways by a share of their row, and up or down by a share of their column.
 
     Args:
-        x_factor, y_factor: how far, from 0 to 1: up to one number, or between two; either way.
+        x_factor, y_factor: how far, up to 1: up to one number or between two, either way.
 
     >>> import weblayers as wl
     >>> wl.layers.random_shear(x_factor=0.2).apply(wl.ones([1, 4, 4, 1]), training=True).shape
@@ -254,13 +254,7 @@ class RandomShear(RandomGeometry):
     ) -> None:
         super().__init__(**base)
         self.x_factor, self.y_factor = x_factor, y_factor
-        self._x, self._y = (
-            (-abs(f), abs(f)) if isinstance(f, int | float) else limits
-            for f, limits in (
-                (x_factor, within(self.name, "x_factor", x_factor, 0, 1)),
-                (y_factor, within(self.name, "y_factor", y_factor, 0, 1)),
-            )
-        )
+        self._x, self._y = within(self.name, "x_factor", x_factor, -1, 1), within(self.name, "y_factor", y_factor, -1, 1)
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         sign = a.sub(1.0, a.mul(2.0, a.cast(a.greater(self.drawn(x, (0, 1), 2), 0.5), "float32")))
@@ -287,10 +281,13 @@ class RandomPerspective(Sometimes):
     """
 
     def __init__(self, factor: float | Sequence[float] = 1.0, scale: float = 1.0, **base: Any) -> None:
-        super().__init__(factor, **{"fill_mode": "constant", **base})
+        super().__init__(factor, fill_mode="constant", **base)
         if not 0 <= scale <= 1:
             raise ValueError(f"{self.name}: scale must be from 0 to 1, got {scale}")
         self.scale = scale
+
+    def get_config(self) -> dict[str, Any]:
+        return {k: v for k, v in super().get_config().items() if k != "fill_mode"}
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         high, wide = x.shape[1] - 1, x.shape[2] - 1

@@ -43,10 +43,13 @@ _WITHOUT_SHARED = (
     *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
 )
 _SHARED = ("trainable", "activity_regularizer")
+# Layers that take nothing of what others take.
+_ALL_OF = {"Pipeline": ("layers", "name")}
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
     "ConvLSTM3DCell",
+    "FeatureSpace",
     "Operation",
     "PositionEmbedding",
     "RandomHeight",
@@ -128,7 +131,8 @@ def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if class_name in _OUR_LAYERS:
         warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
     left_out = (*_NOT_KERAS, *_SHARED) if class_name in _WITHOUT_SHARED else _NOT_KERAS
-    kept = {k: v for k, v in config.items() if k not in left_out}
+    taken = _ALL_OF.get(class_name, config)
+    kept = {k: v for k, v in config.items() if k not in left_out and k in taken}
     if class_name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
     for key in _OURS.get(class_name, ()):
