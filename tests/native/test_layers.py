@@ -31,11 +31,11 @@ def seeded():
 # arguments, and the shape of an input
 UNRECORDED = {
     "AdaptiveAveragePooling2D": ({"output_size": 2}, (1, 5, 6, 3)),
-    "MelSpectrogram": ({"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4, "sampling_rate": 80}, (2, 40)),
-    "STFTSpectrogram": ({"frame_length": 8, "mode": "magnitude"}, (2, 20, 2)),
     "ELU": ({"alpha": 0.5}, (2, 5)),
+    "MelSpectrogram": ({"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4, "sampling_rate": 80}, (2, 40)),
     "Permute": ({"dims": [2, 1]}, (2, 3, 4)),
     "PositionEmbedding": ({"sequence_length": 6}, (2, 5, 4)),
+    "STFTSpectrogram": ({"frame_length": 8, "mode": "magnitude"}, (2, 20, 2)),
     "SinePositionEncoding": ({}, (2, 5, 4)),
     "ThresholdedReLU": ({"theta": 0.3}, (2, 5)),
     "TransformerDecoder": ({"intermediate_dim": 6, "num_heads": 2}, (2, 3, 4)),

@@ -62,7 +62,7 @@ LAYERS = [
     ("CategoryEncoding(5)", "ids"),
     ("RandomFlip()", (4, 4, 3)),
     ("STFTSpectrogram('magnitude', frame_length=8)", (20, 2)),
-    ("MelSpectrogram(16, 8, num_mel_bins=5, sampling_rate=80, power_to_db=False)", (40,)),
+    ("MelSpectrogram(16, 8, num_mel_bins=5, sampling_rate=80, power_to_db=False, mag_exp=1.0)", (40,)),
     ("AutoContrast((0, 1))", (4, 4, 3)),
     ("ContrastLimitedAdaptiveHistogramEqualization((0, 1), tile_grid_size=(2, 2))", (4, 4, 3)),
     ("RandomHue(0.2)", (4, 4, 3)),
