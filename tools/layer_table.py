@@ -36,7 +36,7 @@ ELSEWHERE = {
             *("RandomBrightness", "RandomCrop", "RandomFlip", "RandomHeight", "RandomRotation", "RandomWidth"),
             "RandomZoom",
         ),
-        "random; in test_layers.py",
+        "random; in test_random_images.py",
     ),
     **dict.fromkeys(
         (

@@ -326,6 +326,7 @@ def test_what_keras_is_told():
         assert written["class_name"] == layer.class_name and set(written["config"]) <= TAKEN[layer.class_name]
         assert written["config"].get("vocabulary") == getattr(layer, "get_vocabulary", lambda _: None)(False)
     # it wants integers where there are integers
-    assert configuration(wl.sequential([L.hashing(num_bins=3, input_shape=[1])]))["config"]["layers"][1]["config"][
-        "dtype"
-    ] == "int64"
+    assert (
+        configuration(wl.sequential([L.hashing(num_bins=3, input_shape=[1])]))["config"]["layers"][1]["config"]["dtype"]
+        == "int64"
+    )

@@ -254,7 +254,10 @@ class RandomShear(RandomGeometry):
     ) -> None:
         super().__init__(**base)
         self.x_factor, self.y_factor = x_factor, y_factor
-        self._x, self._y = within(self.name, "x_factor", x_factor, -1, 1), within(self.name, "y_factor", y_factor, -1, 1)
+        self._x, self._y = (
+            within(self.name, "x_factor", x_factor, -1, 1),
+            within(self.name, "y_factor", y_factor, -1, 1),
+        )
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
         sign = a.sub(1.0, a.mul(2.0, a.cast(a.greater(self.drawn(x, (0, 1), 2), 0.5), "float32")))

@@ -15,6 +15,11 @@ from .blurring import blurred, gaussian
 from .random_images import RandomColors, RandomImages, both_ways, within
 
 
+def _gray(x: Tensor) -> Tensor:
+    """The brightness of images of three colours or of one, in each of them."""
+    return x if x.shape[-1] == 1 else movement.broadcast_to(image.rgb_to_grayscale(x), x.shape)
+
+
 class RandomContrast(RandomColors):
     """Scales each channel's distance from its mean by 1 minus to 1 plus ``factor``.
 
@@ -160,7 +165,7 @@ class RandomColorDegeneration(RandomColors):
         self.factor, self._limits = factor, within(self.name, "factor", factor, -1, 1)
 
     def changed(self, x: Tensor) -> Tensor:
-        return self.clipped(a.add(x, a.mul(self.for_each(x, self._limits), a.sub(image.rgb_to_grayscale(x), x))))
+        return self.clipped(a.add(x, a.mul(self.for_each(x, self._limits), a.sub(_gray(x), x))))
 
 
 class RandomGrayscale(RandomImages):
@@ -181,10 +186,7 @@ class RandomGrayscale(RandomImages):
         self.factor = factor
 
     def changed(self, x: Tensor) -> Tensor:
-        if x.shape[-1] == 1:
-            return x
-        gray = movement.broadcast_to(image.rgb_to_grayscale(x), x.shape)
-        return a.where(a.less(self.for_each(x, (0, 1)), self.factor), gray, x)
+        return a.where(a.less(self.for_each(x, (0, 1)), self.factor), _gray(x), x)
 
 
 class RandomInvert(RandomColors):

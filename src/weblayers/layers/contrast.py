@@ -14,6 +14,7 @@ from ..runtime.tensor import Tensor
 from . import context
 from .base import positive
 from .random_images import Ranged
+from .symbolic import is_symbolic
 
 _LEVELS = 256
 
@@ -65,8 +66,9 @@ class Equalization(Ranged):
         self.bins = positive(self.name, "bins", bins)
 
     def apply(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        given = True if training is None and not context.is_inside() else training
-        return super().apply(inputs, *args, training=given, **kwargs)
+        if training is None and not context.is_inside() and not is_symbolic(inputs):
+            training = True
+        return super().apply(inputs, *args, training=training, **kwargs)
 
     def changed(self, x: Tensor) -> Tensor:
         batch, high, wide, channels = x.shape

@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import naming
 from ..runtime.conversion import to_tensor
-from ..runtime.tensor import Tensor
 from . import serialization
 from .base import Layer
 from .core import Identity, input
@@ -145,7 +144,7 @@ class FeatureSpace(Layer):
             "string_hashed": {"num_bins": self.hashing_dim},
         }
         kind = naming.lookup("kind of feature", given, {kind: kind for kind in _KINDS})
-        return getattr(self, kind)(**arguments.get(kind, {}))  # type: ignore[no-any-return]
+        return getattr(self, kind)(**arguments.get(kind, {}))
 
     def _cross(self, given: Any) -> Cross:
         if isinstance(given, Mapping):
@@ -229,7 +228,7 @@ class FeatureSpace(Layer):
     # -- use ----------------------------------------------------------------------------------------------------------
 
     def adapt(self, dataset: Any) -> None:
-        """Have the columns' layers learn from a table: a dictionary, or a data set of dictionaries, or of their batches.
+        """Have the columns' layers learn from a table: a dictionary, or a data set of rows or of batches of rows.
 
         Raises:
             ValueError: it is neither, or has not all columns.
@@ -277,7 +276,9 @@ class FeatureSpace(Layer):
     def _made(self, table: Mapping[str, Any]) -> Any:
         """The features of columns ``[batch, 1]``, symbolic or not."""
         if self._unlearned:
-            raise ValueError(f"{self.name!r} has not learned the features {self._unlearned} yet: call adapt(table) first")
+            raise ValueError(
+                f"{self.name!r} has not learned the features {self._unlearned} yet: call adapt(table) first"
+            )
         prepared = {name: layer.apply(table[name]) for name, layer in self.preprocessors.items()}
         crossed = {c.name: self.crossers[c.name].apply([prepared[n] for n in c.feature_names]) for c in self.crosses}
         modes = {thing: self.features[thing].output_mode for thing in sorted(prepared)}
