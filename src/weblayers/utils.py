@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import naming
-from .layers.feature_space import FeatureSpace
+from .layers.features import FeatureSpace
 from .models.plot import plot_model
 from .random_seed import set_random_seed
 

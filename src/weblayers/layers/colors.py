@@ -186,6 +186,8 @@ class RandomGrayscale(RandomImages):
         self.factor = factor
 
     def changed(self, x: Tensor) -> Tensor:
+        if self.factor == 1:
+            return _gray(x)
         return a.where(a.less(self.for_each(x, (0, 1)), self.factor), _gray(x), x)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from . import context
-from .hashing import bucket_of, hash_key
+from .buckets import bucket_of, hash_key
 from .hosted import WEIGHTED, Encoding, adapting
 from .preprocessing import is_stream
 from .symbolic import Spec, SymbolicTensor

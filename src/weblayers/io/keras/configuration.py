@@ -7,7 +7,9 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ... import constraints, initializers, naming, regularizers
-from ...layers import RNN, Bidirectional, Layer, serialization
+from ...layers import Layer, serialization
+from ...layers.recurrent import RNN
+from ...layers.wrappers import Bidirectional
 from ..topology import topology_of
 from ..training import training_config
 from . import optimization

@@ -11,8 +11,8 @@ from .. import naming
 from ..runtime.conversion import to_tensor
 from . import serialization
 from .base import Layer
+from .buckets import HashedCrossing, Hashing
 from .core import Identity, input
-from .hashing import HashedCrossing, Hashing
 from .index_lookup import IndexLookup
 from .lookup import IntegerLookup, StringLookup
 from .merging import Concatenate
