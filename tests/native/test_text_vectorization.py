@@ -198,6 +198,22 @@ def test_numbers_that_a_model_makes_are_no_input_of_the_host():
         wl.model(inputs=x, outputs=L.string_lookup(vocabulary=["a", "b"], invert=True).apply(best))
 
 
+def test_a_model_of_texts_with_weights_is_not_inside_another():
+    inner = wl.sequential([vectorizer(input_shape=[1]), L.embedding(10, 2), L.flatten()], name="inner")
+    x = wl.input(shape=[1], dtype="string")
+    with pytest.raises(ValueError, match="model 'inner' takes what only the host can read, and has weights"):
+        wl.model(inputs=x, outputs=L.dense(1).apply(inner.apply(x)))
+
+
+def test_sizes_that_files_may_ask_for():
+    """Nothing is made of numbers that are far too large, before somebody uses them."""
+    many = L.text_vectorization(ngrams=10**12, vocabulary=["a", "a b"])
+    assert values(many(["a b"])).tolist() == [[2, 1, 3]]
+    assert L.string_lookup(num_oov_indices=10**12, vocabulary=["a"]).vocabulary_size() == 10**12 + 1
+    with pytest.raises(ValueError, match="at most 100"):
+        L.aug_mix(num_chains=10**12)
+
+
 def test_the_size_that_a_model_knows_stays():
     layer = L.string_lookup(vocabulary=["a", "b"], output_mode="count")
     layer.apply(wl.input(shape=[2], dtype="string"))

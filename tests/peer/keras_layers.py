@@ -82,7 +82,7 @@ LAYERS = [
     ("MixUp()", (4, 4, 3)),
     ("RandAugment()", (4, 4, 3)),
     ("AugMix()", (4, 4, 3)),
-    ("Pipeline([K.Activation('tanh'), K.Activation('relu')])", (4, 4, 3)),
+    ("Pipeline([K.Dense(4), K.Dense(3, activation='relu')])", (4,)),
 ]
 
 

@@ -53,8 +53,8 @@ class HostLayer(Layer):
                 f"layer {self.name!r} works on the host, and cannot be part of a function that is traced for the"
                 " device: call it before, in data.map, or as the first layer of a functional model"
             )
-        if not isinstance(given, Tensor):
-            given = tree.mapped(lambda v: v.array_sync() if isinstance(v, Tensor) else v, given)
+        if isinstance(_first(given), Tensor):
+            given = tree.mapped(lambda v: v.array_sync(), given)
         array = given.numpy() if isinstance(given, Tensor) else host_array(given)
         return array if array.dtype.kind not in "OSU" else self._texts(array)
 
@@ -110,6 +110,15 @@ class Encoding(HostLayer):
             return Spec(shape, "int32")
         single = self.output_mode != "one_hot" or (len(shape) > 1 and shape[-1] == 1)
         return Spec((*(shape[:-1] if single else shape), self.depth), "float32")
+
+
+def _first(given: Any) -> Any:
+    """What nested lists begin with; None of what is no list."""
+    if not isinstance(given, list | tuple):
+        return None
+    while isinstance(given, list | tuple):
+        given = given[0] if given else None
+    return given
 
 
 def adapting(data: Any, steps: int | None, values: Callable[[Any], np.ndarray]) -> Iterator[np.ndarray]:

@@ -89,9 +89,18 @@ class IndexLookup(Encoding):
     # -- the vocabulary -----------------------------------------------------------------------------------------------
 
     @property
+    def _masks(self) -> int:
+        """How many numbers are masks: one, or none."""
+        return int(self.mask_token is not None and self.output_mode == "int")
+
+    @property
+    def _start(self) -> int:
+        """Where the vocabulary begins, after special tokens."""
+        return self._masks + self.num_oov_indices
+
+    @property
     def _special(self) -> list[Any]:
-        has_mask = self.mask_token is not None and self.output_mode == "int"
-        return [self.mask_token] * has_mask + [self.oov_token] * self.num_oov_indices
+        return [self.mask_token] * self._masks + [self.oov_token] * self.num_oov_indices
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The tokens by their numbers; without special ones, from the first of the vocabulary on."""
@@ -99,7 +108,7 @@ class IndexLookup(Encoding):
 
     def vocabulary_size(self) -> int:
         """How many numbers there are, special ones counted."""
-        return len(self._special) + len(self._tokens)
+        return self._start + len(self._tokens)
 
     @property
     def idf_weights(self) -> np.ndarray | None:
@@ -140,9 +149,8 @@ class IndexLookup(Encoding):
                 f" {self.output_mode!r}"
             )
         given = self._from_file(vocabulary) if isinstance(vocabulary, str | os.PathLike) else self._listed(vocabulary)
-        special = self._special
-        has_special = bool(special) and given[: len(special)] == special
-        tokens = given[len(special) :] if has_special else given
+        has_special = 0 < self._start <= len(given) and given[: self._start] == self._special
+        tokens = given[self._start :] if has_special else given
         self._check(tokens)
         weights = None
         if idf_weights is not None:
@@ -158,7 +166,7 @@ class IndexLookup(Encoding):
     def _with_average(self, weights: np.ndarray) -> np.ndarray:
         """The vocabulary's weights, and before them the average for special tokens."""
         average = weights.mean(dtype=np.float64) if len(weights) else 0
-        return np.concatenate([np.full(len(self._special), average, np.float32), weights])
+        return np.concatenate([np.full(self._start, average, np.float32), weights])
 
     def _check(self, tokens: list[Any]) -> None:
         if not tokens:
@@ -172,19 +180,19 @@ class IndexLookup(Encoding):
                     f"layer {self.name!r}: the {what} token {token!r} is inside the vocabulary, at"
                     f" {tokens.index(token)}: leave out all special tokens, or begin with {self._special}"
                 )
-        size = len(self._special) + len(tokens)
+        size = self._start + len(tokens)
         if self.max_tokens is not None and size > self.max_tokens:
             raise ValueError(f"layer {self.name!r}: the vocabulary has {size} tokens, more than {self.max_tokens}")
 
     def _take(self, tokens: list[Any], weights: np.ndarray | None) -> None:
-        size = len(self._special) + len(tokens)
+        size = self._start + len(tokens)
         if self._fixed_size not in (None, size) and not self.pad_to_max_tokens:
             raise RuntimeError(
                 f"layer {self.name!r}: the vocabulary's size cannot change from {self._fixed_size} to {size} once a"
                 " model knows it: set pad_to_max_tokens, or build the model anew"
             )
         self._tokens, self._idf = tokens, weights
-        self._places = {token: i for i, token in enumerate(tokens, len(self._special))}
+        self._places = {token: i for i, token in enumerate(tokens, self._start)}
 
     def _listed(self, vocabulary: Any) -> list[Any]:
         return [self.token(v) for v in self.values(vocabulary).ravel().tolist()]
@@ -239,7 +247,7 @@ class IndexLookup(Encoding):
             return
         learned = sorted(counts, key=lambda token: (counts[token], token), reverse=True)
         if self.max_tokens is not None:
-            learned = learned[: max(0, self.max_tokens - len(self._special))]
+            learned = learned[: max(0, self.max_tokens - self._start)]
         weights = None
         if self.output_mode == "tf_idf":
             seen = np.array([containing[token] for token in learned], np.float64)
@@ -264,7 +272,7 @@ class IndexLookup(Encoding):
     def _token_of(self, index: int) -> Any:
         if index == 0 and self.mask_token is not None:
             return self.mask_token
-        place = index - len(self._special)
+        place = index - self._start
         return self._tokens[place] if 0 <= place < len(self._tokens) else self.oov_token
 
     def _place(self, token: Hashable) -> int:
@@ -278,8 +286,7 @@ class IndexLookup(Encoding):
                 f"layer {self.name!r} has no number for {token!r}, which is not in its vocabulary: consider"
                 " num_oov_indices=1"
             )
-        before = len(self._special) - self.num_oov_indices
-        return before + (self.bucket(token) if self.num_oov_indices > 1 else 0)
+        return self._masks + (self.bucket(token) if self.num_oov_indices > 1 else 0)
 
     def bucket(self, token: Any) -> int:
         """Which of the numbers for unknown tokens this one has."""

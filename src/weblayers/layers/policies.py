@@ -25,6 +25,15 @@ from .contrast import AutoContrast, Equalization
 from .random_images import Augmentation, Change, RandomColors, within
 from .symbolic import SymbolicTensor, is_symbolic, mapped_specs
 
+# More layers than this are a mistake: each is a part of every step.
+_MOST = 100
+
+
+def _few(owner: str, what: str, value: Any) -> int:
+    if positive(owner, what, value) > _MOST:
+        raise ValueError(f"{owner}: expected {what} to be at most {_MOST}, but got {value!r}.")
+    return int(value)
+
 
 class _Policy(RandomColors):
     """Draws from layers that change images.
@@ -98,7 +107,7 @@ class RandAugment(_Policy):
         **base: Any,
     ) -> None:
         super().__init__(value_range, factor, interpolation, **base)
-        self.num_ops = positive(self.name, "num_ops", num_ops)
+        self.num_ops = _few(self.name, "num_ops", num_ops)
         self._steps = [*self.shapes(), *self.strengths(), *self.levels()]
 
     def changing(self, x: Tensor) -> Change:
@@ -150,8 +159,8 @@ class AugMix(_Policy):
         **base: Any,
     ) -> None:
         super().__init__(value_range, factor, interpolation, **base)
-        self.num_chains = positive(self.name, "num_chains", num_chains)
-        self.chain_depth = positive(self.name, "chain_depth", chain_depth)
+        self.num_chains = _few(self.name, "num_chains", num_chains)
+        self.chain_depth = _few(self.name, "chain_depth", chain_depth)
         self.alpha, self.all_ops = alpha, bool(all_ops)
         self._steps = [*self.shapes(), *self.levels(), *(self.strengths() if all_ops else [])]
         self._chooser = random.Random(random_seed.new_seed() if self.seed is None else self.seed)

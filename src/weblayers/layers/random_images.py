@@ -36,7 +36,8 @@ class Augmentation(Layer):
             them.
 
     Instead of images, a dictionary with ``"images"`` may be given, and with ``"labels"`` and ``"segmentation_masks"``
-    that belong to them: pixels of masks move as those of images do.
+    that belong to them: pixels of masks move as those of images do. Called outside of a model, for example in
+    ``data.map``, layers that draw numbers have to be told ``training=True``.
     """
 
     # whether boxes around things are no longer around them afterwards

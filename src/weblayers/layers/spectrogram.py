@@ -77,7 +77,8 @@ class STFTSpectrogram(Layer):
         self._frequencies = (fft_length or 2 ** math.ceil(math.log2(frame_length))) // 2 + 1
         self.window, self.periodic, self.scaling = window, bool(periodic), scaling
         if window is not None:
-            taper(window, frame_length, self.periodic)
+            # a name alone is checked for one value
+            taper(window, 1 if isinstance(window, str) else frame_length, self.periodic)
         self._kernels = {
             side: initializers.STFT(side, window, scaling, periodic)
             for side, other in (("real", "imag"), ("imag", "real"))
@@ -182,9 +183,15 @@ class MelSpectrogram(Layer):
         self.min_freq, self.max_freq = min_freq, max_freq or int(sampling_rate / 2)
         self.power_to_db, self.top_db, self.mag_exp = bool(power_to_db), top_db, mag_exp
         self.min_power, self.ref_power = min_power, ref_power
-        values = np.ones(self.sequence_length) if window is None else taper(window, self.sequence_length, True)
-        before = (fft_length - self.sequence_length) // 2
-        self._window = np.pad(values, (before, fft_length - self.sequence_length - before)).astype(np.float32)
+        if window is not None:
+            taper(window, 1 if isinstance(window, str) else self.sequence_length, True)
+
+    def _frame_window(self) -> np.ndarray:
+        """The window in the middle of a frame."""
+        length = self.sequence_length
+        values = np.ones(length) if self.window is None else taper(self.window, length, True)
+        before = (self.fft_length - length) // 2
+        return np.pad(values, (before, self.fft_length - length - before)).astype(np.float32)
 
     def call(self, inputs: Tensor) -> Tensor:
         check_rank(self, inputs.shape, 1, 2)
@@ -196,7 +203,7 @@ class MelSpectrogram(Layer):
             )
         around = [(0, 0)] * (inputs.rank - 1) + [(half, half)]
         x = rearranging.mirror_pad(a.cast(inputs, "float32"), around, "reflect")
-        frames = a.mul(signal.frame(x, self.fft_length, self.sequence_stride), tracing.constant(self._window))
+        frames = a.mul(signal.frame(x, self.fft_length, self.sequence_stride), tracing.constant(self._frame_window()))
         real, imag = fourier.rfft(frames).parts
         size = a.pow(a.add(a.square(real), a.square(imag)), self.mag_exp / 2)
         out = matrices.mat_mul(size, tracing.constant(self._mel_weights()))

@@ -191,14 +191,16 @@ def _written(step: Any) -> Any:
 def _widths(owner: str, ngrams: int | Sequence[int] | None) -> Sequence[int] | None:
     if ngrams is None:
         return None
-    widths = range(1, ngrams + 1) if isinstance(ngrams, int) else list(ngrams)
-    if not widths or not all(isinstance(width, int) and width > 0 for width in widths):
+    if isinstance(ngrams, int) and ngrams > 0:
+        return range(1, ngrams + 1)
+    if isinstance(ngrams, int) or not ngrams or not all(isinstance(width, int) and width > 0 for width in ngrams):
         raise ValueError(f"{owner}: ngrams must be None, a positive integer or a tuple of them, got {ngrams!r}")
-    return widths
+    return list(ngrams)
 
 
 def _ngrams(tokens: Sequence[str], widths: Sequence[int]) -> Iterator[str]:
-    for width in widths:
+    # of all up to a number, no more than there are
+    for width in widths[: len(tokens)] if isinstance(widths, range) else widths:
         yield from (" ".join(tokens[i : i + width]) for i in range(len(tokens) - width + 1))
 
 

@@ -20,6 +20,11 @@ def hosted_calls(inputs: Sequence[SymbolicTensor], calls: Sequence[LayerCall]) -
     before = {id(call) for call in ordered_calls(inputs, ends)}
     hosted = [c for c in calls if id(c) in before or getattr(c.layer, "runs_on_host", False)]
     learned = next((c.layer for c in hosted if c.layer.weights), None)
+    if learned is not None and getattr(learned, "runs_on_host", False):
+        raise ValueError(
+            f"model {learned.name!r} takes what only the host can read, and has weights: use its layers in the model"
+            " around it, or one model for what is without weights"
+        )
     if learned is not None:
         host = next(c.layer for c in hosted if getattr(c.layer, "runs_on_host", False))
         raise ValueError(
