@@ -42,14 +42,8 @@ def children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
     for name, value in sorted(vars(layer).items()):
         parts = value if isinstance(value, list) else [value]
         if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
-            yield _attribute(layer, name), value
-
-
-def _attribute(layer: Any, name: str) -> str:
-    """What Keras calls an attribute, where that is a private one."""
-    if isinstance(layer, GroupQueryAttention):
-        return f"_{name}"
-    return "_pipeline_layers" if layer.class_name == "Pipeline" and name == "layers" else name
+            # of these, Keras has the parts as private attributes only
+            yield f"_{name}" if isinstance(layer, GroupQueryAttention) else name, value
 
 
 def _own(layer: Any) -> list[Variable]:
