@@ -270,30 +270,37 @@ def test_files(tmp_path, place):
         assert lookup.learns
 
 
+def as_keras_writes_it(layer, model, folder, vocabulary):
+    """A file with a vocabulary in a text file, and the weights of its tokens by name."""
+    path, other = folder / "ours.keras", folder / "keras.keras"
+    run(lambda: model.save(path))
+    with zipfile.ZipFile(path) as ours, zipfile.ZipFile(other, "w") as theirs:
+        described = json.loads(ours.read("config.json"))
+        (entry,) = [x for x in described["config"]["layers"] if x["config"]["name"] == layer.name]
+        entry["config"] |= {"vocabulary": None, "idf_weights": None, "vocabulary_size": layer.vocabulary_size()}
+        del entry["config"]["has_input_vocabulary"]
+        theirs.writestr("config.json", json.dumps(described))
+        theirs.writestr("model.weights.h5", ours.read("model.weights.h5"))
+        theirs.writestr(f"assets/layers/{wl.naming.class_snake(layer.class_name)}/vocabulary.txt", vocabulary)
+        names = []
+        h5py.File(io.BytesIO(ours.read("model.weights.h5"))).visit(names.append)
+        assert any("idf_weights" in name for name in names) == (layer.output_mode == "tf_idf")
+    return other
+
+
 def test_files_of_keras_keep_vocabularies_beside_the_weights(tmp_path):
-    """As Keras writes them: a text file, and the weights of tokens by name."""
     for layer, model, data in models():
-        path, other = tmp_path / "ours.keras", tmp_path / "keras.keras"
-        run(lambda model=model, path=path: model.save(path))
-        with zipfile.ZipFile(path) as ours, zipfile.ZipFile(other, "w") as theirs:
-            described = json.loads(ours.read("config.json"))
-            (entry,) = [x for x in described["config"]["layers"] if x["config"]["name"] == layer.name]
-            entry["config"] |= {"vocabulary": None, "idf_weights": None, "vocabulary_size": layer.vocabulary_size()}
-            del entry["config"]["has_input_vocabulary"]
-            theirs.writestr("config.json", json.dumps(described))
-            theirs.writestr("model.weights.h5", ours.read("model.weights.h5"))
-            place = f"assets/layers/{wl.naming.class_snake(layer.class_name)}/vocabulary.txt"
-            theirs.writestr(place, "\n".join(map(str, layer.get_vocabulary())))
-            weights = h5py.File(io.BytesIO(ours.read("model.weights.h5")))
-            assert ("idf_weights" in str(list(_names(weights)))) == (layer.output_mode == "tf_idf")
-        again = run(lambda other=other: wl.load_layers_model(other))
+        path = as_keras_writes_it(layer, model, tmp_path, "\n".join(map(str, layer.get_vocabulary())))
+        again = run(lambda path=path: wl.load_layers_model(path))
         np.testing.assert_array_equal(again.predict(data).numpy(), model.predict(data).numpy())
 
 
-def _names(file):
-    found = []
-    file.visit(found.append)
-    return found
+@pytest.mark.parametrize("vocabulary", ["", "3\n3", "three", "3\n4\n5\n6", b"\xff\xfe"])
+def test_vocabularies_of_damaged_files(tmp_path, vocabulary):
+    _, (layer, model, _), _ = models()
+    path = as_keras_writes_it(layer, model, tmp_path, vocabulary)
+    with pytest.raises(wl.io.ModelFileError, match="keras.keras"):
+        run(lambda: wl.load_layers_model(path))
 
 
 # What the classes of Keras 3.15 take; they refuse all else.

@@ -168,6 +168,8 @@ def test_host_and_device_share_the_inputs_of_a_model():
     ]
     prepare = wl.model(inputs={"word": word, "key": key}, outputs=L.concatenate().apply(encoded))
     data = {"word": ["x", "q", "y"], "size": [1.0, 2.0, 3.0], "key": np.array([3, 4, 3], np.int32)}
+    crossing = encoded[2].call.sources[0].source_layer.name
+    assert prepare.execute({k: data[k] for k in ("word", "key")}, crossing).shape == (3, 1)
     ready = prepare.predict({k: data[k] for k in ("word", "key")}).numpy()
     assert ready.shape == (3, 11) and (ready.sum(1) == 3).all()
     made = prepare.apply({"word": word, "key": key})
@@ -212,6 +214,16 @@ def test_sizes_that_files_may_ask_for():
     assert L.string_lookup(num_oov_indices=10**12, vocabulary=["a"]).vocabulary_size() == 10**12 + 1
     with pytest.raises(ValueError, match="at most 100"):
         L.aug_mix(num_chains=10**12)
+
+
+def test_a_model_that_gives_words():
+    x = wl.input(shape=[2], dtype="int32")
+    model = wl.model(inputs=x, outputs=L.string_lookup(vocabulary=["a", "b"], invert=True).apply(x))
+    assert model.predict(np.array([[1, 2], [0, 1], [2, 2]]), batch_size=2).array_sync() == [
+        ["a", "b"],
+        ["[UNK]", "a"],
+        ["b", "b"],
+    ]
 
 
 def test_the_size_that_a_model_knows_stays():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import ModelFileError, check_growth, entry, expect, parsed_json
+from ..checks import ModelFileError, check_growth, entry, expect, parsed_json, reading
 from ..topology import model_from_topology
 from ..training import compile_as
 from . import library, optimization, vocabularies
@@ -68,7 +68,8 @@ def read_model(data: bytes, source: str) -> Any:
         assets = {n: _text(archive, n, source) for n in archive.namelist() if n.endswith("/vocabulary.txt")}
     with library.opened(weights, source) as file:
         model = model_from_topology(described, source, library.elements(file), fresh=False)
-        vocabularies.restore(model, assets.get, file, source)
+        with reading(source):
+            vocabularies.restore(model, assets.get, file, source)
         assigned(model, file, source)
         compilation = entry(described, "compile_config", dict, source, {})
         if compilation and compile_as(model, compilation_of(compilation), source):
