@@ -299,27 +299,60 @@ def _images(make):
     return begin
 
 
+# Within the values that there are.
+_UNIT = {"value_range": [0, 1]}
+
 _WRITTEN = {
+    "AutoContrast": _images(lambda chance: L.auto_contrast(**_UNIT)),
+    "ContrastLimitedAdaptiveHistogramEqualization": _images(
+        lambda chance: L.contrast_limited_adaptive_histogram_equalization(**_UNIT, tile_grid_size=[2, 3])
+    ),
+    "CutMix": _images(lambda chance: L.cut_mix()),
+    "Equalization": _images(lambda chance: L.equalization(**_UNIT)),
     "Functional": _functional,
     "GRUCell": _recurring(lambda: L.gru_cell(3)),
     "GaussianDropout": lambda begun: L.gaussian_dropout(0.3).apply(begun.floats(4, 3)),
     "InputLayer": lambda begun: begun.floats(5),
     "LSTMCell": _recurring(lambda: L.lstm_cell(3)),
+    "MixUp": _images(lambda chance: L.mix_up()),
     "Model": lambda begun: _Twice().apply(begun.floats(5)),
     "Operation": lambda begun: begun.floats(4, 3)[:, 1:] * 2,
+    "Pipeline": lambda begun: L.pipeline([L.dense(4), L.dense(3, activation="tanh")]).apply(begun.floats(5)),
+    "RandAugment": _images(lambda chance: L.rand_augment(**_UNIT)),
     "RandomBrightness": _images(lambda chance: L.random_brightness(0.2, value_range=[0, 1])),
+    "RandomColorDegeneration": _images(lambda chance: L.random_color_degeneration(0.5, **_UNIT)),
+    "RandomColorJitter": _images(lambda chance: L.random_color_jitter(**_UNIT, hue_factor=0.3, contrast_factor=0.3)),
     "RandomCrop": _images(lambda chance: L.random_crop(4, 5)),
+    "RandomElasticTransform": _images(
+        lambda chance: L.random_elastic_transform(**_UNIT, fill_mode=chance.one_of(FILLS))
+    ),
+    "RandomErasing": _images(lambda chance: L.random_erasing(**_UNIT)),
     "RandomFlip": _images(lambda chance: L.random_flip()),
+    "RandomGaussianBlur": _images(lambda chance: L.random_gaussian_blur(**_UNIT)),
+    "RandomHue": _images(lambda chance: L.random_hue(0.5, **_UNIT)),
+    "RandomInvert": _images(lambda chance: L.random_invert(**_UNIT)),
+    "RandomPerspective": _images(lambda chance: L.random_perspective(scale=0.5)),
+    "RandomPosterization": _images(lambda chance: L.random_posterization(6, **_UNIT)),
     "RandomRotation": _images(lambda chance: L.random_rotation(0.2, fill_mode=chance.one_of(FILLS))),
+    "RandomSaturation": _images(lambda chance: L.random_saturation(0.5, **_UNIT)),
+    "RandomSharpness": _images(lambda chance: L.random_sharpness(0.5, **_UNIT)),
+    "RandomShear": _images(lambda chance: L.random_shear(0.3, 0.2, fill_mode=chance.one_of(FILLS))),
     "RandomZoom": _images(lambda chance: L.random_zoom(0.2, fill_mode=chance.one_of(FILLS))),
     "Sequential": lambda begun: wl.sequential([L.dense(4, input_shape=[3]), L.dense(2)]).apply(begun.floats(3)),
     "SimpleRNNCell": _recurring(lambda: L.simple_rnn_cell(3)),
+    "Solarization": _images(lambda chance: L.solarization(0.2, 0.5, **_UNIT)),
     "StackedRNNCells": _recurring(lambda: L.lstm_cell(3), lambda: L.gru_cell(2)),
     "TokenAndPositionEmbedding": lambda b: L.token_and_position_embedding(7, 5, 4).apply(b.integers(7, 5)),
 }
 # Classes that random models have only within others, or not.
 ELSEWHERE = {
     **{f"ConvLSTM{n}DCell": f"what ConvLSTM{n}D repeats; a network has no use for it alone" for n in (1, 2, 3)},
+    "AugMix": "its layers are drawn when a step is traced, for each backend others",
+    **dict.fromkeys(
+        ("FeatureSpace", "HashedCrossing", "Hashing", "IntegerLookup", "StringLookup", "TextVectorization"),
+        "works on the host, whatever the backend",
+    ),
+    "MaxNumBoundingBoxes": "takes boxes, which no other layer reads",
     "Lambda": "a function of the user's: the ops that it calls are what is tested, and Operation calls them",
     "RandomHeight": "its height is drawn when a step is traced, for each backend another",
     "RandomWidth": "its width is drawn when a step is traced, for each backend another",

@@ -332,6 +332,16 @@ def _(rng, a, b, c):
     return wl.image.rgb_to_grayscale, [floats(rng, (1, a, b, 3))]
 
 
+@entry("image.rgb_to_hsv")
+def _(rng, a, b, c):
+    return wl.image.rgb_to_hsv, [floats(rng, (1, a, b, 3))]
+
+
+@entry("image.hsv_to_rgb")
+def _(rng, a, b, c):
+    return wl.image.hsv_to_rgb, [floats(rng, (1, a, b, 3))]
+
+
 @entry("image.rotate_with_offset")
 def _(rng, a, b, c):
     return lambda x: wl.image.rotate_with_offset(x, 0.7, 0.5), [floats(rng, (1, a + 2, b + 2, 3))]

@@ -36,8 +36,24 @@ ELSEWHERE = {
             *("RandomBrightness", "RandomCrop", "RandomFlip", "RandomHeight", "RandomRotation", "RandomWidth"),
             "RandomZoom",
         ),
-        "random; in test_layers.py",
+        "random; in test_random_images.py",
     ),
+    **dict.fromkeys(
+        (
+            *("AugMix", "CutMix", "MaxNumBoundingBoxes", "MixUp", "Pipeline", "RandAugment", "RandomColorDegeneration"),
+            *("RandomColorJitter", "RandomElasticTransform", "RandomErasing", "RandomGaussianBlur", "RandomGrayscale"),
+            *("RandomHue", "RandomInvert", "RandomPerspective", "RandomPosterization", "RandomSaturation"),
+            *("RandomSharpness", "RandomShear", "Solarization"),
+        ),
+        "against Keras where nothing is random; in test_augmentation.py",
+    ),
+    **dict.fromkeys(
+        ("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization"),
+        "against Keras; in test_augmentation.py",
+    ),
+    **dict.fromkeys(("HashedCrossing", "Hashing", "IntegerLookup", "StringLookup"), "on the host; in test_lookup.py"),
+    "FeatureSpace": "on the host; in test_feature_space.py",
+    "TextVectorization": "on the host; in test_text_vectorization.py",
     "GaussianDropout": "random",
     "InputLayer": "in every functional model",
     "Lambda": "a function has no configuration",
@@ -45,6 +61,23 @@ ELSEWHERE = {
     "StackedRNNCells": "with RNN",
     "TokenAndPositionEmbedding": "trains in Chromium",
 }
+
+# Layers of Keras 3.15 that are not here.
+NOT_OFFERED = {
+    "FlaxLayer": "runs Flax' code: no JAX runs in a page",
+    "JaxLayer": "runs JAX' code, which does not run in a page; write the function with `wl` in a layer of your own",
+    "TFSMLayer": "runs a SavedModel, a program of TensorFlow, which does not run in a page; save the model for Keras",
+    "TorchModuleWrapper": "runs PyTorch's code, which does not run in a page",
+}
+
+FOOT = """
+## Not offered, and why
+
+All other layers of Keras 3.15 are here, under its names, its second names too (`Convolution2D`, `AvgPool2D`, ...).
+
+| layer | reason |
+|---|---|
+"""
 
 
 def rows() -> list[str]:
@@ -80,7 +113,8 @@ def _class_name(case: dict) -> str:
 
 
 def main() -> None:
-    text = HEAD + "\n".join(rows()) + "\n"
+    missing = [f"| `{name}` | {reason} |" for name, reason in NOT_OFFERED.items()]
+    text = HEAD + "\n".join(rows()) + "\n" + FOOT + "\n".join(missing) + "\n"
     if "--check" in sys.argv:
         if not PATH.exists() or PATH.read_text() != text:
             sys.exit(f"{PATH.relative_to(ROOT)} is out of date: run tools/layer_table.py")

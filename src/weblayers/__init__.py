@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-layers.CLASSES |= {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
+layers.serialization.CLASSES |= {"Sequential": Sequential, "Functional": Functional, "Model": Functional}
 
 sequential, model = Sequential, Functional
 LayersModel = Model

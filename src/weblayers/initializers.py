@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import naming, random_seed
+from .ops.tapers import taper
 
 
 class Initializer(metaclass=naming.Configurable):
@@ -221,6 +222,43 @@ class Orthogonal(Initializer):
         return {"gain": self.gain, "seed": self.seed}
 
 
+class STFT(Initializer):
+    """Kernels ``[frame, 1, frequencies]`` of convolutions that make short-term spectra.
+
+    Args:
+        side: ``"real"`` or ``"imag"`` part.
+        window: what frames are seen through: a name, values, or None.
+        scaling: ``"density"`` for windows whose squares sum to 1, ``"spectrum"`` for values that do, or None.
+        periodic: whether the window's first value would follow its last one.
+
+    >>> STFT("real", window=None)([2, 1, 2]).round(1).ravel().tolist()
+    [1.0, 1.0, 1.0, -1.0]
+    """
+
+    def __init__(
+        self, side: str = "real", window: Any = "hann", scaling: str | None = "density", periodic: bool = False
+    ) -> None:
+        if side not in ("real", "imag"):
+            raise ValueError(f"side must be 'real' or 'imag', got {side!r}")
+        if scaling not in (None, "density", "spectrum"):
+            raise ValueError(f"scaling must be 'density', 'spectrum' or None, got {scaling!r}")
+        self.side, self.window, self.scaling, self.periodic = side, window, scaling, bool(periodic)
+
+    def __call__(self, shape: Sequence[int]) -> np.ndarray:
+        frame, _, frequencies = shape
+        turns = -2 * math.pi * np.outer(np.arange(frame), np.arange(frequencies)) / max(1, 2 * (frequencies - 1))
+        kernel = np.cos(turns) if self.side == "real" else np.sin(turns)
+        if self.window is not None:
+            values = taper(self.window, frame, self.periodic)
+            sizes = {None: 1.0, "density": np.sqrt((values**2).sum()), "spectrum": np.abs(values).sum()}
+            kernel = kernel * (values / sizes[self.scaling])[:, None]
+        return kernel[:, None].astype(np.float32)
+
+    def get_config(self) -> dict[str, Any]:
+        window = self.window.tolist() if isinstance(self.window, np.ndarray) else self.window
+        return {"side": self.side, "window": window, "scaling": self.scaling, "periodic": self.periodic}
+
+
 class Values(Initializer):
     """Given values.
 
@@ -280,6 +318,7 @@ _TABLE: dict[str, Any] = {
     "orthogonal": Orthogonal,
     "orthogonal_initializer": Orthogonal,
     "values": Values,
+    "stft": STFT,
     "glorot_normal": GlorotNormal,
     "glorot_uniform": GlorotUniform,
     "he_normal": HeNormal,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from . import naming
+from .layers.features import FeatureSpace
 from .models.plot import plot_model
 from .random_seed import set_random_seed
 
-__all__ = ["plot_model", "set_random_seed"]
+__all__ = ["FeatureSpace", "plot_model", "set_random_seed"]
 
 __getattr__ = naming.module_getattr(__name__, globals())

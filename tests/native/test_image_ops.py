@@ -118,6 +118,8 @@ SMOOTH = {
     "flip_left_right": IMAGE.flip_left_right,
     "rgb_to_grayscale": lambda x: IMAGE.rgb_to_grayscale(wl.reshape(x, [4, 4, 3])),
     "grayscale_to_rgb": lambda x: IMAGE.grayscale_to_rgb(wl.reshape(x, [48, 1])),
+    "rgb_to_hsv": lambda x: IMAGE.rgb_to_hsv(wl.reshape(x, [4, 4, 3])),
+    "hsv_to_rgb": lambda x: IMAGE.hsv_to_rgb(wl.reshape(x, [4, 4, 3])),
     "rotate_with_offset": lambda x: IMAGE.rotate_with_offset(x, 0.5),
     "transform": lambda x: IMAGE.transform(x, PROJECTION, "bilinear", "reflect"),
     "crop_and_resize": lambda x: IMAGE.crop_and_resize(x, CROPS, [1, 0], [3, 2]),

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 import weblayers as wl
 
 # What a page that trains and predicts does without.
@@ -12,6 +14,8 @@ LATER = {
     "weblayers.compiler.lower",
     "weblayers.data",
     "weblayers.io.keras.archive",
+    "weblayers.layers.augmentation",
+    "weblayers.layers.lookup",
     "weblayers.io.keras.hdf5",
     "weblayers.models.plot",
     "weblayers.utils",
@@ -43,6 +47,23 @@ from weblayers import *
 data, plot_model
 """
     assert {"weblayers.data", "weblayers.models.plot"} <= imported(program)
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        "wl.layers.StringLookup(vocabulary=['a'])",
+        "wl.layers.textVectorization(vocabulary=['a'])",
+        "wl.layers.hashing(num_bins=3)",
+        "wl.layers.deserialize({'class_name': 'RandomFlip', 'config': {}})",
+        "wl.utils.FeatureSpace(features={'a': 'float'}), wl.layers.hashing(num_bins=3)",
+        "from weblayers.layers import random_hue; random_hue(factor=0.1)",
+        "from weblayers.layers import *; string_lookup(vocabulary=['a'])",
+        "wl.layers.CLASSES['StringLookup'], wl.layers.FACTORIES['dense']",
+    ],
+)
+def test_layers_that_prepare_data_are_imported_later(program):
+    assert "weblayers.layers.lookup" in imported(f"import weblayers as wl\n{program}")
 
 
 def test_all_that_is_listed_is_there():

@@ -61,7 +61,34 @@ LAYERS = [
     ("Discretization([0.2, 0.6])", (4,)),
     ("CategoryEncoding(5)", "ids"),
     ("RandomFlip()", (4, 4, 3)),
+    ("STFTSpectrogram('magnitude', frame_length=8)", (20, 2)),
+    ("MelSpectrogram(16, 8, num_mel_bins=5, sampling_rate=80, power_to_db=False, mag_exp=1.0)", (40,)),
+    ("AutoContrast((0, 1))", (4, 4, 3)),
+    ("ContrastLimitedAdaptiveHistogramEqualization((0, 1), tile_grid_size=(2, 2))", (4, 4, 3)),
+    ("RandomHue(0.2)", (4, 4, 3)),
+    ("RandomSaturation(0.2)", (4, 4, 3)),
+    ("RandomColorJitter(hue_factor=0.2)", (4, 4, 3)),
+    ("RandomColorDegeneration(0.2)", (4, 4, 3)),
+    ("RandomGrayscale()", (4, 4, 3)),
+    ("RandomInvert()", (4, 4, 3)),
+    ("RandomPosterization(4)", (4, 4, 3)),
+    ("RandomSharpness(0.2)", (4, 4, 3)),
+    ("RandomGaussianBlur()", (4, 4, 3)),
+    ("Solarization()", (4, 4, 3)),
+    ("RandomPerspective()", (4, 4, 3)),
+    ("RandomElasticTransform()", (4, 4, 3)),
+    ("RandomErasing()", (4, 4, 3)),
+    ("CutMix()", (4, 4, 3)),
+    ("MixUp()", (4, 4, 3)),
+    ("RandAugment()", (4, 4, 3)),
+    ("AugMix()", (4, 4, 3)),
+    ("Pipeline([K.Dense(4), K.Dense(3, activation='relu')])", (4,)),
 ]
+
+
+def can_be_in_h5(name):
+    """Keras cannot write its layers with generators into .h5 files again, and masks are ops, which it does not mark."""
+    return not name.startswith(("masked", "Random", "RandAugment", "AugMix", "Solarization")) or name == "RandomFlip"
 
 
 # Calls on the embeddings of class numbers, with a mask or without one.
@@ -164,8 +191,7 @@ def main(folder):
         model.compile(loss="mse")
         loss = float(model.evaluate(given, np.zeros(outputs["shape"], np.float32), verbose=0))
         model.compiled = False
-        # masks are ops, which Keras does not mark in .h5 files: it cannot read them itself
-        for suffix in (".keras",) if name.startswith("masked") else (".keras", ".h5"):
+        for suffix in (".keras", ".h5") if can_be_in_h5(name) else (".keras",):
             model.save(folder / f"{name}{suffix}")
             case = {"inputs": inputs, "outputs": outputs, "loss": loss, "compile": False}
             (folder / f"{name}{suffix}.json").write_text(json.dumps(case))

@@ -6,11 +6,14 @@ snake_case (``conv2d_transpose``), in camelCase (``conv2dTranspose``), or one of
 
 from __future__ import annotations
 
+import importlib
+from types import ModuleType
+from typing import Any
+
 from .. import naming
 from . import (
     activation,
     attention,
-    augmentation,
     cells,
     conv_lstm,
     convolutional,
@@ -24,19 +27,22 @@ from . import (
     regularization,
     reshaping,
     separable,
+    serialization,
     transformer,
     wrappers,
 )
-from .base import Layer
-from .core import input
-from .input_spec import InputSpec
-from .serialization import CLASSES, deserialize, register_class, serialize
-from .symbolic import SymbolicTensor
+from .base import Layer as Layer
+from .core import input as input
+from .input_spec import InputSpec as InputSpec
+from .serialization import deserialize as deserialize
+from .serialization import register_class as register_class
+from .serialization import serialize as serialize
+from .symbolic import SymbolicTensor as SymbolicTensor
+from .wrappers import Wrapper as Wrapper
 
 _FAMILIES = (
     activation,
     attention,
-    augmentation,
     cells,
     conv_lstm,
     convolutional,
@@ -53,16 +59,20 @@ _FAMILIES = (
     transformer,
     wrappers,
 )
-
-for _family in _FAMILIES:
-    for _name, _class in list(vars(_family).items()):
-        public = isinstance(_class, type) and issubclass(_class, Layer) and not _name.startswith("_")
-        if (
-            public
-            and _class.__module__ == _family.__name__
-            and _name not in ("Cell", "Convolution", "ImageLayer", "Wrapper")
-        ):
-            CLASSES[_name] = _class
+# Layers that prepare data. Many pages do without, and a page compiles each module: they are imported when somebody asks
+# for a name that is not known yet. No module has the name of a factory.
+_LATER = (
+    "augmentation",
+    "buckets",
+    "colors",
+    "contrast",
+    "features",
+    "lookup",
+    "mixing",
+    "policies",
+    "spectrogram",
+    "text",
+)
 
 # What TensorFlow.js calls some layers, besides the names of their classes.
 _OTHER_NAMES = {
@@ -100,25 +110,60 @@ _OTHER_NAMES = {
     "global_avg_pool3d": "GlobalAveragePooling3D",
 }
 
-FACTORIES: dict[str, type[Layer]] = {
-    **{naming.class_snake(name): cls for name, cls in CLASSES.items()},
-    **{name: CLASSES[other] for name, other in _OTHER_NAMES.items()},
-}
-# a module of a family must not hide the factory of the same name
-globals().update(CLASSES)
-globals().update(FACTORIES)
+# Bases, which say what others have in common.
+_BASES = ("Cell", "Convolution", "ImageLayer", "Wrapper")
 
-__all__ = [
-    "CLASSES",
-    "FACTORIES",
-    "InputSpec",
-    "Layer",
-    "SymbolicTensor",
-    "deserialize",
-    "input",
-    "register_class",
-    "serialize",
-    *FACTORIES,
-]
+# every class by each of its names
+FACTORIES: dict[str, type[Layer]] = {}
 
-__getattr__ = naming.module_getattr(__name__, globals())
+
+def _offer(family: ModuleType) -> None:
+    """Make the layers of a family known by all their names."""
+    made = {}
+    for name, value in list(vars(family).items()):
+        is_layer = isinstance(value, type) and issubclass(value, Layer) and value.__module__ == family.__name__
+        if is_layer and not name.startswith("_") and name not in _BASES:
+            made[name] = value
+    serialization.CLASSES.update(made)
+    FACTORIES.update({naming.class_snake(name): cls for name, cls in made.items()})
+    FACTORIES.update({name: made[other] for name, other in _OTHER_NAMES.items() if other in made})
+    # Keras has two names for convolutions
+    convolutions = {name.replace("Conv", "Convolution"): cls for name, cls in made.items() if _is_convolution(name)}
+    # a module of a family must not hide the factory of the same name
+    globals().update(made | convolutions | FACTORIES)
+
+
+def _is_convolution(name: str) -> bool:
+    return name.removesuffix("Transpose").removeprefix("Separable") in ("Conv1D", "Conv2D", "Conv3D")
+
+
+for _family in _FAMILIES:
+    _offer(_family)
+
+_LISTED = ("CLASSES", "FACTORIES", "InputSpec", "Layer", "SymbolicTensor", "Wrapper")
+_FUNCTIONS = ("deserialize", "input", "register_class", "serialize")
+_waiting = list(_LATER)
+
+
+def _load() -> None:
+    if not _waiting:
+        return
+    while _waiting:
+        _offer(importlib.import_module(f".{_waiting.pop()}", __name__))
+    globals().update(CLASSES=serialization.CLASSES, __all__=[*_LISTED, *_FUNCTIONS, *FACTORIES])
+
+
+serialization.load_others = _load
+_miss = naming.module_getattr(__name__, globals())
+
+
+def __getattr__(name: str) -> Any:
+    if name != "__all__" and name.startswith("__"):
+        return _miss(name)
+    _load()
+    return globals()[name] if name in globals() else _miss(name)
+
+
+def __dir__() -> list[str]:
+    _load()
+    return sorted(globals())

@@ -1,4 +1,4 @@
-"""Layers that change images at random, in training only: every image of a batch in its own way."""
+"""Layers that move the pixels of images at random, in training only: every image of a batch in its own way."""
 
 from __future__ import annotations
 
@@ -8,62 +8,27 @@ from typing import Any
 
 from .. import naming, random_seed
 from ..ops import arithmetic as a
-from ..ops import image, movement, reduction
-from ..ops.random import Noise
+from ..ops import image, movement
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
-from .base import Layer, check_rank, positive
-from .formats import DATA_FORMATS, channels_back, channels_last
+from .base import check_rank, positive
+from .blurring import blurred, gaussian
 from .preprocessing import CenterCrop, ImageLayer
+from .random_images import (
+    Change,
+    RandomGeometry,
+    RandomImages,
+    Ranged,
+    Sometimes,
+    both_ways,
+    within,
+)
 from .symbolic import Spec, SymbolicTensor
-
-
-class _RandomImages(Layer):
-    """A layer over images ``[batch, height, width, channels]``.
-
-    Args:
-        seed: makes what is drawn repeatable.
-        data_format: ``"channels_last"`` or ``"channels_first"``.
-    """
-
-    def __init__(self, seed: int | None = None, data_format: str | None = None, **base: Any) -> None:
-        super().__init__(**base)
-        self.seed = seed
-        self.data_format = naming.lookup("data_format", data_format or "channels_last", DATA_FORMATS)
-        self._noise = Noise(seed)
-
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        check_rank(self, inputs.shape, 4)
-        x = channels_last(a.cast(inputs, "float32"), self.data_format)
-        return channels_back(self.changed(x) if training else self.unchanged(x), self.data_format)
-
-    def changed(self, x: Tensor) -> Tensor:
-        """What becomes of a batch in training."""
-        raise NotImplementedError
-
-    def unchanged(self, x: Tensor) -> Tensor:
-        """What becomes of a batch otherwise."""
-        return x
-
-    def drawn(self, x: Tensor, limits: tuple[float, float], stream: int = 0) -> Tensor:
-        """A number for each image, ``[batch, 1, 1]``."""
-        low, high = limits
-        return a.add(a.mul(self._noise.uniform(x, (x.shape[0], 1, 1), stream), high - low), low)
-
-
-def _limits(owner: str, factor: float | Sequence[float]) -> tuple[float, float]:
-    """From one number both ways, or from two."""
-    if isinstance(factor, int | float):
-        return -abs(factor), abs(factor)
-    if len(factor) != 2 or factor[0] > factor[1]:
-        raise ValueError(f"{owner}: a factor is one number, or a lower and an upper one; got {factor!r}")
-    return float(factor[0]), float(factor[1])
-
 
 _FLIPS = {"horizontal": (2,), "vertical": (1,), "horizontal_and_vertical": (1, 2)}
 
 
-class RandomFlip(_RandomImages):
+class RandomFlip(RandomImages):
     """Mirrors images, each with probability one half in each direction.
 
     Args:
@@ -74,86 +39,25 @@ class RandomFlip(_RandomImages):
     (1, 2, 2, 1)
     """
 
+    moves = True
+
     def __init__(self, mode: str = "horizontal_and_vertical", **base: Any) -> None:
         super().__init__(**base)
         self.mode = mode
         self._axes = naming.lookup("mode", mode, _FLIPS)
 
-    def changed(self, x: Tensor) -> Tensor:
-        for axis in self._axes:
-            chosen = a.less(movement.expand_dims(self.drawn(x, (0, 1), axis), -1), 0.5)
-            x = a.where(chosen, movement.reverse(x, axis), x)
-        return x
+    def changing(self, x: Tensor) -> Change:
+        chosen = {axis: a.less(self.for_each(x, (0, 1), axis), 0.5) for axis in self._axes}
+
+        def mirrored(values: Tensor, is_mask: bool) -> Tensor:
+            for axis, is_chosen in chosen.items():
+                values = a.where(is_chosen, movement.reverse(values, axis), values)
+            return values
+
+        return Change(mirrored)
 
 
-class RandomContrast(_RandomImages):
-    """Scales each channel's distance from its mean by 1 minus to 1 plus ``factor``.
-
-    >>> import weblayers as wl
-    >>> wl.layers.random_contrast(factor=0.2).apply(wl.ones([1, 2, 2, 1]), training=True).shape
-    (1, 2, 2, 1)
-    """
-
-    def __init__(self, factor: float | Sequence[float], value_range: Sequence[float] = (0, 255), **base: Any) -> None:
-        super().__init__(**base)
-        low, high = (factor, factor) if isinstance(factor, int | float) else factor
-        self.factor, self.value_range = factor, list(value_range)
-        self._scales = 1 - low, 1 + high
-
-    def changed(self, x: Tensor) -> Tensor:
-        mean = reduction.mean(x, [1, 2], True)
-        scale = movement.expand_dims(self.drawn(x, self._scales), -1)
-        out = a.add(a.mul(a.sub(x, mean), scale), mean)
-        return a.clip_by_value(out, *map(float, self.value_range))
-
-
-class RandomBrightness(_RandomImages):
-    """Adds up to ``factor`` of the range of values to each image, or takes it away.
-
-    >>> import weblayers as wl
-    >>> wl.layers.random_brightness(factor=0.2).apply(wl.ones([1, 2, 2, 1]), training=True).shape
-    (1, 2, 2, 1)
-    """
-
-    def __init__(self, factor: float | Sequence[float], value_range: Sequence[float] = (0, 255), **base: Any) -> None:
-        super().__init__(**base)
-        self.factor, self.value_range = factor, list(value_range)
-
-    def changed(self, x: Tensor) -> Tensor:
-        low, high = map(float, self.value_range)
-        change = a.mul(self.drawn(x, _limits(self.name, self.factor)), high - low)
-        return a.clip_by_value(a.add(x, movement.expand_dims(change, -1)), low, high)
-
-
-class _RandomGeometry(_RandomImages):
-    """Moves the pixels of images.
-
-    Args:
-        fill_mode: what lies beyond the edges: ``"reflect"``, ``"wrap"``, ``"nearest"`` or ``"constant"``.
-        interpolation: ``"bilinear"`` or ``"nearest"``.
-        fill_value: for ``"constant"``.
-    """
-
-    def __init__(
-        self, fill_mode: str = "reflect", interpolation: str = "bilinear", fill_value: float = 0.0, **base: Any
-    ) -> None:
-        super().__init__(**base)
-        if fill_mode not in image.FILL_MODES:
-            raise ValueError(f"{self.name}: unknown fill_mode {fill_mode!r}; expected {', '.join(image.FILL_MODES)}")
-        self.fill_mode, self.interpolation, self.fill_value = fill_mode, interpolation, fill_value
-
-    def changed(self, x: Tensor) -> Tensor:
-        rows, columns = image.pixel_grid(x)
-        rows, columns = self.sources(x, rows, columns)
-        nearest = self.interpolation == "nearest"
-        return image.sample(x, rows, columns, self.fill_mode, self.fill_value, nearest)
-
-    def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        """Where each pixel comes from, counted from the middle of the image."""
-        raise NotImplementedError
-
-
-class RandomRotation(_RandomGeometry):
+class RandomRotation(RandomGeometry):
     """Turns images by up to ``factor`` of a whole turn.
 
     >>> import weblayers as wl
@@ -166,7 +70,7 @@ class RandomRotation(_RandomGeometry):
         self.factor = factor
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        angle = a.mul(self.drawn(x, _limits(self.name, self.factor)), 2 * math.pi)
+        angle = a.mul(self.drawn(x, both_ways(self.name, self.factor)), 2 * math.pi)
         sine, cosine = a.sin(angle), a.cos(angle)
         return (
             a.add(a.mul(rows, cosine), a.mul(columns, sine)),
@@ -174,7 +78,7 @@ class RandomRotation(_RandomGeometry):
         )
 
 
-class RandomZoom(_RandomGeometry):
+class RandomZoom(RandomGeometry):
     """Makes images larger (negative factors) or smaller (positive ones).
 
     Args:
@@ -192,14 +96,14 @@ class RandomZoom(_RandomGeometry):
         self.height_factor, self.width_factor = height_factor, width_factor
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        high = a.add(self.drawn(x, _limits(self.name, self.height_factor)), 1.0)
+        high = a.add(self.drawn(x, both_ways(self.name, self.height_factor)), 1.0)
         wide = high
         if self.width_factor is not None:
-            wide = a.add(self.drawn(x, _limits(self.name, self.width_factor), 1), 1.0)
+            wide = a.add(self.drawn(x, both_ways(self.name, self.width_factor), 1), 1.0)
         return a.mul(rows, high), a.mul(columns, wide)
 
 
-class RandomTranslation(_RandomGeometry):
+class RandomTranslation(RandomGeometry):
     """Moves images by up to shares of their height and width.
 
     >>> import weblayers as wl
@@ -215,12 +119,12 @@ class RandomTranslation(_RandomGeometry):
         self.height_factor, self.width_factor = height_factor, width_factor
 
     def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
-        down = a.mul(self.drawn(x, _limits(self.name, self.height_factor)), float(x.shape[1]))
-        right = a.mul(self.drawn(x, _limits(self.name, self.width_factor), 1), float(x.shape[2]))
+        down = a.mul(self.drawn(x, both_ways(self.name, self.height_factor)), float(x.shape[1]))
+        right = a.mul(self.drawn(x, both_ways(self.name, self.width_factor), 1), float(x.shape[2]))
         return a.sub(rows, down), a.sub(columns, right)
 
 
-class RandomCrop(_RandomImages):
+class RandomCrop(RandomImages):
     """A part of each image from a place of its own; the middle, except in training.
 
     >>> import weblayers as wl
@@ -232,17 +136,20 @@ class RandomCrop(_RandomImages):
         super().__init__(**base)
         self.height, self.width = positive(self.name, "height", height), positive(self.name, "width", width)
 
-    def changed(self, x: Tensor) -> Tensor:
+    moves = True
+
+    def changing(self, x: Tensor) -> Change:
         high, wide = x.shape[1] - self.height, x.shape[2] - self.width
         if high < 0 or wide < 0:
-            return self.unchanged(x)
+            return Change(lambda values, _: self.unchanged(values))
         middle = CenterCrop(self.height, self.width).changed(x)
         rows, columns = image.pixel_grid(middle)
         # from the middle of the part to that of the image, whole pixels up or down
         down, right = (
             a.sub(a.floor(self.drawn(x, (0, room + 1), stream)), room / 2) for stream, room in enumerate((high, wide))
         )
-        return image.sample(x, a.add(rows, down), a.add(columns, right), "nearest", 0.0, True)
+        rows, columns = a.add(rows, down), a.add(columns, right)
+        return Change(lambda values, _: image.sample(values, rows, columns, "nearest", 0.0, True))
 
     def unchanged(self, x: Tensor) -> Tensor:
         return CenterCrop(self.height, self.width).changed(x)
@@ -277,7 +184,7 @@ class _Stretched(ImageLayer):
         super().__init__(**base)
         if isinstance(factor, int | float) and factor <= 0:
             raise ValueError(f"{self.name}: factor must be a positive number or two numbers, got {factor!r}")
-        self._limits = _limits(self.name, factor)
+        self._limits = both_ways(self.name, factor)
         if self._limits[0] < -1:
             raise ValueError(f"{self.name}: factor must have values larger than -1, got {factor!r}")
         self.factor, self.seed, self.auto_vectorize = factor, seed, auto_vectorize
@@ -329,3 +236,128 @@ class RandomWidth(_Stretched):
     """
 
     changes = 1
+
+
+class RandomShear(RandomGeometry):
+    """Slants images: pixels move sideways by a share of their row, and up or down by a share of their column.
+
+    Args:
+        x_factor, y_factor: how far, up to 1: up to one number or between two, either way.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_shear(x_factor=0.2).apply(wl.ones([1, 4, 4, 1]), training=True).shape
+    (1, 4, 4, 1)
+    """
+
+    def __init__(
+        self, x_factor: float | Sequence[float] = 0.0, y_factor: float | Sequence[float] = 0.0, **base: Any
+    ) -> None:
+        super().__init__(**base)
+        self.x_factor, self.y_factor = x_factor, y_factor
+        self._x, self._y = (
+            within(self.name, "x_factor", x_factor, -1, 1),
+            within(self.name, "y_factor", y_factor, -1, 1),
+        )
+
+    def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        sign = a.sub(1.0, a.mul(2.0, a.cast(a.greater(self.drawn(x, (0, 1), 2), 0.5), "float32")))
+        # both are zero in the upper left corner
+        down, right = a.add(rows, (x.shape[1] - 1) / 2), a.add(columns, (x.shape[2] - 1) / 2)
+        return (
+            a.add(rows, a.mul(right, a.mul(sign, self.drawn(x, self._y, 1)))),
+            a.add(columns, a.mul(down, a.mul(sign, self.drawn(x, self._x)))),
+        )
+
+
+class RandomPerspective(Sometimes):
+    """Images as seen from another place: their corners move, all but the upper left one.
+
+    Args:
+        factor: the share of images that are changed, or limits that it is drawn from for each.
+        scale: how far the corners move, from 0 to 1: by up to half of this share of the size.
+        interpolation: ``"bilinear"`` or ``"nearest"``.
+        fill_value: what lies beyond the edges.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_perspective(scale=0.5).apply(wl.ones([1, 4, 4, 1]), training=True).shape
+    (1, 4, 4, 1)
+    """
+
+    def __init__(self, factor: float | Sequence[float] = 1.0, scale: float = 1.0, **base: Any) -> None:
+        super().__init__(factor, fill_mode="constant", **base)
+        if not 0 <= scale <= 1:
+            raise ValueError(f"{self.name}: scale must be from 0 to 1, got {scale}")
+        self.scale = scale
+
+    def get_config(self) -> dict[str, Any]:
+        return {k: v for k, v in super().get_config().items() if k != "fill_mode"}
+
+    def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        high, wide = x.shape[1] - 1, x.shape[2] - 1
+        limits = (1 - self.scale / 2, 1 + self.scale / 2)
+        # where the upper right and the lower left corner are, and both coordinates of the lower right one
+        right, down, u, v = (
+            a.mul(self.drawn(x, limits, stream), float(max(1, size)))
+            for stream, size in enumerate((wide, high, wide, high))
+        )
+        across, along = _unprojected(a.add(columns, wide / 2), a.add(rows, high / 2), right, down, u, v)
+        return a.sub(a.mul(along, float(high)), high / 2), a.sub(a.mul(across, float(wide)), wide / 2)
+
+
+def _unprojected(x: Tensor, y: Tensor, right: Tensor, down: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
+    """Which points of the unit square are seen at x and y, if its corners are seen at the origin, ``(right, 0)``, ``(0,
+    down)`` and ``(u, v)``: a projection of the square (Heckbert, 1989), inverted.
+    """
+    more_x, more_y = a.sub(u, right), a.sub(v, down)
+    area = a.sub(a.mul(more_x, more_y), a.mul(u, v))
+    g = a.div(a.neg(a.add(a.mul(more_x, more_y), a.mul(a.neg(u), more_y))), area)
+    h = a.div(a.neg(a.add(a.mul(more_x, more_y), a.mul(a.neg(v), more_x))), area)
+    across, along = a.div(x, a.mul(right, a.add(g, 1.0))), a.div(y, a.mul(down, a.add(h, 1.0)))
+    scale = a.sub(1.0, a.add(a.mul(g, across), a.mul(h, along)))
+    return a.div(across, scale), a.div(along, scale)
+
+
+class RandomElasticTransform(Ranged, Sometimes):
+    """Images as if drawn on water: neighbouring pixels move in like directions. Simard, Steinkraus and Platt (2003).
+
+    Args:
+        factor: the share of images that are changed, or limits that it is drawn from for each.
+        scale: how strongly, from 0 to 1: up to one number, or between two.
+        value_range: the least and the largest value of pixels.
+
+    >>> import weblayers as wl
+    >>> wl.layers.random_elastic_transform(scale=0.5).apply(wl.ones([1, 8, 8, 1]), training=True).shape
+    (1, 8, 8, 1)
+    """
+
+    def __init__(
+        self,
+        factor: float | Sequence[float] = 1.0,
+        scale: float | Sequence[float] = 1.0,
+        value_range: Sequence[float] = (0, 255),
+        **base: Any,
+    ) -> None:
+        super().__init__(value_range, factor=factor, **base)
+        self.scale, self._scales = scale, within(self.name, "scale", scale, 0, 1)
+
+    def changing(self, x: Tensor) -> Change:
+        moved = super().changing(x).pixels
+
+        def clipped(values: Tensor, is_mask: bool) -> Tensor:
+            out = moved(values, is_mask)
+            return out if is_mask else self.clipped(out)
+
+        return Change(clipped)
+
+    def sources(self, x: Tensor, rows: Tensor, columns: Tensor) -> tuple[Tensor, Tensor]:
+        batch, high, wide, _ = x.shape
+        scale = self.for_each(x, self._scales)
+        sigma = a.add(a.mul(scale, 0.05 * min(high, wide)), 1e-6)
+        size = int(6 * 0.05 * min(high, wide) * self._scales[1]) | 1
+        smooth = gaussian(sigma, size)
+        parts = []
+        for stream in (1, 3):
+            noise = a.mul(self._noise.normal(x, (batch, high, wide, 1), stream), sigma)
+            away = a.mul(blurred(noise, smooth, smooth), a.mul(scale, 0.1 * max(high, wide)))
+            parts.append(movement.squeeze(away, [3]))
+        return a.add(rows, parts[0]), a.add(columns, parts[1])

@@ -27,6 +27,8 @@ class _Limits:
 
 @dataclass(frozen=True)
 class _Context:
+    # whether a layer is being called, in this mode
+    inside: bool = False
     training: bool = False
     frozen: bool = False
     scopes: tuple[str, ...] = ()
@@ -49,6 +51,11 @@ def training_mode(given: bool | None) -> bool:
     return _context.get().training if given is None else bool(given)
 
 
+def is_inside() -> bool:
+    """Whether a layer or a model is being called around here, which knows the mode."""
+    return _context.get().inside
+
+
 def is_frozen() -> bool:
     """Whether a layer around here is not trained: then statistics of batches are neither used nor kept."""
     return _context.get().frozen
@@ -63,7 +70,7 @@ def calling(training: bool, scope: str | None, frozen: bool = False) -> Iterator
             raise ValueError("the model calls its layers too often: models in it use other models again and again")
         around.limits.calls -= 1
     scopes = around.scopes if scope is None else (*around.scopes, scope)
-    with _changed(training=training, scopes=scopes, frozen=frozen or around.frozen):
+    with _changed(inside=True, training=training, scopes=scopes, frozen=frozen or around.frozen):
         yield
 
 
@@ -79,6 +86,11 @@ def within_limits(room: int, calls: int, fresh: bool) -> Iterator[None]:
     """
     with _changed(limits=_Limits(room, calls, fresh)):
         yield
+
+
+def is_reading() -> bool:
+    """Whether a model is being made of a file, which may ask for anything."""
+    return _context.get().limits is not None
 
 
 def take_room(name: str, shape: Sequence[int]) -> bool:

@@ -11,9 +11,10 @@ from ..runtime.tensor import Tensor
 from ..runtime.tracing import Trace
 from .symbolic import Spec, SymbolicTensor, mapped_specs, spec_leaves
 
-# Trial sizes for free axes other than the batch: what differs between the two of a pair is free in the output. The
+# Trial sizes for free axes other than the batch: what differs between the two of a pair is free in the output. They lie
+# far apart, so that large strides tell them from each other, and can be halved again and again, as U-Nets do. The
 # larger ones are for windows that do not fit into the smaller.
-_TRIALS = ((8, 9), (64, 65), (512, 513))
+_TRIALS = ((8, 40), (64, 320), (512, 2560))
 
 
 def inferred_specs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -113,19 +113,28 @@ def batches_of(data: Any) -> list[np.ndarray]:
     Raises:
         ValueError: there are no samples.
     """
-    parts = data if hasattr(data, "__next__") or hasattr(data, "__aiter__") else [data]
-    arrays = (np.asarray(to_tensor(_inputs_of(part)).numpy(), np.float64) for part in parts)
+    arrays = (np.asarray(to_tensor(part).numpy(), np.float64) for part in parts_of(data))
     found = [array for array in arrays if array.size]
     if not found:
         raise ValueError("there are no data to adapt to")
     return found
 
 
+def is_stream(data: Any) -> bool:
+    """Whether data are a data set, and not values themselves."""
+    return hasattr(data, "__next__") or hasattr(data, "__aiter__")
+
+
+def parts_of(data: Any) -> Iterator[Any]:
+    """The inputs of a data set's batches, or the data as the only one."""
+    return (_inputs_of(part) for part in data) if is_stream(data) else iter([data])
+
+
 def _inputs_of(batch: Any) -> Any:
     """A batch, which in a data set for training has targets too."""
     if isinstance(batch, dict):
         return batch["xs"]
-    is_pair = isinstance(batch, tuple) or (isinstance(batch, list) and isinstance(batch[0], Tensor))
+    is_pair = isinstance(batch, tuple) or (isinstance(batch, list) and bool(batch) and isinstance(batch[0], Tensor))
     return batch[0] if is_pair else batch
 
 

@@ -18,6 +18,10 @@ C = TypeVar("C")
 CLASSES: dict[str, type] = {}
 
 
+def load_others() -> None:
+    """Make those classes known that are imported only when they are asked for; the package puts it here."""
+
+
 def serialize(value: Any) -> Any:
     """An argument of a layer as numbers, strings, lists and dictionaries."""
     if value is None or isinstance(value, str | bool | int | float):
@@ -132,6 +136,8 @@ def _deserialized(name: str, value: Mapping[str, Any]) -> Any:
 def _class_of(name: str) -> Any:
     # Keras writes a registered class with its package, as Package>Name
     plain = name if custom.lent(name) else name.rpartition(">")[2]
+    if plain not in CLASSES:
+        load_others()
     try:
         return naming.lookup("layer class", plain, CLASSES)
     except ValueError as error:

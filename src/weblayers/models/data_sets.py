@@ -220,13 +220,18 @@ def take(tensor: Tensor, start: int, stop: int) -> Tensor:
     """Samples ``start`` to ``stop``."""
     if start == 0 and stop == tensor.shape[0]:
         return tensor
-    if tensor.is_on_host:
+    if _has_numbers(tensor):
         return tensor_of(tensor.numpy()[start:stop])
     return movement.slice(tensor, [start], [stop - start])
 
 
+def _has_numbers(tensor: Tensor) -> bool:
+    """Whether a tensor is an array of numbers on the host, a part of which costs nothing."""
+    return tensor.is_on_host and tensor.dtype != "string"
+
+
 def _reshaped(tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
-    if tensor.is_on_host:
+    if _has_numbers(tensor):
         return tensor_of(tensor.numpy().reshape(shape))
     return movement.reshape(tensor, shape)
 

@@ -8,8 +8,9 @@ from typing import Any
 from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer
-from ..layers.symbolic import BatchShape, LayerCall, SymbolicTensor
+from ..layers.symbolic import BatchShape, LayerCall, Spec, SymbolicTensor
 from ..runtime.tensor import Tensor
+from .hosting import handed_over, hosted_calls
 from .model import BaseModel
 from .ordering import ordered_calls, ordered_layers
 from .rebuild import rebuilt
@@ -90,6 +91,8 @@ class Functional(Model):
         for call in self.calls:
             call.holders.add(self)
             call.is_held = True
+        self._hosted = hosted_calls(self.inputs, self.calls)
+        self._handed_over = handed_over(self.inputs, self.outputs, self.calls, self._hosted)
         self._graph_layers = ordered_layers(self.inputs, self.outputs)
         names = [layer.name for layer in self._graph_layers]
         for name in names:
@@ -116,10 +119,16 @@ class Functional(Model):
         self, inputs: Any, calls: Sequence[LayerCall], wires: Sequence[SymbolicTensor], training: bool
     ) -> list[Tensor]:
         """The values of wires, after the calls that they need."""
-        values = self.match_inputs(inputs)
-        known: dict[int, Any] = {wire.id: value for wire, value in zip(self.inputs, values, strict=True)}
+        traced = any(isinstance(v, Tensor) and v.is_symbolic for v in tree.leaves(inputs))
+        if self._hosted and traced:
+            # the host has had its turn, in model_inputs
+            begins, values = self._handed_over, tree.leaves(inputs)
+        else:
+            begins, values = self.inputs, self.match_inputs(inputs)
+        known: dict[int, Any] = {wire.id: value for wire, value in zip(begins, values, strict=True)}
         for call in calls:
-            if all(w.id in known for w in tree.leaves(call.outputs)):
+            done = all(w.id in known for w in tree.leaves(call.outputs))
+            if done or (begins is not self.inputs and call in self._hosted):
                 continue
             arguments = {k: tree.mapped(lambda v: _value(known, v), a) for k, a in call.kwargs.items()}
             outputs = call.layer.apply(
@@ -154,7 +163,11 @@ class Functional(Model):
         def between(x: Any) -> list[Tensor]:
             return self._values(x, calls, wires, False)
 
-        values = self._predictor.traced(("execute", *names), between, self.model_inputs(inputs))
+        if self._hosted:
+            # any of what the host makes may be asked for
+            values = between(super().model_inputs(inputs))
+        else:
+            values = self._predictor.traced(("execute", *names), between, self.model_inputs(inputs))
         return values[0] if isinstance(outputs, str) else values
 
     def _wire_named(self, name: str) -> SymbolicTensor:
@@ -191,6 +204,28 @@ class Functional(Model):
                 f" ({', '.join(w.name for w in self.inputs)}), got {len(given)}"
             )
         return given
+
+    @property
+    def runs_on_host(self) -> bool:
+        """Whether parts of it work on the host, where a model around it has to give it its inputs."""
+        return bool(self._hosted)
+
+    def model_inputs(self, x: Any) -> list[Tensor]:
+        given = super().model_inputs(x)
+        if not self._hosted or any(t.is_symbolic for t in given):
+            return given
+        return self._values(given, self._hosted, self._handed_over, False)
+
+    def made_on_host(self, inputs: Sequence[Tensor]) -> Any:
+        if not self._hosted or any(w.call not in self._hosted for w in self.outputs):
+            return None
+        made = {wire.id: value for wire, value in zip(self._handed_over, inputs, strict=True)}
+        return tree.packed(self._outputs_tree, [made[w.id] for w in self.outputs])
+
+    def output_specs(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        if not self._hosted:
+            return super().output_specs(inputs, kwargs)
+        return tree.packed(self._outputs_tree, [Spec(w.shape, w.dtype) for w in self.outputs])
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
         # the outputs carry the masks that the last layers gave them

@@ -85,7 +85,8 @@ class Predictor:
         if tracing.current() is not None or any(t.is_symbolic for t in inputs):
             # a part of the function under trace, with a gradient
             return model.predict_step(inputs[0] if len(inputs) == 1 else inputs)
-        return self.traced((), model.predict_step, inputs)
+        made = model.made_on_host(inputs)
+        return made if made is not None else self.traced((), model.predict_step, inputs)
 
     def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""

@@ -95,6 +95,9 @@ class Sequential(Functional):
         ]
         if described and isinstance(self._stack[0], Layer) and not isinstance(self._stack[0], Functional):
             described[0]["config"]["batch_input_shape"] = list(self.input_shape)
+            if described[0]["config"].get("input_dtype") is not None:
+                # what the layer takes by itself, where an input may have said otherwise
+                described[0]["config"]["input_dtype"] = self.inputs[0].dtype
         return {"name": self.name, "layers": described}
 
     @classmethod

@@ -76,6 +76,10 @@ class Container(Layer):
         given: Any = wires[0] if len(wires) == 1 else wires
         return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
 
+    def made_on_host(self, inputs: Sequence[Tensor]) -> Any:
+        """The outputs, where nothing is left to compute of what the model's inputs became on the host; else None."""
+        return None
+
     def summary(
         self,
         line_length: int | None = None,

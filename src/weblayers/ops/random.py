@@ -32,6 +32,10 @@ def uniform(shape: Shape, key: Any, counter: Any) -> Node:
     return b.cast(b.random_bits(tuple(shape), key, counter), "float32") * 2.0**-24
 
 
+# of which nineteen in twenty are good, at least
+_PROPOSALS = 7
+
+
 class Noise:
     """Random numbers as a function of a seed and of how often they were drawn, equal on every backend."""
 
@@ -47,9 +51,39 @@ class Noise:
         again = trace.draws((self.steps, stream)) if trace else 0
         return _uniform(x, tuple(shape), (self._seed + 7919 * stream + 104729 * again) % 2**24, self.steps)
 
-    def normal(self, x: Tensor, shape: Shape) -> Tensor:
-        """Standard normal numbers. Box and Muller (1958)."""
-        return _box_muller(self.uniform(x, shape, 1), self.uniform(x, shape, 2))
+    def normal(self, x: Tensor, shape: Shape, stream: int = 1) -> Tensor:
+        """Standard normal numbers, of two streams. Box and Muller (1958)."""
+        return _box_muller(self.uniform(x, shape, stream), self.uniform(x, shape, stream + 1))
+
+    def log_gamma(self, x: Tensor, alpha: Any, count: int, stream: int) -> Tensor:
+        """Logarithms of numbers of the gamma distribution with shape alpha, of four streams: ``[count]``.
+
+        Marsaglia and Tsang (2000): of several proposals the first that is good. With so many, one in a billion times
+        none is, and the last is taken. Logarithms, as for small alpha the numbers are too small.
+        """
+        tries = (_PROPOSALS, count)
+        d = a.add(alpha, 1 - 1 / 3)
+        normal = self.normal(x, tries, stream)
+        root = a.add(a.div(normal, a.mul(a.sqrt(d), 3.0)), 1.0)
+        log_v = a.mul(a.log(a.maximum(root, 1e-6)), 3.0)
+        v = a.exp(log_v)
+        bound = a.add(a.mul(a.square(normal), 0.5), a.mul(d, a.add(a.sub(1.0, v), log_v)))
+        level = a.log(a.maximum(self.uniform(x, tries, stream + 2), 1e-7))
+        good = a.logical_and(a.greater(root, 0.0), a.less(level, bound))
+        # the first of the good ones has the largest score
+        order = np.arange(_PROPOSALS, 0, -1, dtype=np.float32)[:, None]
+        score = a.mul(a.cast(good, "float32"), order)
+        first = a.cast(a.equal(score, reduction.max(score, 0, True)), "float32")
+        first = a.mul(first, a.cast(a.logical_or(good, a.equal(order, 1.0)), "float32"))
+        chosen = reduction.sum(a.mul(first, log_v), 0)
+        # a number for alpha + 1, times this, is one for alpha
+        less = a.div(a.log(a.maximum(self.uniform(x, (count,), stream + 3), 1e-7)), alpha)
+        return a.add(a.add(a.log(d), chosen), less)
+
+    def beta(self, x: Tensor, alpha: Any, count: int, stream: int) -> Tensor:
+        """Numbers of the beta distribution whose shapes are both alpha, of eight streams: ``[count]``."""
+        first, second = (self.log_gamma(x, alpha, count, stream + k) for k in (0, 4))
+        return a.sigmoid(a.sub(first, second))
 
 
 @op("x")

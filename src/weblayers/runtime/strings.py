@@ -57,7 +57,7 @@ class StringTensor(Tensor):
         """Raises TypeError: there are no strings on devices."""
         raise TypeError(
             f"a tensor of strings, of shape {list(self.shape)}, lives on the host, and is nothing to compute with;"
-            " expected numbers: make them with wl.string.string_to_hash_bucket_fast or a lookup of your own"
+            " expected numbers: make them with wl.layers.string_lookup, text_vectorization or hashing"
         )
 
     async def bytes(self) -> list[bytes]:

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import ModelFileError, check_growth, entry, expect, parsed_json
+from ..checks import ModelFileError, check_growth, entry, expect, parsed_json, reading
 from ..topology import model_from_topology
 from ..training import compile_as
-from . import library, optimization
+from . import library, optimization, vocabularies
 from .configuration import compilation_of, configuration
 from .layout import assigned, groups_of, sub
 
@@ -42,6 +42,13 @@ def _member(archive: zipfile.ZipFile, name: str, source: str) -> bytes:
         raise ModelFileError(f"{source}: {name} is damaged: {error}") from None
 
 
+def _text(archive: zipfile.ZipFile, name: str, source: str) -> str:
+    try:
+        return _member(archive, name, source).decode()
+    except UnicodeDecodeError:
+        raise ModelFileError(f"{source}: {name} is no text in UTF-8") from None
+
+
 def weights_file(data: bytes, source: str) -> bytes:
     """The HDF5 file of weights in a ``.keras`` file."""
     with _members(data, source) as archive:
@@ -58,8 +65,11 @@ def read_model(data: bytes, source: str) -> Any:
     with _members(data, source) as archive:
         described = parsed_json(_member(archive, "config.json", source), source)
         weights = _member(archive, "model.weights.h5", source)
+        assets = {n: _text(archive, n, source) for n in archive.namelist() if n.endswith("/vocabulary.txt")}
     with library.opened(weights, source) as file:
         model = model_from_topology(described, source, library.elements(file), fresh=False)
+        with reading(source):
+            vocabularies.restore(model, assets.get, file, source)
         assigned(model, file, source)
         compilation = entry(described, "compile_config", dict, source, {})
         if compilation and compile_as(model, compilation_of(compilation), source):
@@ -89,6 +99,9 @@ def write_weights(model: Any, values: Mapping[int, np.ndarray], state: State = (
             group.attrs["name"] = name
             for i, value in enumerate(arrays):
                 group[str(i)] = value
+        for path, layer in vocabularies.lookups(model):
+            if layer.idf_weights is not None:
+                file[f"{path}/vars/{vocabularies.IDF}"] = layer.idf_weights
         for i, (_, value) in enumerate(state):
             file[f"optimizer/vars/{i}"] = value
     return buffer.getvalue()

@@ -7,7 +7,9 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ... import constraints, initializers, naming, regularizers
-from ...layers import RNN, Bidirectional, Layer, serialization
+from ...layers import Layer, serialization
+from ...layers.recurrent import RNN
+from ...layers.wrappers import Bidirectional
 from ..topology import topology_of
 from ..training import training_config
 from . import optimization
@@ -38,12 +40,18 @@ _OURS = {
 # What is a list of one axis here, and that axis alone in Keras.
 _ONE_AXIS = {"Cropping1D": "cropping", "UpSampling1D": "size", "ZeroPadding1D": "padding"}
 # Layers that do not take what others take.
-_WITHOUT_SHARED = ("Discretization", "SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D")
+_WITHOUT_SHARED = (
+    *("Discretization", "IntegerLookup", "StringLookup"),
+    *("SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"),
+)
 _SHARED = ("trainable", "activity_regularizer")
+# Layers that take nothing of what others take.
+_ALL_OF = {"Pipeline": ("layers", "name")}
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
     "ConvLSTM3DCell",
+    "FeatureSpace",
     "Operation",
     "PositionEmbedding",
     "RandomHeight",
@@ -125,7 +133,8 @@ def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     if class_name in _OUR_LAYERS:
         warnings.warn(f"Keras has no layer {class_name}: only weblayers will open the file", stacklevel=2)
     left_out = (*_NOT_KERAS, *_SHARED) if class_name in _WITHOUT_SHARED else _NOT_KERAS
-    kept = {k: v for k, v in config.items() if k not in left_out}
+    taken = _ALL_OF.get(class_name, config)
+    kept = {k: v for k, v in config.items() if k not in left_out and k in taken}
     if class_name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
     for key in _OURS.get(class_name, ()):

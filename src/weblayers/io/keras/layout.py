@@ -15,8 +15,11 @@ from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
 
+# What a vocabulary has beside the weights.
+_OF_VOCABULARIES = ("idf_weights",)
 
-def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
+
+def numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
@@ -31,7 +34,7 @@ def _snake(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
+def children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
     """The layers inside a layer by attribute: alone, or in lists."""
     if hasattr(layer, "calls") and layer.calls:
         yield "layers", layer.layers
@@ -67,8 +70,8 @@ def groups_of(
     if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
         # Keras' layers that draw random numbers keep where they are
         yield f"{path}/seed_generator", "seed_generator", [np.zeros(2, np.uint32)]
-    for name, value in _children(layer):
-        parts = _numbered(value) if isinstance(value, list) else [("", value)]
+    for name, value in children(layer):
+        parts = numbered(value) if isinstance(value, list) else [("", value)]
         for key, child in parts:
             yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), around)
 
@@ -90,7 +93,8 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
         return
     seen.add(id(layer))
     weights, stored = _own(layer), sub(group, "vars")
-    keys = [] if stored is None else sorted((k for k in stored if library.is_dataset(stored[k])), key=_number)
+    there = () if stored is None else (k for k in stored if library.is_dataset(stored[k]) and k not in _OF_VOCABULARIES)
+    keys = sorted(there, key=_number)
     if len(keys) != len(weights):
         expect(not strict, source, f"layer {layer.name!r} has {len(weights)} weights, but the file {len(keys)} for it")
     else:
@@ -98,11 +102,11 @@ def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, se
             shapes = f"is {list(dataset.shape or ())} in the file, but {list(weight.shape)} in the model"
             expect(dataset.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
             chosen.append((weight, library.values_of(dataset, source)))
-    for name, value in _children(layer):
+    for name, value in children(layer):
         if isinstance(value, list):
             container = sub(group, name)
             by_name = _named(container)
-            for key, child in _numbered(value):
+            for key, child in numbered(value):
                 _collect(child, by_name.get(child.name, sub(container, key)), source, strict, chosen, seen)
         else:
             _collect(value, sub(group, name), source, strict, chosen, seen)

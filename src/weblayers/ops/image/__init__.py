@@ -1,7 +1,7 @@
 """Images: ``[batch, height, width, channels]``, resized, turned, cut and looked through."""
 
 from ... import naming
-from .colors import grayscale_to_rgb, rgb_to_grayscale, threshold
+from .colors import grayscale_to_rgb, hsv_to_rgb, rgb_to_grayscale, rgb_to_hsv, threshold
 from .resizing import (
     INTERPOLATIONS,
     interpolation_name,
@@ -27,6 +27,7 @@ __all__ = [
     "crop_and_resize",
     "flip_left_right",
     "grayscale_to_rgb",
+    "hsv_to_rgb",
     "interpolation_name",
     "non_max_suppression",
     "non_max_suppression_async",
@@ -40,6 +41,7 @@ __all__ = [
     "resize_bilinear",
     "resize_nearest_neighbor",
     "rgb_to_grayscale",
+    "rgb_to_hsv",
     "rotate_with_offset",
     "sample",
     "threshold",

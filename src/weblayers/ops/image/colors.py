@@ -48,6 +48,58 @@ def _brightness(image: Node) -> Node:
 
 
 @op("image")
+def rgb_to_hsv(image: Any) -> Any:
+    """Hue, saturation and value of images ``[..., 3]`` of red, green and blue. Smith (1978).
+
+    Hue and saturation are from 0 to 1, the value is the largest of the three colours.
+
+    >>> import weblayers as wl
+    >>> wl.image.rgb_to_hsv([[0.0, 0.5, 0.0]]).array_sync()
+    [[0.3333333432674408, 1.0, 0.5]]
+    """
+    red, green, blue = _channels("rgb_to_hsv", image)
+    value = b.maximum(b.maximum(red, green), blue)
+    spread = value - b.minimum(b.minimum(red, green), blue)
+    is_gray = b.compare("le", spread, 0.0)
+    sixth = 1.0 / (b.where(is_gray, 1.0, spread) * 6.0)
+    hue = b.where(
+        b.compare("eq", value, red),
+        (green - blue) * sixth,
+        b.where(b.compare("eq", value, green), (blue - red) * sixth + 1 / 3, (red - green) * sixth + 2 / 3),
+    )
+    hue = b.where(is_gray, 0.0, hue - b.unary("floor", hue))
+    is_black, last = b.compare("le", value, 0.0), len(image.shape) - 1
+    return b.concat([hue, b.where(is_black, 0.0, spread / b.where(is_black, 1.0, value)), value], last)
+
+
+@op("image")
+def hsv_to_rgb(image: Any) -> Any:
+    """Images ``[..., 3]`` of red, green and blue from hue, saturation and value: the inverse of :func:`rgb_to_hsv`.
+
+    >>> import weblayers as wl
+    >>> wl.image.hsv_to_rgb([[0.0, 1.0, 0.5]]).array_sync()
+    [[0.5, 0.0, 0.0]]
+    """
+    hue, saturation, value = _channels("hsv_to_rgb", image)
+    around = (hue - b.unary("floor", hue)) * 6.0
+
+    def away(middle: float) -> Node:
+        return b.unary("abs", around - middle)
+
+    parts = [away(3.0) - 1.0, 2.0 - away(2.0), 2.0 - away(4.0)]
+    shares = [b.minimum(b.maximum(part, 0.0), 1.0) for part in parts]
+    return b.concat([value * (1.0 - saturation + saturation * share) for share in shares], len(image.shape) - 1)
+
+
+def _channels(name: str, image: Node) -> list[Node]:
+    if len(image.shape) < 1 or image.shape[-1] != 3:
+        raise ValueError(f"{name} wants images [..., 3], got shape {list(image.shape)}")
+    image = b.cast(image, "float32")
+    before = (0,) * (len(image.shape) - 1)
+    return [b.slice_(image, (*before, i), (*image.shape[:-1], i + 1)) for i in range(3)]
+
+
+@op("image")
 def threshold(image: Any, method: str = "binary", inverted: bool = False, thresh_value: float = 0.5) -> Any:
     """An image in black (0) and white (255).
 
