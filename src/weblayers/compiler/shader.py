@@ -329,9 +329,19 @@ class Shader:
         return self.op(op, values[0].type, *args)
 
 
+# What costs nothing by itself.
+FREE = frozenset(("const", "read", "uniform", "component", "splat"))
+
+
 def work(block: Sequence[Statement]) -> int:
     """How many statements a fragment executes, loops counted out."""
-    return sum(rounds(s) * work(s.body) if isinstance(s, Loop) else 1 for s in block)
+    total = 0
+    for s in block:
+        if isinstance(s, Loop):
+            total += rounds(s) * work(s.body)
+        elif not isinstance(s, Value) or s.op not in FREE:
+            total += 1
+    return total
 
 
 def rounds(loop: Loop) -> int:

@@ -43,11 +43,10 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         columns = left(k, width)
         for lane, p in enumerate(places):
             if tb:
-                # four rows of b, each along the inner axis: one product per output column
+                # four rows of b, each along the inner axis, turned into columns
                 rows = [(*p[:-2], s.add(p[-1], i), k) for i in range(4)]
                 texels = e.values(b, [e.coord(b.shape, Position(r, len(r) - 1)) for r in rows])
-                products = _inner(s, columns[lane], texels)
-                acc.combine("add", lane, s.vec4(products))
+                multiply_add(e, acc, lane, columns[lane], transposed(s, texels, width))
             else:
                 rows = [(*p[:-2], s.add(k, j), p[-1]) for j in range(width)]
                 texels = e.values(b, [e.coord(b.shape, Position(r, len(r) - 1)) for r in rows])
@@ -84,18 +83,9 @@ def multiply_add(e: Emitter, acc: Accumulators, lane: int, scalars: Sequence[Val
     acc.set(lane, total)
 
 
-def _inner(s: Shader, left: list[Value], texels: list[Value]) -> list[Value]:
-    """The products of a row of op(a) with each row of b."""
-    if len(left) == 4:
-        whole = s.vec4(left)
-        return [s.op("dot", "f", whole, t) for t in texels]
-    out = []
-    for t in texels:
-        total = s.f("mul", left[0], s.component(t, 0))
-        for j in range(1, len(left)):
-            total = s.op("fma", "f", left[j], s.component(t, j), total)
-        out.append(total)
-    return out
+def transposed(s: Shader, rows: Sequence[Value], width: int) -> list[Value]:
+    """The first columns of a matrix of four rows."""
+    return [s.vec4([s.component(row, j) for row in rows]) for j in range(width)]
 
 
 def _with_ones(e: Emitter, node: Node, row: Int, value: Value) -> Value:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ...graph.node import Node
 from ...graph.primitives.contraction import padded_kernel
 from ..shader import Int, Value
-from .contraction import multiply_add, over_inner, row_is
+from .contraction import multiply_add, over_inner, row_is, transposed
 from .emitter import Accumulators, Coord, Emitter, Position, handles
 
 # Kernel rows up to this length are unrolled.
@@ -107,15 +107,11 @@ def _accumulate(
     single: bool,
 ) -> None:
     s = e.shader
-    if swapped:
+    if swapped and not single:
         # weights[i] runs along the input channels of output channel i
-        sums = []
-        for row in weights:
-            total = s.f("mul", pixel[0], s.component(row, 0))
-            for j in range(1, len(pixel)):
-                total = s.op("fma", "f", pixel[j], s.component(row, j), total)
-            sums.append(total)
-        acc.combine("add", lane, sums[0] if single else s.vec4(sums))
+        multiply_add(e, acc, lane, pixel, transposed(s, weights, len(pixel)))
+    elif swapped:
+        multiply_add(e, acc, lane, pixel, [s.component(weights[0], j) for j in range(len(pixel))])
     elif len(weights) == 4 and len(pixel) == 1 and weights[0].type == "f":
         # one input channel, swapped: four scalars, one per output channel
         multiply_add(e, acc, lane, pixel, [s.vec4(weights)])

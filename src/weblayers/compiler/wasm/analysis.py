@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..shader import Assign, Leave, Loop, Shader, Statement, Value, Variable, rounds
+from ..shader import FREE, Assign, Leave, Loop, Shader, Statement, Value, Variable, rounds
 
 X, Y = 1, 2
 
@@ -171,8 +171,8 @@ class Analysis:
 
 
 _OWN = {"fragment_x": X, "fragment_y": Y}
-# What costs nothing by itself.
-_FREE = frozenset(("const", "read", "uniform"))
+# A lane that is repeated is loaded as such; all else that costs nothing does so here too.
+_FREE = FREE - {"splat"}
 
 
 def is_lane(value: Value) -> bool:
