@@ -57,19 +57,9 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
 
 
 def over_inner(e: Emitter, depth: int, step: Callable[[Int, int], None]) -> None:
-    """Run ``step(k, width)`` over the inner axis, four at a time and then the rest, so that no lane past it is read.
-
-    The loop is unrolled as far as its count allows: 8 % on software WebGL.
-    """
-    quads = depth // 4
-    unroll = next(u for u in (4, 2, 1) if quads % u == 0)
-
-    def several(i: Int) -> None:
-        for j in range(unroll):
-            step(e.shader.mul(e.shader.add(e.shader.mul(i, unroll), j), 4), 4)
-
-    if quads:
-        e.unrolled_or_looped(quads // unroll, 1, several)
+    """Run ``step(k, width)`` over the inner axis, four at a time and then the rest, so that no lane past it is read."""
+    if depth >= 4:
+        e.unrolled_or_looped(depth // 4, 1, lambda i: step(e.shader.mul(i, 4), 4))
     if depth % 4:
         step(depth - depth % 4, depth % 4)
 

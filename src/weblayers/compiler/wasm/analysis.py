@@ -33,47 +33,49 @@ NONE = Jam(0, 1)
 class Analysis:
     def __init__(self, shader: Shader) -> None:
         self.uses: dict[Value, int] = {}
-        # uses other than of single lanes, which are loaded by themselves
-        self.whole: dict[Value, int] = {}
+        # what is used otherwise than by single lanes, which are loaded by themselves
+        self.whole: set[object] = set()
         # by the four vectors whose lanes meet, which of those
         self.met: dict[tuple[Value, ...], set[int]] = {}
         self.depends: dict[Value | Variable | Loop, int] = {}
         self._shader = shader
         self._count(shader.body, 0)
         for v in shader.outputs:
-            self._used(v, 1)
+            self._used(v, 0)
         # a variable is read before it is known what will be assigned to it
         while self._spread(shader.body, 0):
             pass
 
     # -- uses -------------------------------------------------------------------------------------------------------
 
-    def _used(self, value: Value, times: int) -> None:
+    def _used(self, value: Value, level: int) -> None:
+        # in an inner loop a use counts twice: computed there, it would be computed every time
+        times = 1 if value.level == level else 2
         self.uses[value] = self.uses.get(value, 0) + times
-        self.whole[value] = self.whole.get(value, 0) + times
+        self.whole.add(value)
 
     def _count(self, block: Sequence[Statement], level: int) -> None:
-        for statement in block:
-            if isinstance(statement, Value):
-                lanes = meeting(statement)
-                if lanes is not None:
-                    self.met.setdefault(lanes, set()).add(statement.args[0].args[1])
-                partial = statement.op == "component"
-                # a lane that is repeated is taken from its vector
-                lane = statement.op == "splat" and is_lane(statement.args[0])
-                for a in statement.args:
-                    if isinstance(a, Value) and not lane:
-                        # in an inner loop a use counts twice: computed there, it would be computed every time
-                        times = 1 if a.level == level else 2
-                        self.uses[a] = self.uses.get(a, 0) + times
-                        if not partial:
-                            self.whole[a] = self.whole.get(a, 0) + times
-            elif isinstance(statement, Loop):
-                self._count(statement.body, level + 1)
-            elif isinstance(statement, Assign):
-                self._used(statement.value, 1 if statement.value.level == level else 2)
-            elif isinstance(statement, Leave):
-                self._used(statement.condition, 1 if statement.condition.level == level else 2)
+        uses, whole = self.uses, self.whole
+        for s in block:
+            if isinstance(s, Value):
+                op, args = s.op, s.args
+                if op == "splat" and is_lane(args[0]):
+                    continue  # a lane that is repeated is taken from its vector
+                if op == "vec4":
+                    lanes = meeting(s)
+                    if lanes is not None:
+                        self.met.setdefault(lanes, set()).add(args[0].args[1])
+                for a in args:
+                    if isinstance(a, Value):
+                        uses[a] = uses.get(a, 0) + (1 if a.level == level else 2)
+                if op != "component":
+                    whole.update(args)
+            elif isinstance(s, Loop):
+                self._count(s.body, level + 1)
+            elif isinstance(s, Assign):
+                self._used(s.value, level)
+            elif isinstance(s, Leave):
+                self._used(s.condition, level)
 
     def is_single(self, value: Value, jam: Jam) -> bool:
         """Whether a value is used once, and by one of the fragments that are computed together."""

@@ -142,7 +142,7 @@ class _Printer:
 
     def _value(self, value: Value, level: int) -> None:
         stage = self._frame.stage(value, level)
-        if value.op == "fetch" and not self._analysis.whole.get(value):
+        if value.op == "fetch" and value not in self._analysis.whole:
             return  # its lanes are loaded by themselves
         for j in self._frame.instances(value):
             reads: frozenset[Variable] = frozenset()

@@ -43,23 +43,36 @@ class Integers:
 
     def sum(self, total: Sum, base: int | None) -> tuple[bytes, int]:
         """The code of a sum, added to a local, and an offset that is still to be added; it is not negative."""
-        offset = total.constant if total.constant >= 0 else total.constant % STEP
-        place, below = base, total.constant - offset
-        known: object = ("sum", base, below)
+        constant = total.constant
+        offset = constant if constant >= 0 else constant % STEP
+        # sums that differ in their offsets only are one
+        key = base, constant - offset, tuple(total.terms.items())
+        for shared in reversed(self._frame.shared):
+            if key in shared:
+                return wasm.local_get(shared[key]), offset
+        return self._summed(key), offset
+
+    def _summed(self, key: tuple[int | None, int, tuple[tuple[Atom, int], ...]]) -> bytes:
+        base, below, terms = key
+        place, stage = base, DRAW
+        known: object = (base, below)
         if below:
             place = self._partial(known, place, wasm.i32_const(below), DRAW)
         staged: dict[int, list[tuple[Atom, int]]] = {}
-        for atom, n in total.terms.items():
+        for atom, n in terms:
             if n:
                 staged.setdefault(self._stage(atom), []).append((atom, n))
         for stage in sorted(staged):
-            terms = sorted(staged[stage], key=_order)
+            part = sorted(staged[stage], key=_order)
             code = b""
-            for atom, n in terms:
+            for atom, n in part:
                 code += _scaled(self._atom(atom, stage), n) + (wasm.I32_ADD if code else b"")
-            known = (known, tuple(terms))
+            known = (known, *part)
             place = self._partial(known, place, code, stage)
-        return (wasm.i32_const(0) if place is None else wasm.local_get(place)), offset
+        if place is None:
+            return wasm.i32_const(0)
+        self._frame.shared[stage][key] = place
+        return wasm.local_get(place)
 
     def _partial(self, key: object, place: int | None, code: bytes, stage: int) -> int:
         shared = self._frame.shared[stage]
