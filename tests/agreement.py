@@ -1,4 +1,4 @@
-"""The same training on NumPy and as plans on the soft GPU: what a user sees of both must be one."""
+"""The same training on NumPy and as plans by WebAssembly: what a user sees of both must be one."""
 
 import asyncio
 
@@ -63,6 +63,6 @@ def differences(ours, theirs, rtol=RTOL, atol=ATOL):
 
 def agree(run, **tolerances):
     """Assert that ``run()`` shows the same numbers as plans as it does on NumPy."""
-    found = differences(on("softgpu", run), on("numpy", run), **tolerances)
+    found = differences(on("wasm", run), on("numpy", run), **tolerances)
     if found:
         raise AssertionError("\n".join(found))

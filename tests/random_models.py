@@ -165,5 +165,5 @@ def check(seed):
         return made[-1].trained()
 
     wanted = on("numpy", run)
-    found = differences(on("softgpu", run), wanted, atol=1e-3 if made[0].is_restless else 3e-4)
+    found = differences(on("wasm", run), wanted, atol=1e-3 if made[0].is_restless else 3e-4)
     return "\n  ".join([str(made[0]), *found[:4]]) if found else None

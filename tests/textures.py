@@ -1,10 +1,15 @@
-"""Arrays into and out of the textures of a plan, wherever in them its tensors lie, for the soft GPU."""
+"""Arrays into and out of the textures of a plan, wherever in them its tensors lie; plans drawn and called."""
+
+import functools
 
 import numpy as np
 
 from weblayers.compiler import softgpu
 from weblayers.compiler.layout import pack, unpack
+from weblayers.compiler.pieces import at_once
 from weblayers.graph.node import DTYPES
+from weblayers.runtime.plan_device import Region
+from weblayers.runtime.wasmtime_device import WasmtimeDevice
 
 
 def write(texture, slot, array):
@@ -34,13 +39,46 @@ def read(texture, slot, node):
     return np.stack(grid)[:, : layout.cols].reshape(node.shape)
 
 
+@functools.cache
+def wasm():
+    """The device that all plans share; what nobody has written is NaN there, as on the soft GPU."""
+    device = WasmtimeDevice()
+    device.set_checked(True)
+    return device
+
+
+def called(plan, textures, scalars=()):
+    """The output textures of a plan, by WebAssembly."""
+    device = wasm()
+    loaded = device.load(plan, at_once(device.encoding(plan)))
+    inputs = [device.alloc(spec) for spec in plan.input_specs]
+    for id_, texels in zip(inputs, textures, strict=True):
+        device.upload(id_, texels)
+    outputs = device.run(loaded, inputs, scalars, ())
+    specs = plan.output_specs
+    results = [device.read_sync(i, Region(0, 0, s.width, s.height)) for i, s in zip(outputs, specs, strict=True)]
+    device.free([*inputs, *outputs])
+    device.free_plan(loaded)
+    assert not device.memory()["textures"]
+    return results
+
+
 def run(plan, arrays, outputs, scalars=()):
-    """Run a plan on the soft GPU: the values of its inputs in, those of the output nodes out."""
+    """The values of a plan's inputs in, those of the output nodes out: by the soft GPU, and the same by WebAssembly."""
     textures = []
     for spec in plan.input_specs:
         shape = (spec.layers, spec.height, spec.width, 4)
         textures.append(np.zeros(shape, np.uint8) if spec.format == "rgba8" else np.full(shape, np.nan, np.float32))
     for slot, array in zip(plan.inputs, arrays, strict=True):
         write(textures[slot.texture], slot, array)
-    results = softgpu.run_plan(plan, textures, scalars)
-    return [read(results[slot.texture], slot, node) for slot, node in zip(plan.outputs, outputs, strict=True)]
+    drawn, computed = (
+        [read(results[slot.texture], slot, node) for slot, node in zip(plan.outputs, outputs, strict=True)]
+        for results in (softgpu.run_plan(plan, textures, scalars), called(plan, textures, scalars))
+    )
+    for one, other in zip(drawn, computed, strict=True):
+        # sums and products may be rounded together here, and apart there
+        largest = np.abs(one[np.isfinite(one)]).max(initial=0)
+        np.testing.assert_allclose(
+            other, one, rtol=1e-3, atol=1e-7 + 1e-4 * min(largest, 1e6), err_msg="by WebAssembly"
+        )
+    return drawn

@@ -28,6 +28,11 @@ MAX_NESTING = 2
 # and the depth of the recursion that prints them.
 MAX_DEPTH = 64
 
+# Operations at different places that one element takes, printed one after the other: a fragment has up to sixteen.
+MAX_PRINTED = 400
+# Rounds of a reduction that are printed so.
+UNROLLED = 4
+
 # Rows and columns of a fragment's block.
 BLOCK = 4
 
@@ -65,6 +70,8 @@ class _Storing:
         self._nesting: dict[Node, int] = {}
         self._spread: dict[Node, frozenset[int]] = {}
         self._weight: dict[Node, float] = {}
+        # what is printed for a value: operations, each for every place that it is asked for at
+        self._printed: dict[Node, frozenset[int]] = {}
         # what is computed on the way to a value, down to what is stored
         self._parts: dict[Node, frozenset[Node]] = {}
         for n in order:
@@ -107,6 +114,7 @@ class _Storing:
         self._reads[n] = frozenset((n,))
         self._depth[n], self._nesting[n], self._spread[n] = 0, 0, frozenset()
         self._weight[n], self._parts[n] = READ_COST, frozenset((n,))
+        self._printed[n] = frozenset((id(n),))
 
     def _extend(self, n: Node) -> None:
         inputs = _inputs(n)
@@ -123,6 +131,15 @@ class _Storing:
             self._weight[n] = n.prim.cost
             parts = frozenset[Node]().union(*(self._parts[i] for i in inputs))
         self._parts[n] = parts | {n}
+        self._printed[n] = self._prints(n)
+
+    def _prints(self, n: Node) -> frozenset[int]:
+        """Elementwise operations ask for what they read at their own place, all others somewhere else."""
+        below = frozenset().union(*(self._printed[i] for i in _inputs(n)))
+        if n.prim.elementwise:
+            return below | {id(n)}
+        rounds = _extent(n) if _reduces(n) and _extent(n) <= UNROLLED else 1
+        return frozenset(hash((id(n), r, place)) for r in range(rounds) for place in below) | {id(n)}
 
     def _nested(self, n: Node) -> int:
         """How many reductions are computed again within each other to compute a value."""
@@ -150,6 +167,8 @@ class _Storing:
 
     def _too_deep(self, n: Node) -> bool:
         if _reduces(n) and self._rounds[n] > 1 and self._nested(n) >= MAX_NESTING:
+            return True
+        if sum(len(self._printed[i]) for i in _inputs(n)) > MAX_PRINTED and len(self._prints(n)) > MAX_PRINTED:
             return True
         return max((self._depth[i] for i in _inputs(n)), default=0) >= MAX_DEPTH - 1
 
