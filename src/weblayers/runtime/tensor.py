@@ -22,6 +22,13 @@ from .base import Borrower, Runtime
 from .promise import thenable
 
 _ids = itertools.count(1)
+
+
+def next_id() -> int:
+    """A number for what is made now: those of tensors made before are lower."""
+    return next(_ids)
+
+
 _live: dict[int, weakref.ref[Tensor]] = {}
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "uint8": 1}
 
