@@ -83,15 +83,19 @@ def as_weights(weights: Any, samples: int) -> Tensor:
 class Samples:
     """Inputs, targets and sample weights of equally many samples, in the model's order.
 
-    ``x`` and ``y`` say how inputs and targets are handed to the model's steps: lists and dictionaries of their numbers,
-    or the number of the only one.
+    ``x`` and ``y`` say how inputs and targets are handed to the model's steps: lists and dictionaries of their numbers;
+    a list of all, or the only one, if left out.
     """
 
     inputs: list[Tensor]
     targets: list[Tensor]
     weights: list[Tensor | None]
-    x: Any = 0
-    y: Any = 0
+    x: Any = None
+    y: Any = None
+
+    def __post_init__(self) -> None:
+        self.x = alone(list(range(len(self.inputs)))) if self.x is None else self.x
+        self.y = alone(list(range(len(self.targets)))) if self.y is None else self.y
 
     def data(self) -> Any:
         """What the model's steps are handed."""

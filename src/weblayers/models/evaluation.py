@@ -115,8 +115,7 @@ class Evaluator:
             if isinstance(listed, dict):
                 listed = [listed.get(n) for n in names]
             weights = [None if w is None else as_weights(w, inputs[0].shape[0]) for w in listed]
-        numbers = list(range(len(targets)))
-        by_name = dict(zip(names, numbers, strict=False)) if isinstance(y, Mapping) else alone(numbers)
+        by_name = {name: i for i, name in enumerate(names)} if isinstance(y, Mapping) else None
         samples = Samples(inputs, targets, weights, arranged, by_name)
         samples.check()
         return samples
