@@ -56,7 +56,6 @@ DEPARTURES = {
 }
 
 _HARD_SIGMOID = "hard_sigmoid is TensorFlow.js' 0.2 x + 0.5; Keras 3 has x / 6 + 0.5"
-_RENORM = "batch renormalization is not offered"
 _KERAS_315 = "sliding windows and gates are options of Keras 3.15 that are not offered"
 _NO_KEY = "a query that may attend to no key at all: its weights mean nothing"
 _ADAM = "TensorFlow.js adds Adam's epsilon after the bias correction: visible where gradients are tiny"
@@ -66,7 +65,6 @@ _NOT_OFFERED = "this optimizer is not offered"
 # Recorded cases of Keras by their id.
 KERAS_DEPARTURES = {
     **dict.fromkeys(("GRU_054", "LSTM_024", "ConvLSTM1D_006"), _HARD_SIGMOID),
-    **dict.fromkeys(("BatchNormalization_028", "BatchNormalization_029", "BatchNormalization_038"), _RENORM),
     **dict.fromkeys(("MultiHeadAttention_007", "MultiHeadAttention_008"), _KERAS_315),
     **dict.fromkeys(("GroupedQueryAttention_006", "GroupedQueryAttention_007"), _KERAS_315),
     "RandomCrop_001": "except in training Keras gives the whole image; ours the middle, of one shape with training",

@@ -49,7 +49,6 @@ _KERAS_ONLY = frozenset(
         *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
         *(
             "sliding_window",
-            "renorm",
             "autocast",
             "ragged",
             "optional",
@@ -62,7 +61,7 @@ _KERAS_ONLY = frozenset(
 # What belongs to an option that is off, how TensorFlow computes, and shapes that layers have seen.
 _OF_NO_USE = frozenset(
     (
-        *("renorm_clipping", "renorm_momentum", "fused", "decoder_sequence_shape", "encoder_sequence_shape"),
+        *("fused", "decoder_sequence_shape", "encoder_sequence_shape"),
         *("query_shape", "key_shape", "value_shape"),
     )
 )
