@@ -60,7 +60,6 @@ _KERAS_315 = "sliding windows and gates are options of Keras 3.15 that are not o
 _NO_KEY = "a query that may attend to no key at all: its weights mean nothing"
 _ADAM = "TensorFlow.js adds Adam's epsilon after the bias correction: visible where gradients are tiny"
 _INTEGER_WEIGHTS = "Keras truncates the sample weights to integers, as its confusion matrix is one of integers"
-_NOT_OFFERED = "this optimizer is not offered"
 
 # Recorded cases of Keras by their id.
 KERAS_DEPARTURES = {
@@ -73,5 +72,4 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("IoU_149", "MeanIoU_151", "BinaryIoU_155", "OneHotMeanIoU_159"), _INTEGER_WEIGHTS),
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),
-    "LossScaleOptimizer_001": _NOT_OFFERED,
 }

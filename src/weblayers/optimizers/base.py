@@ -77,6 +77,9 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self._built: list[Variable] | None = None
 
     def __init_subclass__(cls) -> None:
+        if cls.__name__.startswith("_"):
+            # what others share
+            return
         TABLE[naming.class_snake(cls.__name__)] = cls
         TABLE[cls.__name__] = cls
 
@@ -290,10 +293,13 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
         run_traced(step, self._known, nodes, given)
 
-    def _apply_all(self, trace: Trace, pairs: Sequence[tuple[Tensor, Variable]]) -> None:
+    def _apply_all(self, trace: Trace, pairs: Sequence[tuple[Tensor, Variable]], skipped: Node | None = None) -> None:
+        """Make a step; ``skipped`` is how many of those before were not made."""
         # a run that makes several steps counts them all
         before = trace.draws(self._iterations)
         count = trace.scalar(self._iterations) + float(before) if before else trace.scalar(self._iterations)
+        if skipped is not None:
+            count = count - skipped
         every = self.gradient_accumulation_steps
         done = b.unary("floor", count / float(every)) if every else count
         due = None if every is None else b.compare("eq", (count + 1.0) - (done + 1.0) * float(every), 0.0)

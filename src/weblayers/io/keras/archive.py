@@ -89,8 +89,9 @@ def write_weights(model: Any, values: Mapping[int, np.ndarray], state: State = (
             group.attrs["name"] = name
             for i, value in enumerate(arrays):
                 group[str(i)] = value
-        for i, (_, value) in enumerate(state):
-            file[f"optimizer/vars/{i}"] = value
+        for part, place in [("", slice(None)), *optimization.parts(model)] if state else ():
+            for i, (_, value) in enumerate(state[place]):
+                file["/".join(filter(None, ("optimizer", part, "vars", str(i))))] = value
     return buffer.getvalue()
 
 

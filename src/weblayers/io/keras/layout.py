@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,21 +13,16 @@ from ...layers.wrappers import SpectralNormalization
 from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
+from .optimization import snake
 
 
 def _numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else _snake(layer.class_name)
+        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
-
-
-def _snake(name: str) -> str:
-    """A class name as Keras spells it in files: ``conv_lstm2d``, where TensorFlow.js has ``conv_lst_m2d``."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
