@@ -1,4 +1,4 @@
-"""Optimizers made of others: a scale of the loss that finds itself, and parts of a model with optimizers of their own."""
+"""Optimizers made of others: a scale of the loss that finds itself, and one optimizer for each part of a model."""
 
 import asyncio
 

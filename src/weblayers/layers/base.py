@@ -337,7 +337,7 @@ class Layer(Used, metaclass=naming.Configurable):
         """Layer by layer, those that can be trained first in each: an order that freezing does not change."""
         with _inside(self) as parts:
             inner = [w for layer in parts for w in layer.weights]
-        return _distinct(sorted(self._weights, key=lambda w: not w.trainable) + inner)
+        return _distinct(sorted(self._weights, key=lambda w: not w.made_trainable) + inner)
 
     @property
     def variables(self) -> list[Variable]:

@@ -46,7 +46,7 @@ def serialize(value: Any) -> Any:
 # Entries of Keras' configurations that mean nothing while they are empty or false.
 _KERAS_ONLY = frozenset(
     (
-        *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
+        *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn"),
         *(
             "sliding_window",
             "autocast",

@@ -92,7 +92,9 @@ class Predictor:
         if tracing.current() is not None or any(t.is_symbolic for t in inputs):
             # a part of the function under trace, with a gradient
             return step(inputs)
-        return self.traced((repr(arranged),), step, inputs)
+        # weights may be adapted since
+        adapters = sum(weight.adapter is not None for weight in model.weights)
+        return self.traced((repr(arranged), adapters), step, inputs)
 
     def traced(self, what: tuple, fn: Callable[[list[Tensor]], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""

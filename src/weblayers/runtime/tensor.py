@@ -304,6 +304,11 @@ class Variable(Tensor):
         dtype = build.infer_dtype(array)
         super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
         self.name, self.trainable = name, trainable
+        # whether it could be trained when it was made: what says its place among a layer's weights
+        self.made_trainable = trainable
+        # what is added to it, and trained in its place; and whether files have it by itself
+        self.adapter: Any = None
+        self.in_files = True
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
@@ -321,6 +326,16 @@ class Variable(Tensor):
     @property
     def described(self) -> str:
         return f"the weight {self.name!r}"
+
+    def for_files(self) -> Tensor:
+        """The values of now, as files have them: with what is added to them."""
+        return self.read() if self.adapter is None else self.adapter.merged()
+
+    def assign_from_file(self, value: np.ndarray) -> None:
+        """Take over what :meth:`for_files` gave."""
+        self.assign(value.astype(self.dtype))
+        if self.adapter is not None:
+            self.adapter.reset()
 
     def _check(self) -> None:
         super()._check()

@@ -43,8 +43,8 @@ def _own(layer: Any) -> list[Variable]:
     if isinstance(layer, SpectralNormalization):
         # what it normalizes is an attribute of its own in Keras
         inner -= {id(layer.kernel)}
-    own = [w for w in layer.weights if id(w) not in inner]
-    return sorted(own, key=lambda w: not w.trainable)
+    own = [w for w in layer.weights if id(w) not in inner and w.in_files]
+    return sorted(own, key=lambda w: not w.made_trainable)
 
 
 def groups_of(
@@ -76,7 +76,7 @@ def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
     chosen: list[tuple[Variable, np.ndarray]] = []
     _collect(model, file, source, strict, chosen, set())
     for weight, values in chosen:
-        weight.assign(values.astype(weight.dtype))
+        weight.assign_from_file(values)
 
 
 def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, seen: set[int]) -> None:
