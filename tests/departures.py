@@ -73,3 +73,10 @@ KERAS_DEPARTURES = {
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),
 }
+
+# Optimizers whose steps are not Keras' own, in random models.
+KERAS_OPTIMIZERS = {
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    "LossScaleOptimizer": "around Nadam, Keras does not keep the product of the momenta; Adam departs anyway",
+}

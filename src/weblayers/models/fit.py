@@ -39,6 +39,8 @@ class FitPlan:
     validation: Callable[[], Feed] | None = None
     validation_freq: int = 1
     yield_every: str | float = "auto"
+    # whether averages of weights replace them at the end
+    finalizes: bool = True
 
 
 class Fit:
@@ -105,7 +107,8 @@ class Fit:
             await self._report(epoch, count)
             epoch += count
             count = self._next_count(count, clock.now() - begun)
-        self._compilation.optimizer.finalize()
+        if plan.finalizes:
+            self._compilation.optimizer.finalize()
         await callbacks.call("on_train_end", {})
         return self.history
 

@@ -340,9 +340,11 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
                 new = b.where(swap, changed["average"], new)
         if due is not None:
             changed = {n: b.where(due, v, slots[n]) for n, v in changed.items()}
-            new = b.where(due, new, old)
-            kept = total * float(self.gradient_accumulation_steps or 1)
-            changed["gradient_accumulator"] = b.where(due, 0.0, kept)
+            # Keras keeps to constraints at every step
+            kept = old if weight.constraint is None else trace.node_of(weight.constraint(symbolic(old)))
+            new = b.where(due, new, kept)
+            gathered = total * float(self.gradient_accumulation_steps or 1)
+            changed["gradient_accumulator"] = b.where(due, 0.0, gathered)
         assign(weight, symbolic(new))
         for name, value in changed.items():
             assign(self._state[weight][name], symbolic(value))

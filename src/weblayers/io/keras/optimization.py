@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ... import naming
 from ...ops import arithmetic
 from ...optimizers import (
     Adafactor,
@@ -58,7 +59,13 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
         inner = {"default_optimizer": settings(chosen.default_optimizer), "optimizer_map": by_name}
         config["optimizer_map"] = described(MODULE, "OptimizerMap", inner)
         return described(MODULE, "MultiOptimizer", config)
-    config = {re.sub(r"(beta|epsilon)(\d)", r"\1_\2", k): v for k, v in optimizer.get_config().items()}
+    # Keras takes no integer for what is a share or a rate
+    defaults = {k: p.default for k, p in naming.parameters(type(optimizer)).items()}
+    given = {
+        k: float(v) if isinstance(v, int) and isinstance(defaults.get(k), float) else v
+        for k, v in optimizer.get_config().items()
+    }
+    config = {re.sub(r"(beta|epsilon)(\d)", r"\1_\2", k): v for k, v in given.items()}
     kind = type(optimizer).__name__
     if isinstance(optimizer, Momentum):
         kind, config["nesterov"] = "SGD", config.pop("use_nesterov")
