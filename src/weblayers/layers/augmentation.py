@@ -39,7 +39,7 @@ class _RandomImages(Layer):
 
     def changed(self, x: Tensor) -> Tensor:
         """What becomes of a batch in training."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what becomes of images in training")
 
     def unchanged(self, x: Tensor) -> Tensor:
         """What becomes of a batch otherwise."""
