@@ -78,5 +78,6 @@ KERAS_DEPARTURES = {
 KERAS_OPTIMIZERS = {
     "Adam": _ADAM,
     "AdamW": _ADAM,
+    # with a schedule: TensorFlow.js' momentum has the learning rate of the steps before in it
     "LossScaleOptimizer": "around Nadam, Keras does not keep the product of the momenta; Adam departs anyway",
 }

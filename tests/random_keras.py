@@ -37,8 +37,11 @@ def quiet(model):
 
 def departs(optimizer):
     """Whether its steps are known to be others than Keras'; see KERAS_OPTIMIZERS."""
-    inner = getattr(optimizer, "optimizers", [])
-    return type(optimizer).__name__ in KERAS_OPTIMIZERS or any(type(one).__name__ in KERAS_OPTIMIZERS for one in inner)
+    parts = [optimizer, *getattr(optimizer, "optimizers", [])]
+    return any(
+        type(one).__name__ in KERAS_OPTIMIZERS or (isinstance(one, wl.optimizers.Momentum) and one.has_schedule)
+        for one in parts
+    )
 
 
 class Case:
@@ -57,7 +60,9 @@ class Case:
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             asyncio.run(self._save())
-        self.is_known = not any("only weblayers will open" in str(w.message) for w in said)
+        # and a class of the user's own
+        self.is_known = made.begins_with != "Model"
+        self.is_known &= not any("only weblayers will open" in str(w.message) for w in said)
         if not self.is_known:
             self.path.unlink()
             return
