@@ -81,3 +81,8 @@ KERAS_OPTIMIZERS = {
     # with a schedule: TensorFlow.js' momentum has the learning rate of the steps before in it
     "LossScaleOptimizer": "around Nadam, Keras does not keep the product of the momenta; Adam departs anyway",
 }
+
+# Layers whose training is not that of Keras on JAX, in random models.
+KERAS_TRAINING = {
+    "SpectralNormalization": "the kernel stays normalized, as on TensorFlow; on JAX Keras drops what it assigns to it",
+}
