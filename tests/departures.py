@@ -56,17 +56,14 @@ DEPARTURES = {
 }
 
 _HARD_SIGMOID = "hard_sigmoid is TensorFlow.js' 0.2 x + 0.5; Keras 3 has x / 6 + 0.5"
-_RENORM = "batch renormalization is not offered"
 _KERAS_315 = "sliding windows and gates are options of Keras 3.15 that are not offered"
 _NO_KEY = "a query that may attend to no key at all: its weights mean nothing"
 _ADAM = "TensorFlow.js adds Adam's epsilon after the bias correction: visible where gradients are tiny"
 _INTEGER_WEIGHTS = "Keras truncates the sample weights to integers, as its confusion matrix is one of integers"
-_NOT_OFFERED = "this optimizer is not offered"
 
 # Recorded cases of Keras by their id.
 KERAS_DEPARTURES = {
     **dict.fromkeys(("GRU_054", "LSTM_024", "ConvLSTM1D_006"), _HARD_SIGMOID),
-    **dict.fromkeys(("BatchNormalization_028", "BatchNormalization_029", "BatchNormalization_038"), _RENORM),
     **dict.fromkeys(("MultiHeadAttention_007", "MultiHeadAttention_008"), _KERAS_315),
     **dict.fromkeys(("GroupedQueryAttention_006", "GroupedQueryAttention_007"), _KERAS_315),
     "RandomCrop_001": "except in training Keras gives the whole image; ours the middle, of one shape with training",
@@ -75,5 +72,17 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("IoU_149", "MeanIoU_151", "BinaryIoU_155", "OneHotMeanIoU_159"), _INTEGER_WEIGHTS),
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),
-    "LossScaleOptimizer_001": _NOT_OFFERED,
+}
+
+# Optimizers whose steps are not Keras' own, in random models.
+KERAS_OPTIMIZERS = {
+    "Adam": _ADAM,
+    "AdamW": _ADAM,
+    # with a schedule: TensorFlow.js' momentum has the learning rate of the steps before in it
+    "LossScaleOptimizer": "around Nadam, Keras does not keep the product of the momenta; Adam departs anyway",
+}
+
+# Layers whose training is not that of Keras on JAX, in random models.
+KERAS_TRAINING = {
+    "SpectralNormalization": "the kernel stays normalized, as on TensorFlow; on JAX Keras drops what it assigns to it",
 }

@@ -27,6 +27,13 @@ OPTIMIZERS = {
     "rmsprop": lambda c, rate: wl.train.rmsprop(rate, momentum=0.5, centered=c.happens(), **_STEADY),
     "sgd": lambda c, rate: wl.optimizers.SGD(rate, momentum=c.one_of((0, 0.9)), nesterov=c.happens()),
 }
+# Those made of others, which have the options.
+COMPOSED = {
+    "loss_scale_optimizer": lambda c, one: wl.optimizers.loss_scale_optimizer(one, 2.0 ** c.number(0, 12), 2),
+    "multi_optimizer": lambda c, one: wl.optimizers.multi_optimizer(
+        wl.optimizers.OptimizerMap(one, {".*/bias": wl.optimizers.SGD(0.02)})
+    ),
+}
 # Those whose step is as long for the smallest gradient as for the largest: their rate is small enough for a step in a
 # wrong direction to be no difference. Their slots show whether they were given the right gradient.
 RESTLESS = {
@@ -127,6 +134,10 @@ class RandomModel:
             self.model.compile(self.optimizer, self.losses, metrics[0])
 
     def _optimizer(self, chance):
+        made, is_restless = self._plain_optimizer(chance)
+        return (chance.one_of(list(COMPOSED.values()))(chance, made) if chance.happens(0.15) else made), is_restless
+
+    def _plain_optimizer(self, chance):
         name = chance.one_of([*OPTIMIZERS, *RESTLESS])
         made = {**OPTIMIZERS, **RESTLESS}[name](chance, 0.02)
         # the options are those of all optimizers: any may be configured anew with one of them

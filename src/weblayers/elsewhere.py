@@ -14,7 +14,6 @@ NAMES: dict[str, dict[str, str]] = {
     },
     "TensorFlow": {
         "keras": "wl",
-        "GradientTape": "wl.variable_grads",
         "constant": "wl.tensor",
         "convert_to_tensor": "wl.tensor",
         "reduce_all": "wl.all",

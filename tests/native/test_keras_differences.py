@@ -7,7 +7,7 @@ import pytest
 
 import weblayers as wl
 from weblayers import initializers, metrics
-from weblayers.io.keras import differences
+from weblayers.io.keras import differences, optimization
 from weblayers.io.keras.configuration import configuration
 
 
@@ -86,3 +86,32 @@ def test_other_initializers_are_left_alone():
     for value in (None, "glorot_uniform", "zeros", {"class_name": "RandomNormal", "config": {"stddev": 0.5}}):
         assert differences.read_initializer(value) == value
     assert initializers.get("glorot_normal").get_config()["scale"] == 1.0
+
+
+def test_losses_and_metrics_have_keras_names():
+    for name, theirs in {
+        "logcosh": "log_cosh",
+        "kullback_leibler_divergence": "kl_divergence",
+        "cosine_proximity": "cosine_similarity",
+        "cce": "categorical_crossentropy",
+    }.items():
+        assert differences.write_loss(name) == theirs
+        assert type(wl.losses.objects.get(differences.read_loss(theirs))) is type(wl.losses.objects.get(name))
+    for name, theirs in {"kld": "kl_divergence", "rmse": "RootMeanSquaredError", "mean_io_u": "MeanIoU"}.items():
+        assert differences.write_loss(name, "keras.metrics") == theirs
+    # as a metric, TensorFlow.js' similarity has the sign of Keras' loss
+    written = differences.write_loss("cosine", "keras.metrics")
+    assert (written["class_name"], written["config"]) == ("function", "cosine_similarity")
+    assert differences.read_loss(written) == "cosine_proximity"
+    assert differences.write_loss("cosine_similarity", "keras.metrics") == "cosine_similarity"
+
+
+def test_shares_and_rates_are_no_integers():
+    config = optimization.settings(wl.optimizers.SGD(1, momentum=0))["config"]
+    assert type(config["momentum"]) is type(config["learning_rate"]) is float
+
+
+def test_a_layer_of_two_directions_that_begins_backwards_names_both():
+    made = wl.sequential([wl.layers.bidirectional(wl.layers.gru(2, go_backwards=True), input_shape=[3, 2])])
+    config = configuration(made)["config"]["layers"][-1]["config"]
+    assert config["layer"]["config"]["go_backwards"] and not config["backward_layer"]["config"]["go_backwards"]

@@ -1,5 +1,6 @@
 """What the recorded trajectories do not show: names, configurations, averages, constraints, and updates as draws."""
 
+import asyncio
 import math
 
 import numpy as np
@@ -20,7 +21,8 @@ from weblayers.runtime.tracing import symbolic
 
 pytestmark = pytest.mark.usefixtures("backend")
 
-CLASSES = sorted(set(optimizers.TABLE.values()), key=lambda c: c.__name__)
+COMPOSED = {optimizers.LossScaleOptimizer, optimizers.MultiOptimizer}
+CLASSES = sorted(set(optimizers.TABLE.values()) - COMPOSED, key=lambda c: c.__name__)
 SHAPES = [(7, 5), (5,), (5, 3), (3,), (3, 3, 2, 4)]
 
 
@@ -215,3 +217,30 @@ def test_constraints_and_regularizers_by_every_name():
             made = [module.get(name), module.get(camel), getattr(module, name)(), getattr(module, camel)({})]
             made += [module.get(module.serialize(made[0])), module.get(type(made[0])), module.get(made[0])]
             assert len({(type(m), str(m.get_config())) for m in made}) == 1
+
+
+def test_averages_replace_weights_at_the_end_of_a_fit_and_not_of_a_batch():
+    x, y = np.ones((4, 1), np.float32), np.ones((4, 1), np.float32)
+
+    async def main():
+        made = []
+        for options in ({"use_ema": True, "ema_momentum": 0.5}, {}):
+            model = wl.sequential([wl.layers.dense(1, kernel_initializer="zeros", input_shape=[1])])
+            model.compile(wl.train.sgd(0.1, **options), "mse")
+            for _ in range(3):
+                await model.train_on_batch(x, y)
+            made.append(model)
+        averaged, plain = (float(m.get_weights()[0].numpy()[0, 0]) for m in made)
+        assert averaged == pytest.approx(plain, rel=1e-6)
+        await made[0].fit(x, y, verbose=0)
+        assert float(made[0].get_weights()[0].numpy()[0, 0]) < plain
+
+    asyncio.run(main())
+
+
+def test_constraints_hold_while_gradients_are_gathered():
+    weight = wl.variable(wl.tensor([-1.0, 2.0]))
+    weight.constraint = constraints.get("non_neg")
+    optimizer = wl.train.sgd(0.1, gradient_accumulation_steps=2)
+    optimizer.apply([wl.zeros([2])], [weight])
+    assert weight.numpy().tolist() == [0, 2]

@@ -18,6 +18,10 @@ L = wl.layers
 
 OPTIMIZERS = {
     **{cls.__name__.lower(): cls for cls in dict.fromkeys(optimizers.TABLE.values())},
+    "lossscaleoptimizer": lambda: optimizers.LossScaleOptimizer(optimizers.Adam(0.02), 2.0**126, 4),
+    "multioptimizer": lambda: optimizers.MultiOptimizer(
+        optimizers.OptimizerMap(optimizers.SGD(0.05, 0.9), {".*/bias": optimizers.Adam(0.1)})
+    ),
     "nesterov": lambda: optimizers.SGD(0.05, 0.9, True),
     "momentum_nesterov": lambda: optimizers.Momentum(0.05, 0.9, True),
     "centered": lambda: optimizers.RMSprop(0.01, 0.8, 0.5, centered=True),
@@ -144,7 +148,13 @@ def test_training_goes_on_in_keras_and_back(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["", ".keras", ".h5"])
-@pytest.mark.parametrize("name", ["adam", "nadam", "adafactor", "averages", "scheduled_accumulation"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("adam", "nadam", "adafactor", "averages", "scheduled_accumulation"),
+        *("lossscaleoptimizer", "multioptimizer"),
+    ],
+)
 def test_our_own_files_go_on(backend, tmp_path, name, suffix):
     given = data()
     model = trained(plain, OPTIMIZERS[name](), given)

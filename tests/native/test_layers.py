@@ -35,6 +35,7 @@ UNRECORDED = {
     "MelSpectrogram": ({"fft_length": 16, "sequence_stride": 8, "num_mel_bins": 4, "sampling_rate": 80}, (2, 40)),
     "Permute": ({"dims": [2, 1]}, (2, 3, 4)),
     "PositionEmbedding": ({"sequence_length": 6}, (2, 5, 4)),
+    "RotaryEmbedding": ({"max_wavelength": 100, "scaling_factor": 2.0}, (2, 5, 4)),
     "STFTSpectrogram": ({"frame_length": 8, "mode": "magnitude"}, (2, 20, 2)),
     "SinePositionEncoding": ({}, (2, 5, 4)),
     "ThresholdedReLU": ({"theta": 0.3}, (2, 5)),
@@ -365,3 +366,21 @@ def test_a_reversible_embedding_scores_each_integer(backend, tied):
     table = layer.weights[0].numpy().T if tied else layer.weights[1].numpy()
     wanted = 0.1 * np.tanh(vectors.numpy() @ table / 0.1)
     np.testing.assert_allclose(scores.numpy(), wanted, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("axes", "order"), [({}, (0, 1, 2, 3)), ({"sequence_axis": -1, "feature_axis": 1}, (0, 3, 2, 1))]
+)
+@pytest.mark.parametrize("positions", [None, [3, 1, 4, 1, 5], [[0, 1, 2, 3, 4], [9, 8, 7, 6, 5]]])
+def test_rotary_embeddings_turn_complex_numbers(axes, order, positions, backend):
+    x = RNG.standard_normal((2, 5, 3, 8)).astype(np.float32)
+    layer = L.rotary_embedding(max_wavelength=50, scaling_factor=3.0, **axes)
+    given = {"start_index": 2} if positions is None else {"positions": wl.tensor(positions, dtype="int32")}
+    places = np.arange(5) + 2 if positions is None else np.array(positions)
+    angles = places[..., None] / 3 * 50.0 ** -(np.arange(4) / 4)
+    angles = angles.reshape(-1, 5, 1, 4)
+    wanted = (x[..., :4] + 1j * x[..., 4:]) * np.exp(1j * angles)
+    got = layer.apply(wl.tensor(x.transpose(order)), **given).numpy().transpose(order)
+    np.testing.assert_allclose(got, np.concatenate([wanted.real, wanted.imag], -1), rtol=1e-4, atol=1e-5)
+    with pytest.raises(ValueError, match="pairs of features are turned, but there are 3"):
+        L.rotary_embedding().apply(wl.ones([1, 2, 3]))

@@ -9,8 +9,8 @@ import pytest
 
 import weblayers as wl
 from weblayers.models import steps
-from weblayers.models.compilation import Sums
 from weblayers.models.data_sets import room_for
+from weblayers.models.logs import Sums
 from weblayers.runtime import device
 
 L = wl.layers

@@ -433,3 +433,12 @@ def test_ones_like_what_stands_for_a_tensor_of_a_model():
     model = wl.model(inputs=inputs, outputs=wl.ones_like(inputs) + wl.zeros_like(inputs))
     assert wl.model_from_json(model.to_json()) is not None
     assert model.predict(wl.fill([3, 2], 7)).array_sync() == [[1, 1]] * 3
+
+
+def test_bytes_begin_anew_beyond_255(backend):
+    values = wl.tensor([-300.5, -1, -0.5, 2.7, 255.9, 256, 1000])
+    wanted = [212, 255, 0, 2, 255, 0, 232]
+    assert wl.cast(values, "uint8").array_sync() == wl.cast(wl.cast(values, "int32"), "uint8").array_sync() == wanted
+    halved = wl.function(lambda x: wl.cast(wl.cast(x, "uint8"), "float32") / 2)
+    assert halved(values).array_sync() == [v / 2 for v in wanted]
+    assert wl.cast(wl.tensor([True, False]), "uint8").array_sync() == [1, 0]

@@ -167,6 +167,10 @@ def main(folder):
     models = {call.partition("(")[0]: with_layer(call, shape) for call, shape in LAYERS}
     models |= {"shared_after": shared("after"), "shared_before": shared("before"), "shared_by_two": shared_by_two()}
     models |= {"grouped": grouped(), "grouped_plain": grouped(use_bias=False, dropout=0.1)}
+    models |= {"adapted_dense": with_layer("Dense(3, lora_rank=2)", (4,))}
+    models |= {"adapted_einsum": with_layer("EinsumDense('ab,bcd->acd', (2, 3), bias_axes='d', lora_rank=2)", (4,))}
+    models |= {"adapted_embedding": with_layer("Embedding(5, 3, lora_rank=2)", "ids")}
+    models |= {"renormed": with_layer("BatchNormalization(renorm=True, renorm_clipping={'rmax': 3.0})", (4,))}
     models |= {"tied": reversed_embedding(logit_soft_cap=0.5), "untied": reversed_embedding(tie_weights=False)}
     models |= {f"masked_{name}": with_mask(call) for name, call in MASKED.items()}
     for name, model in models.items():

@@ -128,6 +128,11 @@ def promote(*dtypes: str) -> str:
 def cast(x: Node, dtype: str) -> Node:
     if x.dtype == dtype:
         return x
+    if dtype == "uint8" and x.dtype != "bool":
+        # beyond 255 it begins anew, as in C
+        x = bind("cast", x, dtype="int32") if x.dtype == "float32" else x
+        whole = bind("cast", x, dtype="float32")
+        return bind("cast", whole - unary("floor", whole / 256.0) * 256.0, dtype=dtype)
     if x.op == "constant":
         value = x.param("value")
         return constant(bool(value) if dtype == "bool" else math.trunc(value) if dtype == "int32" else value, dtype)

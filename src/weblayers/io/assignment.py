@@ -20,8 +20,9 @@ def named_weights(layer: Any, trainable_only: bool = False) -> dict[str, Variabl
     ['d/bias', 'd/kernel']
     """
     named: dict[str, Variable] = {}
-    frozen = [] if trainable_only else layer.non_trainable_weights
-    for weight in [*layer.trainable_weights, *frozen]:
+    # what an adapter is trained for counts as trained
+    frozen = [w for w in layer.non_trainable_weights if w.adapter is not None or not trainable_only]
+    for weight in [w for w in (*layer.trainable_weights, *frozen) if w.in_files]:
         name, count = weight.name, 0
         while name in named:
             count += 1
@@ -66,7 +67,7 @@ def assign_pairs(pairs: Sequence[tuple[Variable, np.ndarray]], source: str) -> N
         shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
         expect(values.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
     for weight, values in pairs:
-        weight.assign(values.astype(weight.dtype))
+        weight.assign_from_file(values)
 
 
 def _spellings(name: str) -> Iterator[str]:

@@ -92,7 +92,7 @@ async def save(model: Any, address: Any, suffix: str, include_optimizer: bool) -
     write = archive.write_model if suffix == ".keras" else hdf5.write_model
     # of one moment: steps go on while values are on their way from the device
     training = _training(model) if include_optimizer else None
-    values = await _values(model)
+    values = await _values(model, as_trained=suffix != ".keras")
     if training is None:
         return _write(address, write(model, values))
     settings, state = training
@@ -114,18 +114,18 @@ async def save_weights(model: Any, address: Any, suffix: str) -> SaveResult:
     if suffix == ".keras":
         raise ValueError(f"{address}: a .keras file holds a whole model, use save; weights go into .weights.h5")
     await _prepared(suffix)
-    values = await _values(model)
+    keras_3 = str(address).endswith(".weights.h5")
+    values = await _values(model, as_trained=suffix != ".safetensors" and not keras_3)
     if suffix == ".safetensors":
         return _write(address, safetensors.write({n: values[id(w)] for n, w in named_weights(model).items()}))
-    keras_3 = str(address).endswith(".weights.h5")
     archive, hdf5 = _keras()
     write = archive.write_weights if keras_3 else hdf5.write_weights
     return _write(address, write(model, values))
 
 
-async def _values(model: Any) -> dict[int, np.ndarray]:
-    """The values of a model's weights by their ids, all of one moment."""
-    kept = {id(weight): weight.read() for weight in model.weights}
+async def _values(model: Any, as_trained: bool) -> dict[int, np.ndarray]:
+    """The values of a model's weights by their ids, all of one moment: as they are trained, or what comes of them."""
+    kept = {id(weight): weight.read() if as_trained else weight.for_files() for weight in model.weights}
     return {key: await host_values(values) for key, values in kept.items()}
 
 

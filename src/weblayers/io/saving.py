@@ -35,7 +35,7 @@ async def encoded_state(
 ) -> tuple[bytes, list[dict[str, Any]]]:
     """Bytes and specs of a model's weights, and of the optimizer's behind them: all of one moment."""
     # steps go on while values are on their way from the device
-    weights = {name: w.read() for name, w in named_weights(model, trainable_only).items()}
+    weights = {name: w.for_files() for name, w in named_weights(model, trainable_only).items()}
     state = _renamed(optimizer_weights(model), set(weights)) if include_optimizer else {}
     data, specs = encode([(n, await host_values(w)) for n, w in weights.items()], quantization=quantization)
     more, more_specs = encode([(n, await host_values(w)) for n, w in state.items()], OPTIMIZER_GROUP)

@@ -43,7 +43,7 @@ class _DotAttention(Layer):
 
     def scores(self, query: Tensor, key: Tensor) -> Tensor:
         """``[batch, queries, keys]``"""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say how queries and keys are compared")
 
     def call(
         self,

@@ -15,6 +15,7 @@ import numpy as np
 
 from .. import constraints, custom, initializers, naming, regularizers, tree
 from ..bound import bound
+from ..metrics import Metric
 from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
@@ -33,6 +34,7 @@ _asking: ContextVar[frozenset[int]] = ContextVar("asking", default=frozenset())
 _counters: dict[str, Iterator[int]] = defaultdict(lambda: itertools.count(1))
 
 L = TypeVar("L", bound="Layer")
+V = TypeVar("V")
 
 
 def unique_name(prefix: str) -> str:
@@ -283,9 +285,14 @@ class Layer(Used, metaclass=naming.Configurable):
     @property
     def sublayers(self) -> list[Layer]:
         """The layers inside this one: what its attributes are now, or have in lists, tuples and dictionaries."""
-        found = {id(layer): layer for value in list(vars(self).values()) for layer in _layers_in(value)}
+        found = {id(layer): layer for value in list(vars(self).values()) for layer in _found(value, Layer)}
         found.pop(id(self), None)
         return list(found.values())
+
+    @property
+    def own_metrics(self) -> list[Metric]:
+        """The metrics that are attributes of the layer, or are in lists, tuples and dictionaries there."""
+        return [metric for value in list(vars(self).values()) for metric in _found(value, Metric)]
 
     def flatten_layers(self) -> list[Layer]:
         """This layer and all those inside it, each once."""
@@ -330,7 +337,22 @@ class Layer(Used, metaclass=naming.Configurable):
         """Layer by layer, those that can be trained first in each: an order that freezing does not change."""
         with _inside(self) as parts:
             inner = [w for layer in parts for w in layer.weights]
-        return _distinct(sorted(self._weights, key=lambda w: not w.trainable) + inner)
+        return _distinct(sorted(self._weights, key=lambda w: not w.made_trainable) + inner)
+
+    @property
+    def variables(self) -> list[Variable]:
+        """:attr:`weights` as Keras calls them, too."""
+        return self.weights
+
+    @property
+    def trainable_variables(self) -> list[Variable]:
+        """:attr:`trainable_weights` as Keras calls them, too."""
+        return self.trainable_weights
+
+    @property
+    def non_trainable_variables(self) -> list[Variable]:
+        """:attr:`non_trainable_weights` as Keras calls them, too."""
+        return self.non_trainable_weights
 
     def get_weights(self) -> list[Tensor]:
         """The values of the :attr:`weights`, in their order."""
@@ -387,15 +409,16 @@ def _inside(layer: Layer) -> Iterator[list[Layer]]:
         yield [part for part in layer.sublayers if id(part) not in asking]
 
 
-def _layers_in(value: Any) -> Iterator[Layer]:
-    if isinstance(value, Layer):
+def _found(value: Any, kind: type[V]) -> Iterator[V]:
+    """What is of a kind, alone or in lists, tuples and dictionaries."""
+    if isinstance(value, kind):
         yield value
     elif isinstance(value, list | tuple):
         for part in value:
-            yield from _layers_in(part)
+            yield from _found(part, kind)
     elif isinstance(value, dict):
         for part in value.values():
-            yield from _layers_in(part)
+            yield from _found(part, kind)
 
 
 def _distinct(weights: Sequence[Variable]) -> list[Variable]:

@@ -93,6 +93,14 @@ def is_reading() -> bool:
     return _context.get().limits is not None
 
 
+@contextmanager
+def beside_the_file(room: int) -> Iterator[None]:
+    """Weights made inside are in no file: they are fresh, and where there are limits have at most so many numbers."""
+    limits = _context.get().limits
+    with _changed(limits=limits and _Limits(room, limits.calls, True)):
+        yield
+
+
 def take_room(name: str, shape: Sequence[int]) -> bool:
     """Count a new weight in; says whether it is to be fresh.
 

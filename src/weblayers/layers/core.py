@@ -9,11 +9,12 @@ from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import indexing, matrices, reduction
 from ..runtime.tensor import Tensor
+from .adaptation import Adaptable, adapted
 from .base import BatchShape, Layer, check_axis, positive, sized, unique_name
 from .symbolic import LayerCall, Output, Spec, SymbolicTensor
 
 
-class Dense(Layer):
+class Dense(Adaptable):
     """``activation(x @ kernel + bias)`` over the last axis.
 
     Args:
@@ -76,16 +77,17 @@ class Dense(Layer):
             self.bias = self.add_weight(
                 "bias", (self.units,), self.bias_initializer, self.bias_regularizer, self.bias_constraint
             )
+        self.adapt()
 
     def call(self, inputs: Tensor) -> Tensor:
         check_axis(self, inputs.shape, -1, self.kernel.shape[0])
-        out = matrices.mat_mul(inputs, self.kernel)
+        out = matrices.mat_mul(inputs, adapted(self.kernel))
         if self.bias is not None:
             out = a.add(out, self.bias)
         return self.activation(out)
 
 
-class Embedding(Layer):
+class Embedding(Adaptable):
     """A vector for each integer: ``embeddings[x]``.
 
     Args:
@@ -102,6 +104,8 @@ class Embedding(Layer):
     >>> wl.layers.embedding(input_dim=4, output_dim=2).apply(wl.tensor2d([[1, 2, 3]])).shape
     (1, 3, 2)
     """
+
+    adapts = "embeddings"
 
     def __init__(
         self,
@@ -133,6 +137,7 @@ class Embedding(Layer):
             self.embeddings_regularizer,
             self.embeddings_constraint,
         )
+        self.adapt()
 
     def call(self, inputs: Tensor) -> Tensor:
         if not inputs.is_symbolic and inputs._host is not None and inputs.size:
@@ -140,7 +145,9 @@ class Embedding(Layer):
             if low < 0 or high >= self.input_dim:
                 wrong = low if low < 0 else high
                 raise IndexError(f"layer {self.name!r}: index {wrong} is not in [0, {self.input_dim - 1}]")
-        return indexing.gather(self.embeddings, a.cast(inputs, "int32"))
+        numbers, adapter = a.cast(inputs, "int32"), self.embeddings.adapter
+        vectors = indexing.gather(self.embeddings, numbers)
+        return vectors if adapter is None else a.add(vectors, adapter.product(indexing.gather(adapter.first, numbers)))
 
     def compute_mask(self, inputs: Tensor, mask: Any = None) -> Any:
         return a.not_equal(inputs, 0) if self.mask_zero else None
@@ -186,7 +193,7 @@ class ReversibleEmbedding(Embedding):
         if not reverse:
             return super().call(inputs)
         if self.reverse_embeddings is None:
-            scores = matrices.mat_mul(inputs, self.embeddings, transpose_b=True)
+            scores = matrices.mat_mul(inputs, adapted(self.embeddings), transpose_b=True)
         else:
             scores = matrices.mat_mul(inputs, self.reverse_embeddings)
         cap = self.logit_soft_cap
@@ -297,7 +304,7 @@ class Masking(Layer):
         return reduction.any(a.not_equal(inputs, self.mask_value), -1)
 
 
-class EinsumDense(Layer):
+class EinsumDense(Adaptable):
     """``activation(einsum(equation, x, kernel) + bias)``: a dense layer over any axes.
 
     Args:
@@ -360,9 +367,10 @@ class EinsumDense(Layer):
             self.bias = self.add_weight(
                 "bias", bias_shape, self.bias_initializer, self.bias_regularizer, self.bias_constraint
             )
+        self.adapt()
 
     def call(self, inputs: Tensor) -> Tensor:
-        out = matrices.einsum(self.equation, inputs, self.kernel)
+        out = matrices.einsum(self.equation, inputs, adapted(self.kernel))
         if self.bias is not None:
             out = a.add(out, self.bias)
         return self.activation(out)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import tree
+from ..metrics.base import counting
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Trace
@@ -62,6 +63,6 @@ def _traced(
         shape = [(batch if i == 0 else size) if d is None else d for i, d in enumerate(value.shape)]
         return tracing.placeholder(shape, value.dtype)
 
-    with tracing.tracing(Trace()):
+    with tracing.tracing(Trace()), counting():
         out = fn(tree.mapped(trial, inputs), tree.mapped(trial, kwargs))
     return tree.mapped(lambda t: Spec(t.shape, t.dtype) if isinstance(t, Tensor) else t, out)

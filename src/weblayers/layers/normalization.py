@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from .. import constraints, initializers, regularizers
 from ..ops import arithmetic as a
@@ -103,6 +106,11 @@ class BatchNormalization(_Normalization):
     Args:
         momentum: how much of the moving averages stays in each step.
         moving_mean_initializer, moving_variance_initializer: of the averages.
+        renorm: whether training normalizes by averages too, with the batch's deviation from them as a constant: Ioffe,
+            "Batch Renormalization" (2017). Inference is the same.
+        renorm_clipping: limits of the scale and the offset that lead from the batch to the averages, ``"rmin"``,
+            ``"rmax"`` and ``"dmax"``.
+        renorm_momentum: how much of those averages, which are none of the moving ones, stays in each step.
 
     >>> import weblayers as wl
     >>> wl.layers.batch_normalization(epsilon=0).apply(wl.tensor2d([[1], [3]]), training=True).array_sync()
@@ -120,6 +128,9 @@ class BatchNormalization(_Normalization):
         gamma_initializer: Any = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
+        renorm: bool = False,
+        renorm_clipping: Mapping[str, float | None] | None = None,
+        renorm_momentum: float = 0.99,
         **shared: Any,
     ) -> None:
         super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **shared)
@@ -130,6 +141,15 @@ class BatchNormalization(_Normalization):
         self.momentum = momentum
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.renorm, self.renorm_momentum = bool(renorm), renorm_momentum
+        self.renorm_clipping = {k: v for k, v in (renorm_clipping or {}).items() if v is not None}
+        unknown = self.renorm_clipping.keys() - {"rmin", "rmax", "dmax"}
+        low, high, shift = (self.renorm_clipping.get(k, v) for k, v in (("rmin", 0), ("rmax", math.inf), ("dmax", 0)))
+        if unknown or low > high or shift < 0:
+            raise ValueError(
+                f"{self.name}: renorm_clipping has rmin, an rmax that is not smaller, and a dmax that is not negative;"
+                f" got {renorm_clipping}"
+            )
 
     def build(self, input_shape: BatchShape) -> None:
         (axis,) = self.axes(len(input_shape))
@@ -139,22 +159,64 @@ class BatchNormalization(_Normalization):
         self.moving_variance = self.add_weight(
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
         )
+        if self.renorm:
+            deviation = lambda of: np.sqrt(np.asarray(self.moving_variance_initializer(of)))  # noqa: E731
+            self.moving_stddev = self.add_weight("moving_stddev", shape, deviation, trainable=False)
+            self.renorm_mean = self.add_weight("renorm_mean", shape, self.moving_mean_initializer, trainable=False)
+            self.renorm_stddev = self.add_weight("renorm_stddev", shape, deviation, trainable=False)
 
     def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         axes = self.axes(inputs.rank)
-        if training and not context.is_frozen():
-            others = [i for i in range(inputs.rank) if i not in axes]
-            weights = None
-            if mask is not None:
-                weights = a.cast(movement.reshape(mask, (*mask.shape, *(1,) * (inputs.rank - mask.rank))), "float32")
-            mean, variance = moments(inputs, others, weights)
-            for moving, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                step = a.mul(a.sub(moving, movement.reshape(now, moving.shape)), 1 - self.momentum)
-                tracing.assign(moving, a.sub(moving, step))
-        else:
+        if not training or context.is_frozen():
             mean, variance = (along(w, inputs.shape, axes) for w in (self.moving_mean, self.moving_variance))
-        normal = a.mul(a.sub(inputs, mean), a.rsqrt(a.add(variance, self.epsilon)))
+            return self.scaled(self._normal(inputs, mean, variance), axes)
+        others = [i for i in range(inputs.rank) if i not in axes]
+        weights = None
+        if mask is not None:
+            weights = a.cast(movement.reshape(mask, (*mask.shape, *(1,) * (inputs.rank - mask.rank))), "float32")
+        mean, variance = moments(inputs, others, weights)
+        normal = self._normal(inputs, mean, variance)
+        if self.renorm:
+            normal = self._renormed(normal, mean, variance, axes)
+        else:
+            self._follow(self.moving_mean, mean, self.momentum)
+            self._follow(self.moving_variance, variance, self.momentum)
         return self.scaled(normal, axes)
+
+    def _normal(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return a.mul(a.sub(x, mean), a.rsqrt(a.add(variance, self.epsilon)))
+
+    def _follow(self, average: Variable, now: Tensor, momentum: float) -> Tensor:
+        """Have a moving average take its step; gives what it is then."""
+        step = a.mul(a.sub(average, movement.reshape(now, average.shape)), 1 - momentum)
+        moved = a.sub(average, step)
+        tracing.assign(average, moved)
+        return moved
+
+    def _renormed(self, normal: Tensor, mean: Tensor, variance: Tensor, axes: Sequence[int]) -> Tensor:
+        """Normalized values as the averages of before would have them, which then take their step."""
+        deviation, limits = a.sqrt(a.add(variance, self.epsilon)), self.renorm_clipping
+        shape = normal.shape
+        usual = a.maximum(along(self.renorm_stddev, shape, axes), math.sqrt(self.epsilon))
+        scale, shift = a.div(deviation, usual), a.div(a.sub(mean, along(self.renorm_mean, shape, axes)), usual)
+        if "rmin" in limits:
+            scale = a.maximum(scale, limits["rmin"])
+        if "rmax" in limits:
+            scale = a.minimum(scale, limits["rmax"])
+        if "dmax" in limits:
+            shift = a.clip_by_value(shift, -limits["dmax"], limits["dmax"])
+        self._follow(self.renorm_mean, mean, self.renorm_momentum)
+        self._follow(self.renorm_stddev, deviation, self.renorm_momentum)
+        self._follow(self.moving_mean, mean, self.momentum)
+        moved = self._follow(self.moving_stddev, deviation, self.momentum)
+        # rounding must not make it negative
+        tracing.assign(self.moving_variance, a.maximum(a.sub(a.square(moved), self.epsilon), 0.0))
+        return a.add(a.mul(normal, a.stop_gradient(scale)), a.stop_gradient(shift))
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        # TensorFlow.js does not know it
+        return config if self.renorm else {k: v for k, v in config.items() if not k.startswith("renorm")}
 
 
 class LayerNormalization(_Normalization):

@@ -50,10 +50,9 @@ def serialize(value: Any) -> Any:
 # Entries of Keras' configurations that mean nothing while they are empty or false.
 _KERAS_ONLY = frozenset(
     (
-        *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn", "lora_rank", "lora_alpha"),
+        *("quantization_config", "synchronized", "use_gate", "flash_attention", "use_cudnn"),
         *(
             "sliding_window",
-            "renorm",
             "autocast",
             "ragged",
             "optional",
@@ -66,7 +65,7 @@ _KERAS_ONLY = frozenset(
 # What belongs to an option that is off, how TensorFlow computes, and shapes that layers have seen.
 _OF_NO_USE = frozenset(
     (
-        *("renorm_clipping", "renorm_momentum", "fused", "decoder_sequence_shape", "encoder_sequence_shape"),
+        *("fused", "decoder_sequence_shape", "encoder_sequence_shape"),
         *("query_shape", "key_shape", "value_shape"),
     )
 )

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import activations, initializers
 from ..ops import arithmetic as a
-from ..ops import movement
+from ..ops import movement, rearranging
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .attention import MultiHeadAttention
@@ -69,6 +69,63 @@ class SinePositionEncoding(Layer):
         angles = (np.arange(steps) + start_index)[:, None] * rates
         values = np.where(np.arange(features) % 2 == 0, np.sin(angles), np.cos(angles))
         return movement.broadcast_to(tracing.constant(values), inputs.shape)
+
+
+class RotaryEmbedding(Layer):
+    """Turns pairs of features by an angle that grows with the position: how far two steps are apart is then the angle
+    between them. For queries and keys. Su et al., "RoFormer" (2021).
+
+    The pairs are of the features' first half with their second half.
+
+    Args:
+        max_wavelength: over so many positions the slowest pair turns once, about.
+        scaling_factor: positions are divided by it.
+        sequence_axis, feature_axis: of the input.
+
+    ``apply`` takes ``start_index``, the first step's position, or ``positions``, ``[steps]`` or ``[batch, steps]``.
+
+    >>> import weblayers as wl
+    >>> wl.layers.rotary_embedding().apply(wl.tensor3d([[[1, 0], [1, 0]]]))[0, 0].array_sync()
+    [1.0, 0.0]
+    """
+
+    supports_masking = True
+
+    def __init__(
+        self,
+        max_wavelength: float = 10000,
+        scaling_factor: float = 1.0,
+        sequence_axis: int = 1,
+        feature_axis: int = -1,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        self.max_wavelength, self.scaling_factor = max_wavelength, scaling_factor
+        self.sequence_axis, self.feature_axis = sequence_axis, feature_axis
+
+    def build(self, input_shape: BatchShape) -> None:
+        features = sized(self, input_shape, self.feature_axis)
+        if features % 2:
+            raise ValueError(f"{self.name}: pairs of features are turned, but there are {features}")
+
+    def call(self, inputs: Tensor, start_index: Any = 0, positions: Any = None) -> Tensor:
+        rank = inputs.rank
+        steps_at, features_at = self.sequence_axis % rank, self.feature_axis % rank
+        steps, half = inputs.shape[steps_at], inputs.shape[features_at] // 2
+        if positions is None:
+            positions = a.add(a.cast(tracing.positions(steps), "float32"), start_index)
+        places = a.div(a.cast(positions, "float32"), float(self.scaling_factor))
+        rates = tracing.constant(self.max_wavelength ** -(np.arange(half) / half))
+        angles = a.mul(movement.expand_dims(places, -1), rates)
+        if features_at < steps_at:
+            angles = movement.transpose(angles, [*range(angles.rank - 2), angles.rank - 1, angles.rank - 2])
+        shape = [1] * rank
+        shape[0], shape[steps_at], shape[features_at] = angles.shape[0] if angles.rank > 2 else 1, steps, half
+        angles = movement.reshape(angles, shape)
+        cos, sin = a.cos(angles), a.sin(angles)
+        first, second = rearranging.split(inputs, 2, features_at)
+        turned = [a.sub(a.mul(first, cos), a.mul(second, sin)), a.add(a.mul(second, cos), a.mul(first, sin))]
+        return movement.concat(turned, features_at)
 
 
 class TokenAndPositionEmbedding(Layer):

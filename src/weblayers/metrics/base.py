@@ -2,18 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from .. import naming
+from ..bound import bound
 from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
+
+# What metrics have counted in the step that is traced.
+_step: ContextVar[dict[Metric, Tensor] | None] = ContextVar("metrics of a step", default=None)
+
+
+@contextmanager
+def counting() -> Iterator[dict[Metric, Tensor]]:
+    """While a model's step is traced: metrics count in the step, and the sums are to be added up over steps."""
+    counted: dict[Metric, Tensor] = {}
+    with bound(_step, counted):
+        yield counted
+
+
+class Result:
+    """What a metric's result is while a step is traced: it will be known after the step. To be given back in logs."""
+
+    def __init__(self, metric: Metric) -> None:
+        self.metric = metric
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(
+            f"the result of the metric {self.metric.name!r} is known after the step: give it back in the step's logs"
+            f" (it has no {name!r})"
+        )
 
 
 class Metric(naming.Named, metaclass=naming.Configurable):
@@ -40,11 +67,25 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         weight = None if sample_weight is None else to_tensor(sample_weight)
         predictions = to_tensor(y_pred)
         targets, predictions = _paired(matched(to_tensor(y_true), predictions), predictions, weight)
-        found = self.statistics(targets, predictions, weight).numpy().astype(np.float64)
+        self.count(self.statistics(targets, predictions, weight))
+
+    def count(self, statistics: Tensor) -> None:
+        """Add a batch's sums: in the step that is traced, or else here."""
+        step = _step.get()
+        if step is not None:
+            step[self] = a.add(step[self], statistics) if self in step else statistics
+            return
+        found = statistics.numpy().astype(np.float64)
         self._totals = found if self._totals is None else self._totals + found
 
+    def restore(self, totals: np.ndarray) -> None:
+        """Go on from sums that were counted elsewhere."""
+        self._totals = totals
+
     def result(self) -> Any:
-        """The metric of all batches since the last reset."""
+        """The metric of all batches since the last reset; in a step that is traced, what stands for it in logs."""
+        if _step.get() is not None:
+            return Result(self)
         return 0.0 if self._totals is None else self.compute(self._totals)
 
     def reset_state(self) -> None:
@@ -129,6 +170,9 @@ class Mean(Metric):
         super().update_state(values, values, sample_weight)
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
+        if not y_pred.rank and sample_weight is not None:
+            weight = a.cast(sample_weight, "float32")
+            return movement.stack([a.mul(a.cast(y_pred, "float32"), weight), weight])
         return MeanMetric(lambda _, values: values).statistics(y_true, y_pred, sample_weight)
 
     def compute(self, totals: np.ndarray) -> Any:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .. import naming
+from ..layers.base import BatchShape
 from ..ops import arithmetic as a
 from ..ops import indexing, movement, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
+from .data_sets import Samples
 
 # How much each class counts, by its number, with a 1 before and behind for all other numbers.
 Table = tuple[float, ...]
@@ -57,12 +60,34 @@ def _table(given: Any) -> Table | None:
     return (1.0, *(numbered.get(i, 1.0) for i in range(max(numbered) + 1)), 1.0)
 
 
-def weights_of(table: Table, target: Tensor, output: Tensor) -> Tensor:
-    """How much each sample counts, or each time step or pixel: by its target, a class number or one-hot."""
-    if target.rank == output.rank and target.shape[-1] != 1 and target.rank > 1:
+def weighted(samples: Samples, tables: ClassWeights, outputs: Sequence[BatchShape] | None) -> Samples:
+    """Samples whose weights have what their classes count.
+
+    Args:
+        outputs: the shapes of the model's outputs; what is not known has the targets' axes.
+    """
+    if len(samples.targets) != len(tables):
+        raise ValueError("class_weight needs targets, which have the classes")
+    weights = samples.weights * (len(tables) if len(samples.weights) == 1 else 1)
+    found: list[Tensor | None] = []
+    for i, (table, target, weight) in enumerate(zip(tables, samples.targets, weights, strict=True)):
+        if table is not None:
+            counts = weights_of(table, target, target.rank if outputs is None else len(outputs[i]))
+            weight = counts if weight is None else product(weight, counts)
+        found.append(weight)
+    return replace(samples, weights=found)
+
+
+def weights_of(table: Table, target: Tensor, rank: int) -> Tensor:
+    """How much each sample counts, or each time step or pixel: by its target, a class number or one-hot.
+
+    Args:
+        rank: of the output.
+    """
+    if target.rank == rank and target.shape[-1] != 1 and target.rank > 1:
         classes = reduction.arg_max(target, -1)
     else:
-        shape = target.shape[:-1] if target.rank == output.rank > 1 else target.shape
+        shape = target.shape[:-1] if target.rank == rank > 1 else target.shape
         classes = a.cast(a.round(movement.reshape(target, shape)), "int32")
     place = a.add(a.clip_by_value(classes, -1, len(table) - 2), 1)
     return indexing.gather(tracing.constant(list(table)), place)

@@ -1,93 +1,83 @@
-"""What ``compile`` was given, per output, and how a step's row of numbers is read."""
+"""What ``compile`` was given, per output."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
-from .. import losses
+from .. import losses, naming, tree
 from .. import metrics as known_metrics
 from ..layers.base import BatchShape
-from ..metrics import Metric
+from ..losses.matching import matched
+from ..metrics.base import Mean, Metric
+from ..ops import arithmetic as a
+from ..ops import movement
 from ..optimizers import Optimizer
+from ..runtime.tensor import Tensor
 
 
 class Compilation:
-    """Losses, metrics and the optimizer of a model.
+    """Losses, metrics and the optimizer of a model, and the metrics that track its losses."""
 
-    A step gives one row of numbers: the loss, each output's loss (if there are several), and each metric's statistics.
-    Statistics add up over steps, so that a metric over an epoch is that of all its samples at once.
-    """
-
-    def __init__(self, optimizer: Optimizer, given_loss: Any, names: Sequence[str]) -> None:
-        self.optimizer, self.given_loss = optimizer, given_loss
-        self.output_names = list(names)
-        self.losses: list[Any] = []
-        self.loss_weights: list[float] = []
+    def __init__(
+        self,
+        optimizer: Optimizer,
+        loss: Any = None,
+        metrics_: Any = None,
+        loss_weights: Any = None,
+        weighted: Any = None,
+    ) -> None:
+        self.optimizer, self.given_loss = optimizer, loss
         # as compile was given them, under its arguments' names
-        self.arguments: dict[str, Any] = {}
-        self.given_metrics: list[list[Any]] = []
-        self.given_weighted: list[list[Any]] = []
+        self.arguments: dict[str, Any] = {"loss": loss, "metrics": metrics_, "weighted_metrics": weighted}
+        self._given_weights = loss_weights
+        self.output_names = ["output"]
+        # what is wrong with a loss, whichever output's it is, is known at once
+        self.losses: list[Any] = [None if one is None else losses.get(one) for one in _alternatives(loss)]
+        self.loss_weights: list[float] = []
         # per output; weighted says whether sample weights apply
         self.metrics: list[list[tuple[str, Metric, bool]]] = []
         self.output_shapes: list[BatchShape] | None = None
-        # of each metric in a row, known once a step was traced
-        self.sizes: list[int] = []
+        self.loss_tracker = Mean(name="loss")
+        # of each output, where there are several
+        self.output_trackers: list[Mean] = []
 
-    @classmethod
-    def of(
-        cls,
-        optimizer: Optimizer,
-        loss: Any,
-        metrics_: Any,
-        loss_weights: Any,
-        weighted: Any,
-        names: Sequence[str],
-        shapes: list[BatchShape] | None,
-    ) -> Compilation:
-        """From the arguments of ``compile``.
+    def complete(self, names: Sequence[str], shapes: Sequence[BatchShape]) -> None:
+        """Say which outputs the model has: what was given is theirs.
 
         Raises:
-            ValueError: names of outputs that the model does not have.
+            ValueError: names of outputs that the model does not have, or another number of them.
         """
-        made = cls(optimizer, loss, names)
-        made.arguments = {"loss": loss, "metrics": metrics_, "weighted_metrics": weighted}
-        given = _per_output(loss, names, "loss", single_serves_all=True)
-        made.losses = [None if one is None else losses.get(one) for one in given]
-        listed = _per_output(loss_weights, names, "loss_weights") if loss_weights is not None else [1.0] * len(names)
-        made.loss_weights = [1.0 if w is None else float(w) for w in listed]
-        made.given_metrics = _metrics_per_output(metrics_, names)
-        made.given_weighted = _metrics_per_output(weighted, names)
-        if shapes is not None:
-            made.complete(shapes)
-        return made
-
-    def complete(self, shapes: Sequence[BatchShape]) -> None:
-        """Choose the metrics that depend on the outputs' shapes."""
-        self.output_shapes = list(shapes)
-        if len(shapes) != len(self.losses):
-            if len(self.losses) != 1:
-                raise ValueError(f"the model has {len(shapes)} outputs, compile was given {len(self.losses)} losses")
-            # a subclassed model turns out to have several
-            self.losses, self.loss_weights = self.losses * len(shapes), self.loss_weights * len(shapes)
-            self.given_metrics, self.given_weighted = (
-                self.given_metrics * len(shapes),
-                self.given_weighted * len(shapes),
-            )
-            self.output_names = [f"output_{i}" for i in range(len(shapes))]
+        self.output_names, self.output_shapes = list(names), list(shapes)
+        self.losses = [
+            None if one is None else losses.get(one)
+            for one in _per_output(self.given_loss, names, "loss", single_serves_all=True)
+        ]
+        given = self._given_weights
+        listed = [1.0] * len(names) if given is None else _per_output(given, names, "loss_weights")
+        self.loss_weights = [1.0 if w is None else float(w) for w in listed]
+        self.output_trackers = [Mean(name=f"{name}_loss") for name in names] if self.several else []
+        plain = _metrics_per_output(self.arguments["metrics"], names)
+        weighted = _metrics_per_output(self.arguments["weighted_metrics"], names)
         self.metrics = []
         for i, shape in enumerate(shapes):
-            prefix = f"{self.output_names[i]}_" if len(shapes) > 1 else ""
-            mine = []
-            for weighted, wanted in ((False, self.given_metrics[i]), (True, self.given_weighted[i])):
+            prefix = f"{names[i]}_" if self.several else ""
+            mine: list[tuple[str, Metric, bool]] = []
+            for counts, wanted in ((False, plain[i]), (True, weighted[i])):
                 for identifier in wanted:
                     metric = known_metrics.get(identifier, self.losses[i], int(shape[-1] or 1) if len(shape) > 1 else 1)
-                    mine.append((prefix + metric.name, metric, weighted))
+                    if any(metric is other for _, other, _ in (*self.all_metrics, *mine)):
+                        # one object for several outputs counts each
+                        metric = copy.copy(metric)
+                    mine.append((prefix + metric.name, metric, counts))
             self.metrics.append(mine)
+
+    def complete_for(self, y_pred: Any) -> None:
+        """Say which outputs the model has, by what it has made of a batch."""
+        if self.output_shapes is None:
+            outputs = tree.leaves(y_pred)
+            self.complete(output_names(y_pred), [(None, *t.shape[1:]) for t in outputs])
 
     @property
     def several(self) -> bool:
@@ -98,72 +88,80 @@ class Compilation:
         return [m for mine in self.metrics for m in mine]
 
     @property
-    def loss_names(self) -> list[str]:
-        return ["loss", *(f"{n}_loss" for n in self.output_names)] if self.several else ["loss"]
+    def has_metrics(self) -> bool:
+        """Whether it was given metrics."""
+        return bool(self.arguments["metrics"] or self.arguments["weighted_metrics"])
+
+
+class CompiledMetrics(naming.Named):
+    """All metrics that ``compile`` was given, as if they were one."""
+
+    def __init__(self, compilation: Compilation) -> None:
+        self.name = "compile_metrics"
+        self._compilation = compilation
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, as objects."""
+        return [metric for _, metric, _ in self._compilation.all_metrics]
 
     @property
     def names(self) -> list[str]:
-        """The names in logs, in order."""
-        return [*self.loss_names, *(name for name, _, _ in self.all_metrics)]
+        """Their names in logs."""
+        return [name for name, _, _ in self._compilation.all_metrics]
 
-    # -- rows ---------------------------------------------------------------------------------------------------------
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count a batch: targets, predictions and weights of all outputs, in lists or by the outputs' names."""
+        compilation = self._compilation
+        compilation.complete_for(y_pred)
+        outputs = tree.leaves(y_pred)
+        targets = listed(y_true, compilation.output_names)
+        weights = listed(sample_weight, compilation.output_names)
+        for target, output, weight, mine in zip(targets, outputs, weights, compilation.metrics, strict=True):
+            for _, metric, weighted in mine:
+                counted = _counted(output, weight if weighted else None)
+                metric.count(metric.statistics(matched(target, output), output, counted))
 
-    def row_weights(self, size: int) -> np.ndarray:
-        """What a row of a batch of this size is multiplied by before rows are added up."""
-        return np.array([size] * len(self.loss_names) + [1] * sum(self.sizes), np.float32)
+    def result(self) -> dict[str, Any]:
+        """The metrics by their names in logs."""
+        return {name: metric.result() for name, metric, _ in self._compilation.all_metrics}
 
-    def readers(self, samples: int) -> list[Callable[[np.ndarray], Any]]:
-        """For each name, what it is in a weighted sum of rows over so many samples."""
-        out: list[Callable[[np.ndarray], Any]] = [partial(_mean_at, i, samples) for i in range(len(self.loss_names))]
-        at = len(out)
-        for (_, metric, _), size in zip(self.all_metrics, self.sizes, strict=True):
-            out.append(partial(_computed, metric, at, at + size))
-            at += size
-        return out
-
-    def summary(self, rows: np.ndarray, sizes: Sequence[int]) -> dict[str, float]:
-        """The logs of several steps together, given the size of each batch."""
-        sums = Sums(self)
-        sums.add(rows, sizes)
-        return sums.logs()
-
-
-class Sums:
-    """The logs of steps so far, which grow with each step at the same cost."""
-
-    def __init__(self, compilation: Compilation) -> None:
-        self._compilation = compilation
-        self._total: Any = 0.0
-        self._samples = 0
-
-    def add(self, rows: np.ndarray, sizes: Sequence[int]) -> None:
-        """Steps' rows, given the size of each batch."""
-        if len(rows):
-            table, losses = rows.astype(np.float64), len(self._compilation.loss_names)
-            table[:, :losses] *= np.array(sizes, np.float64)[:, None]
-            self._total = self._total + table.sum(0)
-            self._samples += sum(sizes)
-
-    def copy(self) -> Sums:
-        """The same sums, to go on with."""
-        return copy.copy(self)
-
-    def logs(self) -> dict[str, float]:
-        """Loss and metrics over the steps so far, by name."""
-        names = self._compilation.names
-        if not self._samples:
-            return dict.fromkeys(names, float("nan"))
-        values = [read(self._total) for read in self._compilation.readers(self._samples)]
-        plain = [float(v) if np.ndim(v) == 0 else np.asarray(v).tolist() for v in values]
-        return dict(zip(names, plain, strict=True))
+    def reset_state(self) -> None:
+        """Begin anew."""
+        for metric in self.metrics:
+            metric.reset_state()
 
 
-def _mean_at(index: int, samples: int, row: np.ndarray) -> Any:
-    return np.float32(row[index] / samples)
+def _counted(output: Tensor, weight: Tensor | None) -> Tensor | None:
+    """Weights for a metric: masked positions do not count."""
+    if output.mask is None:
+        return weight
+    mask = a.cast(output.mask, "float32")
+    if weight is None:
+        return mask
+    return a.mul(mask, movement.reshape(weight, (*weight.shape, *(1,) * (mask.rank - weight.rank))))
 
 
-def _computed(metric: Metric, start: int, stop: int, row: np.ndarray) -> Any:
-    return np.asarray(metric.compute(row[start:stop].astype(np.float64)), np.float32)
+def output_names(outputs: Any) -> list[str]:
+    """What the outputs of a model are called whose code alone says which it has: by their keys, or by number."""
+    if isinstance(outputs, Mapping) and not any(isinstance(v, Mapping | list | tuple) for v in outputs.values()):
+        return [str(key) for key in tree.keys(outputs)]
+    count = len(tree.leaves(outputs))
+    return ["output"] if count == 1 else [f"output_{i}" for i in range(count)]
+
+
+def listed(values: Any, names: Sequence[str]) -> list[Any]:
+    """What a model's methods are handed of each output, in the outputs' order; one value serves them all."""
+    if isinstance(values, Mapping):
+        return [values.get(name) for name in names]
+    return list(values) if isinstance(values, list | tuple) else [values] * len(names)
+
+
+def _alternatives(given: Any) -> list[Any]:
+    """A loss alone, or those of several outputs."""
+    if isinstance(given, Mapping) and "class_name" not in given:
+        return list(given.values())
+    return list(given) if isinstance(given, list | tuple) else [given]
 
 
 def _per_output(values: Any, names: Sequence[str], what: str, single_serves_all: bool = False) -> list[Any]:
@@ -186,12 +184,12 @@ def _metrics_per_output(given: Any, names: Sequence[str]) -> list[list[Any]]:
     if given is None:
         return [[] for _ in names]
     if isinstance(given, Mapping) and "class_name" not in given:
-        return [_listed(v) for v in _per_output(given, names, "metrics")]
-    listed = _listed(given)
-    if len(names) > 1 and listed and all(isinstance(v, list | tuple) for v in listed):
-        return [_listed(v) for v in _per_output(listed, names, "metrics")]
-    return [list(listed) for _ in names]
+        return [_as_list(v) for v in _per_output(given, names, "metrics")]
+    wanted = _as_list(given)
+    if len(names) > 1 and wanted and all(isinstance(v, list | tuple) for v in wanted):
+        return [_as_list(v) for v in _per_output(wanted, names, "metrics")]
+    return [list(wanted) for _ in names]
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return [] if value is None else list(value) if isinstance(value, list | tuple) else [value]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from .. import losses
+from .. import losses, tree
 from ..layers.base import BatchShape
 from ..ops import movement
 from ..runtime import scopes
@@ -81,11 +81,27 @@ def as_weights(weights: Any, samples: int) -> Tensor:
 
 @dataclass
 class Samples:
-    """Inputs, targets and sample weights of equally many samples, in the model's order."""
+    """Inputs, targets and sample weights of equally many samples, in the model's order.
+
+    ``x`` and ``y`` say how inputs and targets are handed to the model's steps: lists and dictionaries of their numbers;
+    a list of all, or the only one, if left out.
+    """
 
     inputs: list[Tensor]
     targets: list[Tensor]
     weights: list[Tensor | None]
+    x: Any = None
+    y: Any = None
+
+    def __post_init__(self) -> None:
+        self.x = alone(list(range(len(self.inputs)))) if self.x is None else self.x
+        self.y = alone(list(range(len(self.targets)))) if self.y is None else self.y
+
+    def data(self) -> Any:
+        """What the model's steps are handed."""
+        x = tree.mapped(lambda i: self.inputs[i], self.x)
+        y = tree.mapped(lambda i: self.targets[i], self.y) if self.targets else None
+        return pack_x_y_sample_weight(x, y, alone(self.weights) if any(w is not None for w in self.weights) else None)
 
     @property
     def count(self) -> int:
@@ -123,10 +139,9 @@ class Samples:
         return self._with(lambda t: as_rows(t, room or self.count))
 
     def _with(self, fn: Any) -> Samples:
-        return Samples(
-            [fn(t) for t in self.inputs],
-            [fn(t) for t in self.targets],
-            [None if w is None else fn(w) for w in self.weights],
+        inputs, targets = [fn(t) for t in self.inputs], [fn(t) for t in self.targets]
+        return replace(
+            self, inputs=inputs, targets=targets, weights=[None if w is None else fn(w) for w in self.weights]
         )
 
     def replaced(self, tensors: Sequence[Tensor]) -> Samples:
@@ -138,7 +153,7 @@ class Samples:
         """Shapes and dtypes, to tell one kind of data from another."""
         kinds = [[(t.shape, t.dtype) for t in part] for part in (self.inputs, self.targets)]
         weights = tuple(None if w is None else w.shape for w in self.weights)
-        return (*map(tuple, kinds), weights)
+        return (*map(tuple, kinds), weights, repr(self.x), repr(self.y))
 
 
 def as_rows(tensor: Tensor, room: int) -> Tensor:
@@ -265,3 +280,53 @@ def by_output(values: Any, names: Sequence[str], what: str) -> list[Any]:
     if not isinstance(values, list | tuple) or len(values) != len(names):
         raise ValueError(f"the model has {len(names)} outputs ({', '.join(names)}): give {what} for each, in a list")
     return list(values)
+
+
+def as_given(x: Any, y: Any, sample_weight: Any = None) -> Samples:
+    """Samples for a step of the model's own, which alone knows what they are for."""
+    inputs, targets, weights = (
+        [to_tensor(v) for v in tree.leaves(part)] if part is not None else [] for part in (x, y, sample_weight)
+    )
+    samples = Samples(inputs, targets, [*weights] or [None], numbered(x), numbered(y))
+    samples.check()
+    return samples
+
+
+def numbered(values: Any) -> Any:
+    """The same structure with the numbers of its leaves."""
+    return tree.packed(values, list(range(len(tree.leaves(values)))))
+
+
+def alone(values: list[Any]) -> Any:
+    """A list, or its only entry."""
+    return values[0] if len(values) == 1 else values
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """What ``train_step`` and ``test_step`` are handed: inputs, targets and sample weights, as far as there are any.
+
+    >>> pack_x_y_sample_weight(1), pack_x_y_sample_weight([1]), pack_x_y_sample_weight(1, 2)
+    (1, ([1],), (1, 2))
+    """
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, list | tuple) else x
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """Inputs, targets and sample weights of what a step is handed; None for what there is not.
+
+    Raises:
+        ValueError: more than three things.
+
+    >>> unpack_x_y_sample_weight((1, 2)), unpack_x_y_sample_weight(1)
+    ((1, 2, None), (1, None, None))
+    """
+    if not isinstance(data, list | tuple):
+        return data, None, None
+    if not 1 <= len(data) <= 3:
+        raise ValueError(f"data are inputs, and perhaps targets and sample weights; got {len(data)} things")
+    x, y, sample_weight = (*data, None, None)[:3]
+    return x, y, sample_weight

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -10,12 +10,11 @@ import numpy as np
 
 from .. import optimizers
 from ..layers.base import positive
-from ..ops import arithmetic
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import Promise
 from ..runtime.tensor import HostComputed, Tensor
-from .compilation import Compilation
-from .data_sets import START, Samples, as_targets, as_weights, by_output
+from .compilation import Compilation, CompiledMetrics
+from .data_sets import START, Samples, alone, as_targets, as_weights, by_output
 from .feeds import ArrayFeed, DatasetFeed
 from .fit import evaluated
 from .freezing import Freezing
@@ -36,13 +35,21 @@ class Evaluator:
 
     def compile(self, model: Any, optimizer: Any, loss: Any, metrics: Any, loss_weights: Any, weighted: Any) -> None:
         """Choose how the model is trained."""
-        self._compilation = Compilation.of(
-            optimizers.get(optimizer), loss, metrics, loss_weights, weighted, model.output_names, model.static_outputs
-        )
+        self._compilation = Compilation(optimizers.get(optimizer), loss, metrics, loss_weights, weighted)
+        if model.static_outputs is not None:
+            self._compilation.complete(model.output_names, model.static_outputs)
+        self.compiled_metrics = CompiledMetrics(self._compilation)
         self._freezing = Freezing(model)
         # what the user has made may serve other models too
         self._owns_optimizer = not isinstance(optimizer, optimizers.Optimizer)
         self._steps = None
+
+    @property
+    def tracked(self) -> list[Any]:
+        """What follows the losses, and the metrics as one."""
+        compilation = self.compilation
+        metrics = [self.compiled_metrics] if compilation.has_metrics else []
+        return [compilation.loss_tracker, *compilation.output_trackers, *metrics]
 
     @property
     def is_compiled(self) -> bool:
@@ -65,9 +72,8 @@ class Evaluator:
     def steps(self, model: Any) -> Steps:
         """The traced functions of the compiled model."""
         if self._steps is None:
-            compilation = self.compilation
-            assert self._freezing is not None
-            self._steps = Steps(model, compilation, self._freezing)
+            assert self.is_compiled and self._freezing is not None, self.compilation
+            self._steps = Steps(model, self._freezing)
         return self._steps
 
     def clear(self) -> None:
@@ -84,17 +90,15 @@ class Evaluator:
         return len(state)
 
     def samples(self, model: Any, x: Any, y: Any, sample_weight: Any = None) -> Samples:
-        """Inputs, targets and weights, checked and in order."""
+        """Inputs, targets and weights for the model's own steps, checked and in order."""
         compilation = self.compilation
-        inputs = model.model_inputs(x)
-        shapes = model.static_outputs or model.output_shapes_for(inputs)
+        inputs, arranged = model.model_inputs(x), model.arranged(x)
         if compilation.output_shapes is None:
-            compilation.complete(shapes)
-        names = model.output_names
-        if len(names) != len(shapes):
-            names = [f"output_{i}" for i in range(len(shapes))]
+            compilation.complete(*model.outputs_for(inputs, arranged))
+        names, shapes = compilation.output_names, compilation.output_shapes
+        assert shapes is not None
         targets: list[Tensor] = []
-        if y is not None or compilation.all_metrics or any(loss is not None for loss in compilation.losses):
+        if y is not None or compilation.has_metrics or any(loss is not None for loss in compilation.losses):
             pairs = zip(by_output(y, names, "targets"), shapes, compilation.losses, strict=True)
             targets = [as_targets(*pair) for pair in pairs]
         weights: list[Tensor | None] = [None] * len(shapes)
@@ -111,51 +115,42 @@ class Evaluator:
             if isinstance(listed, dict):
                 listed = [listed.get(n) for n in names]
             weights = [None if w is None else as_weights(w, inputs[0].shape[0]) for w in listed]
-        samples = Samples(inputs, targets, weights)
+        by_name = {name: i for i, name in enumerate(names)} if isinstance(y, Mapping) else None
+        samples = Samples(inputs, targets, weights, arranged, by_name)
         samples.check()
         return samples
 
     def evaluate(self, model: Any, x: Any, y: Any, batch_size: int | None, sample_weight: Any, steps: Any) -> Any:
         """Loss and metrics over the samples."""
         batch_size = positive("evaluate", "batch_size", batch_size or model.fixed_batch or 32)
-        samples = self.samples(model, x, y, sample_weight)
+        samples = model.samples(x, y, sample_weight, training=False)
         if steps is not None:
             stop = positive("evaluate", "steps", steps) * batch_size
             samples = samples.part(0, min(stop, samples.count))
-        compilation = self.compilation
         feed = ArrayFeed(self.steps(model).test, samples, batch_size)
         total: Tensor | None = None
         for run in feed.runs():
-            weighting = compilation.row_weights(run.batch)
+            layout = run.compiled.layout
             for step in range(run.steps):
-                (logs,) = run.compiled(run.tensors, {START: run.start + step * run.batch})
-                part = arithmetic.mul(logs, to_tensor(weighting))
-                total = part if total is None else arithmetic.add(total, part)
+                (row,) = run.compiled(run.tensors, {START: run.start + step * run.batch})
+                total = row if total is None else layout.total(total, row)
         assert total is not None
-        return alone([HostComputed(total, read) for read in compilation.readers(samples.count)])
+        return alone([HostComputed(total, read) for read in layout.readers])
 
     def evaluate_dataset(self, model: Any, dataset: Any, batches: int | None) -> Promise:
         """Loss and metrics over a data set."""
-        feed = DatasetFeed(self.steps(model).test, partial(self.samples, model), dataset, batches)
+        feed = DatasetFeed(self.steps(model).test, partial(model.read_batch, training=False), dataset, batches)
         return self._evaluated(model, feed, lambda value: to_tensor(np.asarray(value, np.float32)))
 
     def test_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any) -> Promise:
         """Loss and metrics of one batch, as numbers."""
-        samples = self.samples(model, x, y, sample_weight)
+        samples = model.samples(x, y, sample_weight, training=False)
         return self._evaluated(model, ArrayFeed(self.steps(model).test, samples, samples.count), lambda value: value)
 
     def _evaluated(self, model: Any, feed: ArrayFeed | DatasetFeed, read: Callable[[Any], Any]) -> Promise:
-        compilation = self.compilation
-
         async def run() -> Any:
             # the steps do not keep the model, this does
             model.check_usable()
-            found = await evaluated(compilation, feed)
-            return alone([read(found[name]) for name in compilation.names])
+            return alone([read(value) for value in (await evaluated(feed)).values()])
 
         return Promise(run())
-
-
-def alone(values: list[Any]) -> Any:
-    """A list, or its only entry."""
-    return values[0] if len(values) == 1 else values

@@ -13,11 +13,11 @@ import numpy as np
 from .. import random_seed
 from ..runtime import clock, scopes
 from ..runtime.tensor import Tensor, tensor_of
-from ..runtime.tracing import Compiled
 from .data_sets import START, Samples, held, order_capacity, room_for, sample_order
+from .steps import Step
 
 # Of rows and a batch size, the compiled step.
-StepFor = Callable[[Samples, int], Compiled]
+StepFor = Callable[[Samples, int], Step]
 
 # Batches of a data set go to the device in chunks of about so many bytes and at most so many batches; a slow source's
 # chunk goes off after this time with what there is.
@@ -30,7 +30,7 @@ CHUNK_SECONDS = 0.1
 class Run:
     """Steps of one batch size that the device takes in one go."""
 
-    compiled: Compiled
+    compiled: Step
     tensors: list[Tensor]
     steps: int
     batch: int
@@ -44,11 +44,6 @@ class Run:
     def after(self, steps: int) -> Run:
         """What is left after so many steps."""
         return replace(self, steps=self.steps - steps, start=self.start + steps * self.batch)
-
-    @property
-    def sizes(self) -> list[int]:
-        """How many samples each step sees."""
-        return [self.batch] * self.steps
 
 
 class ArrayFeed:
@@ -136,7 +131,7 @@ class DatasetFeed:
     """Batches that a data set makes, while the device trains on those before.
 
     Args:
-        read: makes checked samples of inputs, targets and perhaps sample weights.
+        read: makes checked samples of a batch.
         dataset: can be iterated over, asynchronously or not; each element is a batch.
         steps: batches per epoch; the data set then goes on from epoch to epoch.
         size: how many batches the data set has, if it is known.
@@ -145,7 +140,9 @@ class DatasetFeed:
     samples: int | None = None
     most_epochs = 1
 
-    def __init__(self, step_for: StepFor, read: Callable[..., Samples], dataset: Any, steps: int | None = None) -> None:
+    def __init__(
+        self, step_for: StepFor, read: Callable[[Any], Samples], dataset: Any, steps: int | None = None
+    ) -> None:
         self._step_for, self._read, self._dataset, self._given = step_for, read, dataset, steps
         size = getattr(dataset, "size", None)
         self._size = int(size) if isinstance(size, int | float) and np.isfinite(size) else None
@@ -218,7 +215,7 @@ class DatasetFeed:
             element = await anext(self._source)
         except StopAsyncIteration:
             return None
-        return self._read(*parts_of(element))
+        return self._read(element)
 
     def _most(self, batch: Samples) -> int:
         """How many batches like this one make a chunk."""
@@ -253,8 +250,8 @@ def _stacked(batches: Sequence[Tensor], capacity: int) -> Tensor:
     return tensor
 
 
-def parts_of(element: Any) -> tuple[Any, ...]:
-    """Inputs, targets and perhaps sample weights of a data set's element.
+def parts_of(element: Any, anything: bool = False) -> tuple[Any, ...]:
+    """Inputs, targets and perhaps sample weights of a data set's element; with ``anything`` it may be inputs alone.
 
     Raises:
         TypeError: it is neither ``{"xs": ..., "ys": ...}`` nor a pair or triple.
@@ -264,6 +261,8 @@ def parts_of(element: Any) -> tuple[Any, ...]:
         return (element["xs"], element["ys"]) if weights is None else (element["xs"], element["ys"], weights)
     if isinstance(element, tuple | list) and len(element) in (2, 3):
         return tuple(element)
+    if anything:
+        return (element[0] if isinstance(element, tuple | list) and len(element) == 1 else element), None
     kind = f"a dictionary with {sorted(element)}" if isinstance(element, Mapping) else type(element).__name__
     raise TypeError(
         "a data set for training gives batches {'xs': inputs, 'ys': targets}, or (inputs, targets) or"

@@ -15,8 +15,9 @@ from ..callbacks import CallbackList, History, ProgressLine
 from ..runtime import clock, debug, device
 from ..runtime.base import TrainSpec
 from ..runtime.lease import Lease, Trained, outcome
-from .compilation import Compilation, Sums
+from .compilation import Compilation
 from .feeds import ArrayFeed, DatasetFeed, Run
+from .logs import Layout, Sums
 
 Feed = ArrayFeed | DatasetFeed
 
@@ -38,6 +39,8 @@ class FitPlan:
     validation: Callable[[], Feed] | None = None
     validation_freq: int = 1
     yield_every: str | float = "auto"
+    # whether averages of weights replace them at the end
+    finalizes: bool = True
 
 
 class Fit:
@@ -52,7 +55,7 @@ class Fit:
     def __init__(self, model: Any, plan: FitPlan) -> None:
         self._model, self._plan = model, plan
         self._compilation: Compilation = model.compiled()
-        names = self._compilation.names
+        names = model.metrics_names
         self.history = History()
         shown = [ProgressLine()] if plan.verbose else []
         self._callbacks = CallbackList(plan.callbacks, [self.history, *shown], plan.yield_every)
@@ -66,9 +69,9 @@ class Fit:
             "do_validation": plan.validation is not None,
             "metrics": names + ([f"val_{n}" for n in names] if plan.validation else []),
         }
-        # of the running epoch, or of several: rows of logs, and the size of each one's batch
+        # of the running epoch, or of several: rows of logs, and how to read them
         self._rows: list[np.ndarray] = []
-        self._sizes: list[int] = []
+        self._layout: Layout | None = None
         self.lease = Lease(model.name)
         self.lease.take([*model.steps.trained(), *self._compilation.optimizer.host_scalars])
 
@@ -104,7 +107,8 @@ class Fit:
             await self._report(epoch, count)
             epoch += count
             count = self._next_count(count, clock.now() - begun)
-        self._compilation.optimizer.finalize()
+        if plan.finalizes:
+            self._compilation.optimizer.finalize()
         await callbacks.call("on_train_end", {})
         return self.history
 
@@ -131,18 +135,16 @@ class Fit:
 
     async def _train(self, epoch: int, count: int) -> None:
         """The steps of an epoch, or of several."""
-        self._rows, self._sizes = [], []
-        sums = Sums(self._compilation)
+        self._rows, sums = [], Sums()
         async with aclosing(self._plan.feed.epochs(count)) as runs:
             async for run in runs:
                 # again where a weight was assigned: the remaining steps begin with it
                 while run.steps and not self.stopped:
                     trained = await self._steps(run, sums)
                     await self._check_finite(run, trained, epoch)
-                    rows = trained.logs
-                    sums.add(rows, run.sizes[: len(rows)])
+                    rows, self._layout = trained.logs, run.compiled.layout
+                    sums.add(rows, self._layout)
                     self._rows += list(rows)
-                    self._sizes += run.sizes[: len(rows)]
                     run = run.after(len(rows))
                 if self.stopped:
                     break
@@ -173,15 +175,15 @@ class Fit:
         raise error
 
     async def _follow(self, queue: asyncio.Queue[np.ndarray | None], run: Run, before: Sums) -> None:
-        callbacks, step, sums = self._callbacks, len(self._rows), before.copy()
+        callbacks, step, sums, layout = self._callbacks, len(self._rows), before.copy(), run.compiled.layout
         while (rows := await queue.get()) is not None:
             if callbacks.progress:
-                sums.add(rows, run.sizes[: len(rows)])
+                sums.add(rows, layout)
                 callbacks.tell_progress(step + len(rows), sums.logs())
             logs: dict[str, Any] = {}
             for i, row in enumerate(rows):
                 if callbacks.watches_steps and not self.stopped:
-                    logs = {"batch": step, "size": run.batch, **self._compilation.summary(row[None], [run.batch])}
+                    logs = {"batch": step, "size": run.batch, **layout.logs(row)}
                     await callbacks.batch(step, logs, latest=i == len(rows) - 1)
                 step += 1
             if not self.stopped:
@@ -194,12 +196,16 @@ class Fit:
             each = plan.feed.steps or each
         for i in range(count):
             part = slice(i * each, (i + 1) * each)
-            if not self._rows[part]:
+            layout = self._layout
+            if not self._rows[part] or layout is None:
                 # stopped before it began
                 return
             if count > 1:
                 await self._callbacks.begin_epoch(epoch + i)
-            logs: dict[str, Any] = self._compilation.summary(np.array(self._rows[part]), self._sizes[part])
+            sums = Sums()
+            sums.add(np.array(self._rows[part]), layout)
+            sums.hold()
+            logs = sums.logs()
             due = plan.validation is not None and (epoch + i + 1) % plan.validation_freq == 0
             if due and not self.stopped:
                 logs = {**await self._validated(), **logs}
@@ -211,7 +217,7 @@ class Fit:
         feed, before = self._plan.validation(), any(name.startswith("val_") for name in self.history.history)
         if not await self._has_data(feed, "data set for validation", before):
             return {}
-        tested = await evaluated(self._compilation, feed)
+        tested = await evaluated(feed)
         return {f"val_{name}": value for name, value in tested.items()}
 
     async def _check_finite(self, run: Run, trained: Trained, first_epoch: int) -> None:
@@ -242,9 +248,9 @@ def _failed(task: asyncio.Task[Any]) -> bool:
     return task.cancelled() or task.exception() is not None
 
 
-async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
+async def evaluated(feed: Feed) -> dict[str, Any]:
     """Loss and metrics over all samples, without blocking."""
-    sums = Sums(compilation)
+    sums = Sums()
     try:
         if not await feed.begin():
             raise ValueError("the data set has no batches")
@@ -256,7 +262,8 @@ async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
                 await executable.prepare()
                 inputs = [t.storage(runtime) for t in (*run.tensors, *compiled.captured)]
                 job = executable.train(TrainSpec(run.steps, inputs, *compiled.uniforms(run.begins)))
-                sums.add((await outcome(job)).logs, run.sizes)
+                sums.add((await outcome(job)).logs, compiled.layout)
     finally:
         await feed.close()
+    sums.hold()
     return sums.logs()

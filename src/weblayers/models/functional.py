@@ -10,6 +10,7 @@ from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.symbolic import BatchShape, LayerCall, Spec, SymbolicTensor
 from ..runtime.tensor import Tensor
+from .data_sets import alone
 from .hosting import handed_over, hosted_calls
 from .model import BaseModel
 from .ordering import ordered_calls, ordered_layers
@@ -183,13 +184,12 @@ class Functional(Model):
     def match_inputs(self, inputs: Any) -> list[Any]:
         """What was given, in the order of the model's inputs: a tensor, a list, or a dictionary by name."""
         if isinstance(inputs, Mapping):
-            by_name = {w.name: w for w in self.inputs}
-            keys = self._inputs_tree if isinstance(self._inputs_tree, Mapping) else by_name
+            keys = self._input_keys()
             for key in keys:
                 if key not in inputs:
                     hint = naming.suggestion(key, inputs)
                     raise ValueError(f"no data for the input {key!r}; got {sorted(inputs)}. {hint}")
-            return [inputs[k] for k in (sorted(keys) if keys is self._inputs_tree else keys)]
+            return [inputs[k] for k in keys]
         given = list(inputs) if isinstance(inputs, list | tuple) and len(self.inputs) > 1 else [inputs]
         if (
             len(self.inputs) == 1
@@ -204,6 +204,16 @@ class Functional(Model):
                 f" ({', '.join(w.name for w in self.inputs)}), got {len(given)}"
             )
         return given
+
+    def arranged(self, inputs: Any) -> Any:
+        if isinstance(inputs, Mapping):
+            return {key: i for i, key in enumerate(self._input_keys())}
+        return alone(list(range(len(self.inputs))))
+
+    def _input_keys(self) -> list[str]:
+        """The names under which a dictionary has the inputs, in their order."""
+        known = self._inputs_tree
+        return tree.keys(known) if isinstance(known, Mapping) else self.input_names
 
     @property
     def runs_on_host(self) -> bool:

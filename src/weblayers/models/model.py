@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .. import naming, optimizers, tree
+from .. import naming, optimizers
 from ..callbacks import History
 from ..io import saving, topology, training
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
-from .compilation import Compilation
-from .data_sets import Samples, as_inputs, as_tree
-from .evaluation import Evaluator
-from .feeds import is_dataset
-from .objective import check_overrides, output_losses, total
+from .data_sets import Samples, as_given, as_inputs, as_tree
+from .feeds import is_dataset, parts_of
+from .objective import check_overrides, overrides
 from .prediction import Predictor
 from .promise import FitPromise
+from .stepping import Stepping
 from .steps import Steps
-from .structure import Container
 from .trainer import Trainer
 
 
-class BaseModel(Container):
+class BaseModel(Stepping):
     """A container that can be used and trained. It has a part for each: a predictor, an evaluator and a trainer."""
 
     def __init__(self, **base: Any) -> None:
         super().__init__(**base)
-        self._predictor, self._evaluator, self._trainer = Predictor(), Evaluator(), Trainer()
+        self._predictor, self._trainer = Predictor(), Trainer()
         self.history: History | None = None
 
     def graph_changed(self) -> None:
@@ -53,9 +51,19 @@ class BaseModel(Container):
         labels = ["input"] if len(shapes) == 1 else names
         return [as_inputs(v, s, n) for v, s, n in zip(given, shapes, labels, strict=True)]
 
-    def samples(self, x: Any, y: Any, sample_weight: Any = None) -> Samples:
-        """Inputs, targets and weights, checked and in order."""
+    def samples(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True) -> Samples:
+        """Inputs, targets and weights for a step: checked and in order, or as they are given for one of its own."""
+        if self._has_own_step(training):
+            return as_given(x, y, sample_weight)
         return self._evaluator.samples(self, x, y, sample_weight)
+
+    def read_batch(self, element: Any, training: bool = True) -> Samples:
+        """The samples of a data set's element."""
+        x, y, sample_weight = (*parts_of(element, anything=self._has_own_step(training)), None)[:3]
+        return self.samples(x, y, sample_weight, training)
+
+    def _has_own_step(self, training: bool) -> bool:
+        return overrides(self, "train_step" if training else "test_step", Stepping)
 
     # -- predicting ---------------------------------------------------------------------------------------------------
 
@@ -74,13 +82,9 @@ class BaseModel(Container):
         options = _predict_options(**naming.arguments(_predict_options, "predict", given))
         return self._predictor.predict(self, x, options["batch_size"])
 
-    def predict_step(self, data: Any) -> Any:
-        """What :meth:`predict` computes of a batch of inputs: for subclasses to override. It is traced once."""
-        return self.apply(data, training=False)
-
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
-        return self._predictor.predicted(self, self.model_inputs(x))
+        return self._predictor.predicted(self, self.model_inputs(x), self.arranged(x))
 
     # -- compiling ----------------------------------------------------------------------------------------------------
 
@@ -97,7 +101,7 @@ class BaseModel(Container):
         Args:
             optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
             loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary. A model
-                that overrides :meth:`compute_loss` needs none.
+                that overrides :meth:`compute_loss` or :meth:`train_step` needs none.
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
@@ -106,15 +110,10 @@ class BaseModel(Container):
             self.compile(**naming.arguments(type(self).compile, "compile", optimizer))
             return
         self.check_usable()
-        check_overrides(self, BaseModel)
-        if loss is None and type(self).compute_loss is BaseModel.compute_loss:
+        check_overrides(self)
+        if loss is None and not any(overrides(self, name, Stepping) for name in ("compute_loss", "train_step")):
             raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         self._evaluator.compile(self, optimizer, loss, metrics, loss_weights, weighted_metrics)
-
-    @property
-    def is_compiled(self) -> bool:
-        """Whether it is known how the model is trained."""
-        return self._evaluator.is_compiled
 
     @property
     def optimizer(self) -> optimizers.Optimizer:
@@ -130,45 +129,9 @@ class BaseModel(Container):
         return list(self.compiled().losses)
 
     @property
-    def metrics(self) -> list[Any]:
-        """The metrics of the outputs, as objects."""
-        return [metric for _, metric, _ in self.compiled().all_metrics]
-
-    @property
-    def metrics_names(self) -> list[str]:
-        return self.compiled().names
-
-    def compiled(self) -> Compilation:
-        """What ``compile`` was given.
-
-        Raises:
-            RuntimeError: if it was not called.
-        """
-        return self._evaluator.compilation
-
-    @property
     def steps(self) -> Steps:
         """The traced functions of the compiled model."""
         return self._evaluator.steps(self)
-
-    def compute_loss(
-        self, x: Any = None, y: Any = None, y_pred: Any = None, sample_weight: Any = None, training: bool = True
-    ) -> Tensor:
-        """What training minimizes, a scalar: for subclasses to override, or to add to. It is traced once.
-
-        By itself it is the outputs' losses, weighted as ``compile`` was told, what layers have added, and penalties.
-
-        Args:
-            x: the inputs, in a list if there are several.
-            y: targets with as many axes as predictions, in a list for several outputs.
-            y_pred: what the model has made of the inputs.
-            sample_weight: what samples and their classes count, or None; in a list for several outputs.
-            training: whether this is a step of training, and not of evaluation.
-        """
-        outputs = tree.leaves(y_pred)
-        targets = y if isinstance(y, list | tuple) else [y]
-        weights = sample_weight if isinstance(sample_weight, list | tuple) else [sample_weight] * len(outputs)
-        return total(self, self.compiled(), output_losses(self.compiled(), targets, outputs, weights))
 
     # -- evaluating ---------------------------------------------------------------------------------------------------
 

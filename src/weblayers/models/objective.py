@@ -1,20 +1,61 @@
-"""The loss that training minimizes: the outputs' losses, what layers add, and the penalties of weights."""
+"""What a model's steps do unless its class says otherwise, and the loss that training minimizes."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from .. import naming, tree
+from ..graph.gradient import gradient
 from ..layers import context
+from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import reduction
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
-from .compilation import Compilation
+from ..runtime.tracing import symbolic
+from .compilation import Compilation, listed
+from .data_sets import alone, unpack_x_y_sample_weight
+
+
+def step(model: Any, data: Any, training: bool) -> Any:
+    """A batch through the model: its loss, in training one step of the optimizer, and the metrics."""
+    compilation: Compilation = model.compiled()
+    x, y, sample_weight = unpack_x_y_sample_weight(data)
+    y_pred = model.apply(x, training=training)
+    compilation.complete_for(y_pred)
+    names, outputs = compilation.output_names, tree.leaves(y_pred)
+    targets = [t if t is None else matched(t, o) for t, o in zip(listed(y, names), outputs, strict=True)]
+    weights = listed(sample_weight, names)
+    y = dict(zip(names, targets, strict=True)) if isinstance(y, Mapping) else alone(targets)
+    # programs for Keras may know of training or not
+    more = {"training": training} if takes(model.compute_loss, "training") else {}
+    loss = model.compute_loss(x=x, y=y, y_pred=y_pred, sample_weight=alone(weights), **more)
+    if training:
+        _minimize(model, loss)
+    samples = tracing.constant(outputs[0].shape[0])
+    compilation.loss_tracker.update_state(loss, samples)
+    if compilation.several:
+        parts = output_losses(compilation, targets, outputs, weights)
+        for tracker, part in zip(compilation.output_trackers, parts, strict=True):
+            tracker.update_state(tracing.zeros(()) if part is None else part, samples)
+    return model.compute_metrics(x, y, y_pred, alone(weights))
+
+
+def _minimize(model: Any, loss: Tensor) -> None:
+    """One step of the model's optimizer."""
+    weights, trace = model.trainable_weights, tracing.current()
+    assert trace is not None
+    if not weights:
+        raise ValueError(f"model {model.name!r} has no trainable weights: nothing can be trained")
+    optimizer = model.compiled().optimizer
+    gradients = gradient(trace.node_of(optimizer.scale_loss(loss)), [trace.node_of(w) for w in weights])
+    optimizer.apply([symbolic(g) for g in gradients], weights)
 
 
 def output_losses(
-    compilation: Compilation, targets: Sequence[Tensor], outputs: Sequence[Tensor], weights: Sequence[Tensor | None]
+    compilation: Compilation, targets: Sequence[Any], outputs: Sequence[Tensor], weights: Sequence[Tensor | None]
 ) -> list[Tensor | None]:
     """The loss of each output, None of those without one."""
     found: list[Tensor | None] = []
@@ -53,20 +94,30 @@ def takes(method: Callable[..., Any], name: str) -> bool:
 
 
 # What Keras' fit calls of a model, and this one does not: it would be ignored.
-_NOT_CALLED = ("train_step", "test_step", "compute_metrics", "metrics", "make_train_function", "make_test_function")
+_NOT_CALLED = ("make_train_function", "make_test_function", "make_predict_function")
 
 
-def check_overrides(model: Any, base: type) -> None:
+def check_overrides(model: Any) -> None:
     """Refuse a model whose class defines what fit would not call.
 
     Raises:
         NotImplementedError: with what to do instead.
     """
+    kind = type(model)
     for name in _NOT_CALLED:
-        if getattr(type(model), name, None) is not getattr(base, name, None):
+        if hasattr(kind, name):
             raise NotImplementedError(
-                f"{type(model).__name__}.{name} would be ignored: fit and evaluate trace one step of their own. For"
-                " another loss override compute_loss(x, y, y_pred, sample_weight), or call add_loss in a layer's call;"
-                " give metrics to compile; for other steps write the loop with wl.variable_grads and"
-                " optimizer.apply_gradients, in a function that wl.function has traced"
+                f"{kind.__name__}.{name} would be ignored: fit traces train_step, evaluate test_step and predict"
+                " predict_step. Override those"
             )
+    for name in ("train_step", "test_step"):
+        if len(naming.parameters(getattr(kind, name))) != 1:
+            raise NotImplementedError(
+                f"{kind.__name__}.{name} must take the data of a batch, and nothing else: {name}(self, data). The"
+                " form with a state is for JAX; here steps read and change weights themselves"
+            )
+
+
+def overrides(model: Any, name: str, base: type) -> bool:
+    """Whether a model's class has a method of its own."""
+    return getattr(type(model), name) is not getattr(base, name)

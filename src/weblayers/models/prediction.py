@@ -13,6 +13,7 @@ import numpy as np
 from .. import tree
 from ..graph.node import Aval
 from ..layers.base import positive
+from ..metrics.base import counting
 from ..ops import arithmetic, movement
 from ..recent import Recent
 from ..runtime import tracing
@@ -50,7 +51,7 @@ class Predictor:
 
     def predict(self, model: Any, x: Any, batch_size: int | None) -> Any:
         """The output for all samples, in batches."""
-        inputs = model.model_inputs(x)
+        inputs, arranged = model.model_inputs(x), model.arranged(x)
         samples = inputs[0].shape[0]
         if any(t.shape[0] != samples for t in inputs):
             raise ValueError(
@@ -58,12 +59,13 @@ class Predictor:
                 f" {[list(t.shape) for t in inputs]}"
             )
         if not samples:
-            shapes = [(0, *(d or 1 for d in shape[1:])) for shape in model.output_shapes_for(inputs)]
+            shapes = [(0, *(d or 1 for d in shape[1:])) for shape in model.outputs_for(inputs, arranged)[1]]
             empty = [to_tensor(np.zeros(shape, np.float32)) for shape in shapes]
             return empty[0] if len(empty) == 1 else empty
         batch = min(positive("predict", "batch_size", batch_size or _batch_for(model, inputs)), samples)
         starts = range(0, samples, batch)
-        return _together([self.predicted(model, [take(t, i, min(i + batch, samples)) for t in inputs]) for i in starts])
+        batches = [[take(t, i, min(i + batch, samples)) for t in inputs] for i in starts]
+        return _together([self.predicted(model, batch, arranged) for batch in batches])
 
     async def predict_dataset(self, model: Any, dataset: Any, steps: int | None) -> Any:
         """The output for the batches of a data set."""
@@ -72,7 +74,8 @@ class Predictor:
         count = len(model.input_shapes or [0])
         async with aclosing(iterated(dataset)) as elements:
             async for element in elements:
-                parts.append(self.predicted(model, model.model_inputs(inputs_of(element, count))))
+                x = inputs_of(element, count)
+                parts.append(self.predicted(model, model.model_inputs(x), model.arranged(x)))
                 if len(parts) == limit:
                     break
                 await asyncio.sleep(0)
@@ -80,15 +83,23 @@ class Predictor:
             raise ValueError("the data set has no batches")
         return _together(parts)
 
-    def predicted(self, model: Any, inputs: list[Tensor]) -> Any:
+    def predicted(self, model: Any, inputs: list[Tensor], arranged: Any) -> Any:
         """The output for inputs that are computed in one go."""
+
+        def step(tensors: list[Tensor]) -> Any:
+            return model.predict_step(tree.mapped(lambda i: tensors[i], arranged))
+
         if tracing.current() is not None or any(t.is_symbolic for t in inputs):
             # a part of the function under trace, with a gradient
-            return model.predict_step(inputs[0] if len(inputs) == 1 else inputs)
+            return step(inputs)
         made = model.made_on_host(inputs)
-        return made if made is not None else self.traced((), model.predict_step, inputs)
+        if made is not None:
+            return made
+        # weights may be adapted since
+        adapters = sum(weight.adapter is not None for weight in model.weights)
+        return self.traced((repr(arranged), adapters), step, inputs)
 
-    def traced(self, what: tuple, fn: Callable[[Any], Any], inputs: Sequence[Tensor]) -> Any:
+    def traced(self, what: tuple, fn: Callable[[list[Tensor]], Any], inputs: Sequence[Tensor]) -> Any:
         """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
         kinds = [(t.shape, t.dtype) for t in inputs]
 
@@ -99,11 +110,13 @@ class Predictor:
                 trace = tracing.current()
                 assert trace is not None
                 tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
-                out = fn(tensors[0] if len(tensors) == 1 else tensors)
+                out = fn(tensors)
                 structures.append(tree.mapped(lambda _: None, out))
                 return [trace.node_of(t) for t in tree.leaves(out)]
 
-            return tracing.compile_function(traced, [Aval(*kind) for kind in kinds]), structures[0]
+            # what metrics inside count is lost: there are no targets
+            with counting():
+                return tracing.compile_function(traced, [Aval(*kind) for kind in kinds]), structures[0]
 
         compiled, structure = self._kept.get((*what, *kinds), made)
         return tree.packed(structure, compiled(inputs))

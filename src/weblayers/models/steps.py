@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
-from .. import tree
 from ..graph import build as b
-from ..graph.gradient import gradient
 from ..graph.node import Node
 from ..layers import context
-from ..losses.matching import matched
-from ..ops import arithmetic as a
-from ..ops import movement
+from ..metrics.base import counting
 from ..recent import Recent
 from ..runtime import tracing
-from ..runtime.tensor import Tensor, Variable
+from ..runtime.tensor import Variable
 from ..runtime.tracing import Compiled, Trace, symbolic
-from .class_weights import ClassWeights, product, weights_of
-from .compilation import Compilation
+from .class_weights import ClassWeights, weighted
 from .data_sets import START, Samples, order_capacity
 from .freezing import Freezing
-from .objective import output_losses, takes
+from .logs import Layout, laid_out
 
 # So many steps are kept: each has a plan, and a plan its textures.
 KEPT = 64
@@ -30,18 +26,18 @@ KEPT = 64
 class Steps:
     """The traced functions of a compiled model, those used last, kept by the kind and number of their samples."""
 
-    def __init__(self, model: Any, compilation: Compilation, freezing: Freezing) -> None:
+    def __init__(self, model: Any, freezing: Freezing) -> None:
         # which has this
         self._model = weakref.ref(model)
-        self._compilation, self._freezing = compilation, freezing
+        self._freezing = freezing
         self.traces = 0
-        self._kept: Recent[Compiled] = Recent(KEPT)
+        self._kept: Recent[Step] = Recent(KEPT)
 
-    def train(self, samples: Samples, batch: int, class_weights: ClassWeights | None = None) -> Compiled:
+    def train(self, samples: Samples, batch: int, class_weights: ClassWeights | None = None) -> Step:
         """Of rows and the order to take them in: one optimizer step; gives the logs."""
         return self._get(True, samples, batch, class_weights)
 
-    def test(self, samples: Samples, batch: int) -> Compiled:
+    def test(self, samples: Samples, batch: int) -> Step:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
         return self._get(False, samples, batch, None)
 
@@ -50,21 +46,26 @@ class Steps:
         return self._freezing.trained(self._living())
 
     @property
-    def plans(self) -> list[Compiled]:
+    def plans(self) -> list[Step]:
         """What is kept."""
         return self._kept.values()
 
-    def _get(self, training: bool, rows: Samples, batch: int, class_weights: ClassWeights | None) -> Compiled:
+    def _get(self, training: bool, rows: Samples, batch: int, class_weights: ClassWeights | None) -> Step:
         model = self._living()
         inner = tuple(t.sample_shape for t in rows.tensors())
 
-        def traced() -> Compiled:
+        def traced() -> Step:
             self.traces += 1
-            return _Tracing(model, self._compilation, training, class_weights).compiled(rows, batch)
+            return _traced(model, training, rows, batch, class_weights)
+
+        def key() -> tuple[Any, ...]:
+            trained = tuple(id(w) for w in model.trainable_weights)
+            return training, rows.shapes(), inner, batch, class_weights, trained
 
         with self._freezing.of_then(model):
-            trained = tuple(id(w) for w in model.trainable_weights)
-            return self._kept.get((training, rows.shapes(), inner, batch, class_weights, trained), traced)
+            step = self._kept.get(key(), traced)
+            # a first trace may have made the weights
+            return self._kept.get(key(), lambda: step)
 
     def _living(self) -> Any:
         model = self._model()
@@ -73,83 +74,31 @@ class Steps:
         return model
 
 
-class _Tracing:
-    """The trace of one step."""
+class Step(Compiled):
+    """A compiled step, and what the numbers of its row are."""
 
-    def __init__(self, model: Any, compilation: Compilation, training: bool, tables: ClassWeights | None) -> None:
-        self._model, self._compilation = model, compilation
-        self._training, self._class_weights = training, tables
-
-    def compiled(self, rows: Samples, batch: int) -> Compiled:
-        tensors = rows.tensors()
-        nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
-        order = b.input_node((order_capacity(rows.count),), "int32")
-        with tracing.tracing(Trace()) as trace:
-            chosen = b.dynamic_slice(order, trace.scalar(START), batch)
-            parts = []
-            for node, tensor in zip(nodes, tensors, strict=True):
-                part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)
-                parts.append(symbolic(b.reshape(part, (batch, *tensor.sample_shape))))
-            inputs, rest = parts[: len(rows.inputs)], parts[len(rows.inputs) :]
-            targets, given = rest[: len(rows.targets)], iter(rest[len(rows.targets) :])
-            weights = [None if w is None else next(given) for w in rows.weights]
-            logs = self._logs(trace, inputs, targets, weights)
-        return Compiled([*nodes, order], [logs], trace)
-
-    def _logs(self, trace: Trace, inputs: list[Tensor], targets: list[Tensor], weights: list[Tensor | None]) -> Node:
-        compilation, model, x = self._compilation, self._model, _alone(inputs)
-        with context.collecting_losses():
-            made = model.apply(x, training=self._training)
-            outputs = tree.leaves(made)
-            wanted: list[Any] = [None] * len(outputs)
-            if targets:
-                wanted = [matched(*pair) for pair in zip(targets, outputs, strict=True)]
-            weights = [self._weight(i, *each) for i, each in enumerate(zip(wanted, outputs, weights, strict=True))]
-            given = {"x": x, "y": _alone(wanted), "y_pred": made, "sample_weight": _alone(weights)}
-            # programs for Keras may know of training or not
-            more = {"training": self._training} if takes(model.compute_loss, "training") else {}
-            total = model.compute_loss(**given, **more)
-        parts = output_losses(compilation, wanted, outputs, weights) if compilation.several else []
-        statistics = [
-            metric.statistics(target, output, self._counted(output, weight if weighted else None))
-            for target, output, weight, mine in zip(wanted, outputs, weights, compilation.metrics, strict=True)
-            for _, metric, weighted in mine
-        ]
-        compilation.sizes = [s.size for s in statistics]
-        if self._training:
-            self._update(trace, trace.node_of(total))
-        row = [total, *(tracing.zeros(()) if part is None else part for part in parts), *statistics]
-        return b.concat([b.reshape(b.cast(trace.node_of(v), "float32"), (v.size,)) for v in row], 0)
-
-    def _weight(self, i: int, target: Tensor | None, output: Tensor, weight: Tensor | None) -> Tensor | None:
-        """The sample weights, with what the samples' classes count."""
-        table = self._class_weights[i] if self._class_weights else None
-        if table is None:
-            return weight
-        if target is None:
-            raise ValueError("class_weight needs targets, which have the classes")
-        counts = weights_of(table, target, output)
-        return counts if weight is None else product(weight, counts)
-
-    def _counted(self, output: Tensor, weight: Tensor | None) -> Tensor | None:
-        """Weights for a metric: masked positions do not count."""
-        if output.mask is None:
-            return weight
-        mask = a.cast(output.mask, "float32")
-        if weight is None:
-            return mask
-        return a.mul(mask, movement.reshape(weight, (*weight.shape, *(1,) * (mask.rank - weight.rank))))
-
-    def _update(self, trace: Trace, loss: Node) -> None:
-        weights = self._model.trainable_weights
-        if not weights:
-            raise ValueError(f"model {self._model.name!r} has no trainable weights: nothing can be trained")
-        scale = self._compilation.optimizer.loss_scale_factor
-        gradients = gradient(loss * float(scale) if scale else loss, [trace.node_of(w) for w in weights])
-        pairs = [(symbolic(g), w) for g, w in zip(gradients, weights, strict=True)]
-        self._compilation.optimizer.apply_gradients(pairs)
+    def __init__(self, inputs: Sequence[Node], row: Node, trace: Trace, layout: Layout) -> None:
+        super().__init__(inputs, [row], trace)
+        self.layout = layout
 
 
-def _alone(values: list[Any]) -> Any:
-    """What a model's methods see of its inputs or outputs: the only one, or all."""
-    return values[0] if len(values) == 1 else values
+def _traced(model: Any, training: bool, rows: Samples, batch: int, tables: ClassWeights | None) -> Step:
+    """The trace of one step, for a batch of samples."""
+    tensors = rows.tensors()
+    nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
+    order = b.input_node((order_capacity(rows.count),), "int32")
+    name = "train_step" if training else "test_step"
+    with tracing.tracing(Trace()) as trace, context.collecting_losses(), counting() as counted:
+        chosen = b.dynamic_slice(order, trace.scalar(START), batch)
+        parts = []
+        for node, tensor in zip(nodes, tensors, strict=True):
+            part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)
+            parts.append(symbolic(b.reshape(part, (batch, *tensor.sample_shape))))
+        samples = rows.replaced(parts)
+        if tables is not None:
+            samples = weighted(samples, tables, model.compiled().output_shapes)
+        if training:
+            model.compiled().optimizer.build(model.trainable_weights)
+        logs = getattr(model, name)(samples.data())
+        row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")
+    return Step([*nodes, order], row, trace, layout)

@@ -10,7 +10,8 @@ from ..layers.base import BatchShape, Layer, unique_name
 from ..layers.inference import inferred_specs
 from ..layers.symbolic import LayerCall, SymbolicTensor, spec_leaves
 from ..runtime.tensor import Tensor
-from .data_sets import compute_dtype
+from .compilation import output_names
+from .data_sets import compute_dtype, numbered
 from .summary import html_table, table
 
 
@@ -70,11 +71,17 @@ class Container(Layer):
         """What was given, as a list of inputs."""
         return tree.leaves(inputs)
 
-    def output_shapes_for(self, inputs: Sequence[Tensor]) -> list[BatchShape]:
-        """The outputs' shapes for data of these shapes."""
+    def arranged(self, inputs: Any) -> Any:
+        """How inputs are handed to the model: their numbers in the list, alone, in lists or in dictionaries."""
+        numbers = numbered(inputs)
+        return numbers[0] if isinstance(numbers, list | tuple) and len(numbers) == 1 else numbers
+
+    def outputs_for(self, inputs: Sequence[Tensor], arranged: Any) -> tuple[list[str], list[BatchShape]]:
+        """The outputs' names and shapes for data of these shapes."""
         wires = [SymbolicTensor((None, *t.shape[1:]), compute_dtype(t.dtype)) for t in inputs]
-        given: Any = wires[0] if len(wires) == 1 else wires
-        return [s.shape for s in spec_leaves(inferred_specs(self.name, lambda x, _: self.apply(x), given, {}))]
+        given = tree.mapped(lambda i: wires[i], arranged)
+        specs = inferred_specs(self.name, lambda x, _: self.apply(x), given, {})
+        return output_names(specs), [spec.shape for spec in spec_leaves(specs)]
 
     def made_on_host(self, inputs: Sequence[Tensor]) -> Any:
         """The outputs, where nothing is left to compute of what the model's inputs became on the host; else None."""

@@ -12,8 +12,7 @@ from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
 from .class_weights import ClassWeights, class_weights
-from .data_sets import Samples
-from .evaluation import alone
+from .data_sets import alone, unpack_x_y_sample_weight
 from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
 from .fit import Feed, Fit, FitPlan
 from .promise import FitPromise
@@ -49,14 +48,13 @@ class Trainer:
 
     def train_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> FitPromise:
         """One step; gives its loss, or loss and metrics."""
-        names = model.metrics_names
 
         def plan() -> FitPlan:
             samples = model.samples(x, y, sample_weight)
             feed = ArrayFeed(_step_for(model, class_weight), samples, samples.count)
-            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None)
+            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, finalizes=False)
 
-        return self._start(model, plan, lambda history: alone([history.history[name][0] for name in names]))
+        return self._start(model, plan, lambda history: alone([values[0] for values in history.history.values()]))
 
     def _start(
         self, model: Any, plan: Callable[[], FitPlan], read: Callable[[History], Any] = lambda history: history
@@ -106,7 +104,7 @@ def _fit_plan(
                 f"validation_split={validation_split} of {samples.count} samples leaves none to train on: give more"
                 " samples, or a smaller share"
             )
-        validation_data = samples.part(at, samples.count)
+        validation_data = unpack_x_y_sample_weight(samples.part(at, samples.count).data())
         samples = samples.part(0, at)
     if steps_per_epoch is not None:
         steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
@@ -135,7 +133,7 @@ def _dataset_plan(
         raise TypeError(
             f"fit_dataset needs a data set, or something else to iterate over; got {type(dataset).__name__}"
         )
-    feed = DatasetFeed(_step_for(model, class_weight), model.samples, dataset, steps)
+    feed = DatasetFeed(_step_for(model, class_weight), model.read_batch, dataset, steps)
     many = validation_batches if validation_batches is not None else validation_steps
     validation = _validation(model, validation_data, validation_batch_size or model.fixed_batch or 32, many)
     return _plan("fit_dataset", feed, None, validation, **shared)
@@ -167,9 +165,9 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> An
     if isinstance(data, Mapping) and is_batch(data):
         data = parts_of(data)
     if is_dataset(data) or (isinstance(data, list) and data and is_batch(data[0])):
-        return partial(DatasetFeed, model.steps.test, model.samples, data, steps)
-    if isinstance(data, Samples) or (isinstance(data, tuple | list) and len(data) in (2, 3)):
-        samples = data if isinstance(data, Samples) else model.samples(*data)
+        return partial(DatasetFeed, model.steps.test, partial(model.read_batch, training=False), data, steps)
+    if isinstance(data, tuple | list) and len(data) in (2, 3):
+        samples = model.samples(*data, training=False)
         size = positive("fit", "validation_batch_size", batch_size)
         most = -(-samples.count // size)
         return ArrayFeed(model.steps.test, samples, size, steps=min(steps or most, most)).again

@@ -39,6 +39,7 @@ from . import (  # noqa: F401 - to have their ops registered
 )
 from .control import scan
 from .differentiation import (
+    GradientTape,
     custom_grad,
     grad,
     grads,
@@ -49,7 +50,7 @@ from .differentiation import (
 from .dispatch import OPS
 from .functions import function
 
-_GRADIENTS = (custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
+_GRADIENTS = (GradientTape, custom_grad, grad, grads, value_and_grad, value_and_grads, variable_grads)
 _TRANSFORMS = {f.__name__ for f in (*_GRADIENTS, function, scan)}
 _TOP = {name: fn for name, fn in OPS.items() if "." not in name}
 _SPACES = {"browser", "fused", "image", "linalg", "math", "signal", "sparse", "spectral", "string"}

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
+from .. import tree
 from ..graph import build as b
-from ..graph.gradient import gradient
+from ..graph.gradient import gradient, pullback
 from ..graph.node import Node, topological
 from ..graph.primitives.custom import Rule, custom
 from ..graph.scan import placeholders, substituted
@@ -84,7 +86,8 @@ def value_and_grads(f: Callable[..., Any]) -> Callable[..., ValueAndGradients]:
 
 def _differentiated(trace: Trace, f: Callable[..., Any], nodes: Sequence[Node], count: int) -> list[Node]:
     """The value of a function, and its gradients; a node more than the function takes is the value's cotangent."""
-    value = trace.node_of(_one_tensor(f(*(symbolic(n) for n in nodes[:count]))))
+    with trace.taping():
+        value = trace.node_of(_one_tensor(f(*(symbolic(n) for n in nodes[:count]))))
     seed = nodes[count] if len(nodes) > count else b.full(value.shape, 1.0)
     if seed.shape != value.shape:
         raise ValueError(f"dy has shape {list(seed.shape)}, the function's value {list(value.shape)}")
@@ -167,7 +170,8 @@ _known = Known()
 def _variable_gradients(
     trace: Trace, f: Callable[[], Any], var_list: Sequence[Variable] | None
 ) -> tuple[Node, list[Variable], list[Node]]:
-    value = trace.node_of(_one_tensor(f()))
+    with trace.taping():
+        value = trace.node_of(_one_tensor(f()))
     if value.aval.size != 1:
         raise ValueError(f"the function must give a scalar, but its value has shape {list(value.shape)}")
     if var_list is None:
@@ -180,6 +184,77 @@ def _variable_gradients(
         )
     scalar = b.reshape(value, ())
     return value, list(var_list), gradient(scalar, [trace.node_of(v) for v in var_list])
+
+
+class GradientTape:
+    """Differentiates what is computed inside, in functions that are traced: steps of models of one's own, and
+    :func:`weblayers.function`. Elsewhere :func:`weblayers.variable_grads` does.
+
+    What was computed before the outermost tape is a constant. A tape can be asked as often as one likes, and watches
+    everything, so that ``persistent`` and :meth:`watch` say nothing.
+
+    >>> import weblayers as wl
+    >>> w = wl.variable(wl.scalar(3.0))
+    >>> @wl.function
+    ... def slope():
+    ...     with wl.GradientTape() as tape:
+    ...         loss = w * w
+    ...     return tape.gradient(loss, w)
+    >>> slope().array_sync()
+    6.0
+    """
+
+    def __init__(self, persistent: bool = False) -> None:
+        self._inside = ExitStack()
+        self._since = 0
+        # the nodes of the variables that were assigned before its end
+        self._assigned: dict[Variable, Node] | None = None
+
+    def __enter__(self) -> GradientTape:
+        self._since = self._inside.enter_context(_trace_of_tape().taping())
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._assigned = dict(_trace_of_tape().assigned)
+        self._inside.close()
+
+    def watch(self, tensor: Any) -> None:
+        """There are gradients for all tensors, also for those that were made before."""
+
+    def gradient(self, target: Any, sources: Any, output_gradients: Any = None) -> Any:
+        """The gradients of a tensor, of its sum if it has more numbers than one, or of several.
+
+        Args:
+            target: a tensor, or several in a list.
+            sources: variables and tensors, alone, in lists or in dictionaries. What the target does not depend on has
+                None for a gradient.
+            output_gradients: what the target's numbers count, of the target's shape.
+        """
+        trace = _trace_of_tape()
+        assigned = trace.assigned if self._assigned is None else self._assigned
+        targets, wanted = tree.leaves(target), tree.leaves(sources)
+        outputs = [trace.node_of(t) for t in targets]
+        given = [None] * len(outputs) if output_gradients is None else tree.leaves(output_gradients)
+        seeds = [b.full(o.shape, 1.0) if g is None else trace.node_of(g) for o, g in zip(outputs, given, strict=True)]
+        nodes = [assigned[s] if s in assigned else self._source(trace, s) for s in wanted]
+        found = [None if g is None else symbolic(g) for g in pullback(outputs, seeds, nodes)]
+        return tree.packed(sources, found)
+
+    def _source(self, trace: Trace, tensor: Tensor) -> Node:
+        """What the tape has read of a tensor."""
+        if tensor._node is not None and tensor.id < self._since:
+            return b.stop_gradient(tensor._node)
+        return trace.node_of(tensor)
+
+
+def _trace_of_tape() -> Trace:
+    trace = tracing.current()
+    if trace is None:
+        raise RuntimeError(
+            "a GradientTape works in functions that are traced: in train_step, or with @wl.function. Elsewhere use"
+            " wl.variable_grads(lambda: loss)"
+        )
+    return trace
 
 
 def custom_grad(f: Callable[..., Any]) -> Callable[..., Tensor]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from .. import naming
 from . import schedules
 from .base import TABLE, Optimizer, get
+from .composed import LossScaleOptimizer, MultiOptimizer, OptimizerMap
 from .modern import Adafactor, AdamW, Ftrl, Lamb, Lion, Muon, Nadam, ScheduleFreeAdamW
 from .rules import SGD, Adadelta, Adagrad, Adam, Adamax, Momentum, RMSprop
 
 # TensorFlow.js' spellings, `tf.train.sgd(0.1)`, and such names for the others.
 sgd, momentum, rmsprop, adagrad, adadelta, adam, adamax = SGD, Momentum, RMSprop, Adagrad, Adadelta, Adam, Adamax
 schedule_free_adamw = ScheduleFreeAdamW
+loss_scale_optimizer, multi_optimizer = LossScaleOptimizer, MultiOptimizer
 adamw, nadam, lion, ftrl, lamb, adafactor, muon = AdamW, Nadam, Lion, Ftrl, Lamb, Adafactor, Muon
 
 TABLE |= {
@@ -32,10 +34,13 @@ __all__ = [
     "Ftrl",
     "Lamb",
     "Lion",
+    "LossScaleOptimizer",
     "Momentum",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "adadelta",
@@ -48,7 +53,9 @@ __all__ = [
     "get",
     "lamb",
     "lion",
+    "loss_scale_optimizer",
     "momentum",
+    "multi_optimizer",
     "muon",
     "nadam",
     "rmsprop",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from .. import naming
 from ..graph import build as b
 from ..graph.node import Node
+from ..ops import arithmetic
 from ..ops.differentiation import Gradients, ValueAndGradients, variable_grads
 from ..ops.functions import run_traced
 from ..runtime.conversion import to_tensor
@@ -72,8 +74,12 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         self._known = Known()
         self._inputs: dict[tuple[Any, ...], list[Node]] = {}
         self._undecayed: set[int] = set()
+        self._built: list[Variable] | None = None
 
     def __init_subclass__(cls) -> None:
+        if cls.__name__.startswith("_"):
+            # what others share
+            return
         TABLE[naming.class_snake(cls.__name__)] = cls
         TABLE[cls.__name__] = cls
 
@@ -227,17 +233,52 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         """The value of a function without arguments and its gradients, see :func:`weblayers.variable_grads`."""
         return variable_grads(f, var_list)
 
-    def apply_gradients(self, gradients: Gradients | Mapping[str, Tensor] | Sequence[tuple[Tensor, Variable]]) -> None:
-        """Change each variable by its gradient.
+    def build(self, variables: Sequence[Variable]) -> None:
+        """Say which variables :meth:`apply` changes when it is given gradients alone."""
+        self._built = list(variables)
+
+    def scale_loss(self, loss: Tensor) -> Tensor:
+        """What to differentiate instead of the loss, see ``loss_scale_factor``."""
+        return arithmetic.mul(loss, float(self.loss_scale_factor)) if self.loss_scale_factor else loss
+
+    def apply(self, gradients: Sequence[Tensor | None], trainable_variables: Sequence[Variable] | None = None) -> None:
+        """Change variables by their gradients, in the same order.
+
+        Args:
+            gradients: one for each variable.
+            trainable_variables: those of :meth:`build` if left out; for a model's optimizer the model's.
+
+        Raises:
+            ValueError: another number of gradients than variables, or nobody has said which.
+
+        >>> import weblayers as wl
+        >>> w = wl.variable(wl.scalar(1.0))
+        >>> wl.train.sgd(0.5).apply([wl.scalar(1.0)], [w])
+        >>> w.array_sync()
+        0.5
+        """
+        variables = self._built if trainable_variables is None else list(trainable_variables)
+        if variables is None:
+            raise ValueError(f"{type(self).__name__}.apply: give the variables too, or call build(variables) before")
+        if len(gradients) != len(variables):
+            raise ValueError(
+                f"{type(self).__name__}.apply: got {len(gradients)} gradients for {len(variables)} variables"
+            )
+        self.apply_gradients(list(zip(gradients, variables, strict=True)))
+
+    def apply_gradients(
+        self, gradients: Gradients | Mapping[str, Tensor] | Iterable[tuple[Tensor | None, Variable]]
+    ) -> None:
+        """Change each variable by its gradient. One without a gradient, None, stays as it is, with a warning.
 
         Args:
             gradients: what :func:`weblayers.variable_grads` gives, pairs of a gradient and its variable, or gradients
                 by the names of variables, in a dictionary or as ``{"name", "tensor"}``.
 
         Raises:
-            ValueError: no variable has that name, or several have it.
+            ValueError: no variable has that name, or several have it; or there is no gradient.
         """
-        pairs = _pairs(gradients)
+        pairs = _with_gradient(_pairs(gradients))
         trace = current()
         if trace is not None:
             self._apply_all(trace, pairs)
@@ -252,8 +293,13 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
 
         run_traced(step, self._known, nodes, given)
 
-    def _apply_all(self, trace: Trace, pairs: Sequence[tuple[Tensor, Variable]]) -> None:
-        count = trace.scalar(self._iterations)
+    def _apply_all(self, trace: Trace, pairs: Sequence[tuple[Tensor, Variable]], skipped: Node | None = None) -> None:
+        """Make a step; ``skipped`` is how many of those before were not made."""
+        # a run that makes several steps counts them all
+        before = trace.draws(self._iterations)
+        count = trace.scalar(self._iterations) + float(before) if before else trace.scalar(self._iterations)
+        if skipped is not None:
+            count = count - skipped
         every = self.gradient_accumulation_steps
         done = b.unary("floor", count / float(every)) if every else count
         due = None if every is None else b.compare("eq", (count + 1.0) - (done + 1.0) * float(every), 0.0)
@@ -294,9 +340,11 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
                 new = b.where(swap, changed["average"], new)
         if due is not None:
             changed = {n: b.where(due, v, slots[n]) for n, v in changed.items()}
-            new = b.where(due, new, old)
-            kept = total * float(self.gradient_accumulation_steps or 1)
-            changed["gradient_accumulator"] = b.where(due, 0.0, kept)
+            # Keras keeps to constraints at every step
+            kept = old if weight.constraint is None else trace.node_of(weight.constraint(symbolic(old)))
+            new = b.where(due, new, kept)
+            gathered = total * float(self.gradient_accumulation_steps or 1)
+            changed["gradient_accumulator"] = b.where(due, 0.0, gathered)
         assign(weight, symbolic(new))
         for name, value in changed.items():
             assign(self._state[weight][name], symbolic(value))
@@ -340,15 +388,26 @@ class Optimizer(naming.Named, metaclass=naming.Configurable):
         return cls(**config)
 
 
-def _pairs(gradients: Any) -> Sequence[tuple[Tensor, Variable]]:
+def _pairs(gradients: Any) -> Sequence[tuple[Tensor | None, Variable]]:
     """Gradients with their variables, of which there may be names only."""
     if isinstance(gradients, Gradients):
         return gradients.pairs()
     if isinstance(gradients, Mapping):
         return [(to_tensor(g), variable_named(name)) for name, g in gradients.items()]
-    if gradients and all(isinstance(one, Mapping) for one in gradients):
-        return [(to_tensor(one["tensor"]), variable_named(one["name"])) for one in gradients]
-    return list(gradients)
+    given = list(gradients)
+    if given and all(isinstance(one, Mapping) for one in given):
+        return [(to_tensor(one["tensor"]), variable_named(one["name"])) for one in given]
+    return given
+
+
+def _with_gradient(pairs: Sequence[tuple[Tensor | None, Variable]]) -> list[tuple[Tensor, Variable]]:
+    found = [(g, w) for g, w in pairs if g is not None]
+    missing = [w.name for g, w in pairs if g is None]
+    if missing and not found:
+        raise ValueError(f"no gradients: the loss depends on none of the variables {', '.join(missing)}")
+    if missing:
+        warnings.warn(f"the loss has no gradient for {', '.join(missing)}: they stay as they are", stacklevel=3)
+    return found
 
 
 def _squares(x: Node) -> Node:

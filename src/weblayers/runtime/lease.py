@@ -166,8 +166,8 @@ class _Loan:
     def changed(self, lent: Variable | HostScalar) -> None:
         self._replaced.add(lent)
         if isinstance(lent, HostScalar):
-            first = lent.value - self.job.steps * lent.increment
-            self.job.set_scalar(self._compiled.keys.index(lent), first)
+            number = self._compiled.keys.index(lent)
+            self.job.set_scalar(number, lent.value - self.job.steps * self._compiled.increments[number])
         else:
             self.job.cancel()
 
@@ -191,8 +191,8 @@ class _Loan:
                 variable.hold(storage, self._runtime)
 
     def _advance(self, steps: int) -> None:
-        for scalar in self._compiled.host_scalars:
+        for scalar, increment in zip(self._compiled.keys, self._compiled.increments, strict=True):
             # one that was set meanwhile counts on from there, and not back
-            if steps > 0 or scalar not in self._replaced:
-                scalar.advance(steps)
+            if isinstance(scalar, HostScalar) and (steps > 0 or scalar not in self._replaced):
+                scalar.advance(steps * increment)
         self._known += steps

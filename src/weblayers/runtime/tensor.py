@@ -22,6 +22,13 @@ from .base import Borrower, Runtime
 from .promise import thenable
 
 _ids = itertools.count(1)
+
+
+def next_id() -> int:
+    """A number for what is made now: those of tensors made before are lower."""
+    return next(_ids)
+
+
 _live: dict[int, weakref.ref[Tensor]] = {}
 _BYTES = {"float32": 4, "int32": 4, "bool": 1, "uint8": 1}
 
@@ -308,6 +315,11 @@ class Variable(Tensor):
         dtype = build.infer_dtype(array)
         super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
         self.name, self.trainable = name, trainable
+        # whether it could be trained when it was made: what says its place among a layer's weights
+        self.made_trainable = trainable
+        # what is added to it, and trained in its place; and whether files have it by itself
+        self.adapter: Any = None
+        self.in_files = True
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
@@ -325,6 +337,16 @@ class Variable(Tensor):
     @property
     def described(self) -> str:
         return f"the weight {self.name!r}"
+
+    def for_files(self) -> Tensor:
+        """The values of now, as files have them: with what is added to them."""
+        return self.read() if self.adapter is None else self.adapter.merged()
+
+    def assign_from_file(self, value: np.ndarray) -> None:
+        """Take over what :meth:`for_files` gave."""
+        self.assign(value.astype(self.dtype))
+        if self.adapter is not None:
+            self.adapter.reset()
 
     def _check(self) -> None:
         super()._check()

@@ -20,7 +20,7 @@ from ..recent import Recent
 from . import device, recording, scopes
 from .base import Borrower, Executable, Runtime
 from .conversion import to_tensor
-from .tensor import Tensor, Variable
+from .tensor import Tensor, Variable, next_id
 
 
 class Known:
@@ -62,6 +62,8 @@ class Trace:
         self._known = known or Known()
         self._placeholders = itertools.count()
         self._draws: dict[Hashable, int] = {}
+        # what was made before is a constant to whoever differentiates: the number of the first tensor that is none
+        self._taped: int | None = None
         self.in_loop = False
         # where the trace is for one run, whose inputs are known: tensors by their nodes
         self.given: Mapping[Node, Tensor] | None = None
@@ -77,9 +79,20 @@ class Trace:
         finally:
             self.in_loop = False
 
+    @contextmanager
+    def taping(self) -> Iterator[int]:
+        """Inside, tensors that were made before the outermost of these are constants. Gives the number of the first
+        tensor that is none.
+        """
+        around, self._taped = self._taped, self._taped or next_id()
+        try:
+            yield self._taped
+        finally:
+            self._taped = around
+
     def node_of(self, tensor: Tensor) -> Node:
         if tensor._node is not None:
-            return tensor._node
+            return tensor._node if tensor.id >= (self._taped or 0) else build.stop_gradient(tensor._node)
         if isinstance(tensor, Variable) and tensor in self.assigned:
             return self.assigned[tensor]
         if tensor not in self.captured:
@@ -100,9 +113,13 @@ class Trace:
 
     def draws(self, source: Hashable) -> int:
         """How often random numbers were drawn from a source before, in this trace."""
-        count = self._draws.get(source, 0)
+        count = self.drawn(source)
         self._draws[source] = count + 1
         return count
+
+    def drawn(self, source: Hashable) -> int:
+        """How many draws from a source there were."""
+        return self._draws.get(source, 0)
 
     def value_of(self, node: Node) -> np.ndarray | None:
         """What a node is in the one run that this trace is for; None if it is for many, or the node is part of a loop.
@@ -186,7 +203,8 @@ def assign(variable: Variable, value: Tensor) -> None:
 
 
 class HostScalar:
-    """A number that graphs read as a uniform: changing it needs no new trace. It grows by ``increment`` each run.
+    """A number that graphs read as a uniform: changing it needs no new trace. It grows by ``increment`` each run, and
+    by as much again for each further time that the run counts it.
 
     ``described`` says in words what it is.
     """
@@ -210,9 +228,9 @@ class HostScalar:
         if self.lease is not None:
             self.lease.changed(self)
 
-    def advance(self, runs: int) -> None:
-        """Count runs that training has made."""
-        self._value += runs * self.increment
+    def advance(self, by: float) -> None:
+        """Count what training has made."""
+        self._value += by
 
 
 class Compiled:
@@ -222,6 +240,10 @@ class Compiled:
         self.captured = list(trace.captured)
         self.assigned = list(trace.assigned)
         self.keys = list(trace.scalars)
+        # what the host scalars grow by each run
+        self.increments = [
+            k.increment * max(1, trace.drawn(k)) if isinstance(k, HostScalar) else 0.0 for k in self.keys
+        ]
         self.marks = trace.marks
         # draws write floats: bytes are what is uploaded, and nothing else
         outputs = [build.cast(o, "int32") if o.dtype == "uint8" else o for o in outputs]
@@ -242,7 +264,8 @@ class Compiled:
 
     def uniforms(self, given: Mapping[int, tuple[float, float]]) -> tuple[list[float], list[float]]:
         """The values of all host scalars at a first run, and what they grow by; ``given`` has those of numbers."""
-        pairs = [(k.value, k.increment) if isinstance(k, HostScalar) else given[k] for k in self.keys]
+        both = zip(self.keys, self.increments, strict=True)
+        pairs = [(k.value, increment) if isinstance(k, HostScalar) else given[k] for k, increment in both]
         return [value for value, _ in pairs], [increment for _, increment in pairs]
 
     def executable(self, runtime: Runtime) -> Executable:
@@ -265,9 +288,9 @@ class Compiled:
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
         runtime = device.of(inputs)
         results = self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
-        for key in keys:
-            if isinstance(key, HostScalar) and key.increment:
-                key.value += key.increment
+        for key, increment in zip(keys, self.increments, strict=True):
+            if isinstance(key, HostScalar) and increment:
+                key.value += increment
         for variable, storage in zip(assigned, results[self._outputs :], strict=True):
             variable.assign_storage(storage, runtime)
         pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)

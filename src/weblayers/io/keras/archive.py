@@ -102,8 +102,9 @@ def write_weights(model: Any, values: Mapping[int, np.ndarray], state: State = (
         for path, layer in vocabularies.lookups(model):
             if layer.idf_weights is not None:
                 file[f"{path}/vars/{vocabularies.IDF}"] = layer.idf_weights
-        for i, (_, value) in enumerate(state):
-            file[f"optimizer/vars/{i}"] = value
+        for part, place in [("", slice(None)), *optimization.parts(model)] if state else ():
+            for i, (_, value) in enumerate(state[place]):
+                file["/".join(filter(None, ("optimizer", part, "vars", str(i))))] = value
     return buffer.getvalue()
 
 

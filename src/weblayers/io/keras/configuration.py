@@ -56,6 +56,7 @@ _OUR_LAYERS = (
     "PositionEmbedding",
     "RandomHeight",
     "RandomWidth",
+    "RotaryEmbedding",
     "SinePositionEncoding",
     "ThresholdedReLU",
     "TokenAndPositionEmbedding",
@@ -137,6 +138,11 @@ def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
     kept = {k: v for k, v in config.items() if k not in left_out and k in taken}
     if class_name == "LeakyReLU":
         kept["negative_slope"] = kept.pop("alpha")
+    if class_name == "Bidirectional" and config["layer"]["config"].get("go_backwards"):
+        # Keras turns no layer that goes backwards already
+        turned = {"go_backwards": False, "name": f"backward_{config['layer']['config']['name']}"}
+        described_layer = {**config["layer"], "config": {**config["layer"]["config"], **turned}}
+        kept["backward_layer"] = kept.get("backward_layer") or described_layer
     for key in _OURS.get(class_name, ()):
         default = naming.parameters(serialization.CLASSES[class_name])[key].default
         if kept.get(key) in (None, default, "channels_last"):

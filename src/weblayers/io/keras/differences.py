@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ... import initializers, naming
+from ... import initializers, metrics, naming
 from .optimization import described
 
 # TensorFlow.js' function in Keras 3's words, which takes layers for activations: its own has a slope of 1 / 6, not
@@ -67,6 +67,35 @@ def _is_steeper(value: Any) -> bool:
 
 # -- losses and metrics -----------------------------------------------------------------------------------------------
 
+# What Keras 3 calls losses, and metrics of such names.
+_LOSSES = {
+    "logcosh": "log_cosh",
+    "kullback_leibler_divergence": "kl_divergence",
+    "cosine": "cosine_similarity",
+    "cosine_proximity": "cosine_similarity",
+    "cce": "categorical_crossentropy",
+}
+_METRICS = {
+    **{spelled(name): name for name in metrics.CLASSES for spelled in (naming.snake, naming.class_snake)},
+    "kullback_leibler_divergence": "kl_divergence",
+    "kld": "kl_divergence",
+    "cce": "categorical_crossentropy",
+    "logcosh": "LogCoshError",
+    "log_cosh": "LogCoshError",
+    "rmse": "RootMeanSquaredError",
+    "binary_iou": "BinaryIoU",
+    "hinge": "hinge",
+    "squared_hinge": "squared_hinge",
+    "cosine_similarity": "cosine_similarity",
+}
+# Metrics that it has as functions of losses only. The similarity is one, where its metric has the other sign.
+_FUNCTIONS = {
+    "cosine": "cosine_similarity",
+    "cosine_proximity": "cosine_similarity",
+    **{name: name for name in ("huber", "dice", "tversky", "circle")},
+    **{name: name for name in ("binary_focal_crossentropy", "categorical_focal_crossentropy")},
+}
+
 _HINGES = {"hinge": "Hinge", "squared_hinge": "SquaredHinge"}
 # how TensorFlow.js' are told in Keras' files: they are equal as long as the targets are -1 and 1
 _TFJS = "tfjs_"
@@ -78,11 +107,15 @@ def write_loss(value: Any, module: str = "keras.losses") -> Any:
         return [write_loss(v, module) for v in value]
     if isinstance(value, Mapping) and "class_name" not in value:
         return {k: write_loss(v, module) for k, v in value.items()}
+    if value == "categorical_generalized_cross_entropy":
+        return described("keras.losses", "CategoricalGeneralizedCrossEntropy", {})
     if isinstance(value, str) and value in _HINGES:
         return described(module, _HINGES[value], {"name": _TFJS + value})
     if isinstance(value, Mapping):
         return described(module, value["class_name"], _turned(value["class_name"], value["config"]))
-    return value
+    if module == "keras.metrics" and value in _FUNCTIONS:
+        return {**described("builtins", "function", {}), "config": _FUNCTIONS[value], "registered_name": "function"}
+    return (_METRICS if module == "keras.metrics" else _LOSSES).get(value, value)
 
 
 def read_loss(value: Any) -> Any:
@@ -95,7 +128,7 @@ def read_loss(value: Any) -> Any:
         return {"class_name": _HINGES[value], "config": {}} if value in _HINGES else value
     config = value.get("config")
     if value["class_name"] == "function":
-        return read_loss(config)
+        return "cosine_proximity" if config == "cosine_similarity" else read_loss(config)
     if not isinstance(config, Mapping):
         return value
     name = str(config.get("name"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from ...layers.wrappers import SpectralNormalization
 from ...runtime.tensor import Variable
 from ..checks import expect
 from . import library
+from .optimization import snake
 
 # What a vocabulary has beside the weights.
 _OF_VOCABULARIES = ("idf_weights",)
@@ -23,15 +23,9 @@ def numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
     """The keys of layers in a list: their classes, numbered from the second of a class."""
     counts: dict[str, int] = {}
     for layer in layers:
-        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else _snake(layer.class_name)
+        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else snake(layer.class_name)
         count = counts[key] = counts.get(key, -1) + 1
         yield (f"{key}_{count}" if count else key), layer
-
-
-def _snake(name: str) -> str:
-    """A class name as Keras spells it in files: ``conv_lstm2d``, where TensorFlow.js has ``conv_lst_m2d``."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
@@ -52,8 +46,8 @@ def _own(layer: Any) -> list[Variable]:
     if isinstance(layer, SpectralNormalization):
         # what it normalizes is an attribute of its own in Keras
         inner -= {id(layer.kernel)}
-    own = [w for w in layer.weights if id(w) not in inner]
-    return sorted(own, key=lambda w: not w.trainable)
+    own = [w for w in layer.weights if id(w) not in inner and w.in_files]
+    return sorted(own, key=lambda w: not w.made_trainable)
 
 
 def groups_of(
@@ -85,7 +79,7 @@ def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
     chosen: list[tuple[Variable, np.ndarray]] = []
     _collect(model, file, source, strict, chosen, set())
     for weight, values in chosen:
-        weight.assign(values.astype(weight.dtype))
+        weight.assign_from_file(values)
 
 
 def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, seen: set[int]) -> None:

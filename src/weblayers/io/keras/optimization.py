@@ -4,19 +4,39 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ... import naming
 from ...ops import arithmetic
-from ...optimizers import Adafactor, Adam, Adamax, Momentum, Muon, Nadam, Optimizer, RMSprop, schedules
+from ...optimizers import (
+    Adafactor,
+    Adam,
+    Adamax,
+    LossScaleOptimizer,
+    Momentum,
+    MultiOptimizer,
+    Muon,
+    Nadam,
+    Optimizer,
+    RMSprop,
+    schedules,
+)
 from ...runtime.conversion import to_tensor
 from ...runtime.tensor import Tensor, Variable
 from ..checks import expect
 
 MODULE = "keras.optimizers"
 Named = list[tuple[str, Tensor]]
+
+
+def snake(name: str) -> str:
+    """A class name as Keras spells it in files: ``conv_lstm2d``, where TensorFlow.js has ``conv_lst_m2d``."""
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def described(module: str, class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,7 +49,23 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
 
     its momentum has the learning rate in it, which is the same as long as that stays; a decay is a schedule.
     """
-    config = {re.sub(r"(beta|epsilon)(\d)", r"\1_\2", k): v for k, v in optimizer.get_config().items()}
+    if isinstance(optimizer, LossScaleOptimizer):
+        config = {**optimizer.get_config(), "inner_optimizer": settings(optimizer.inner_optimizer)}
+        return described(MODULE, "LossScaleOptimizer", config)
+    if isinstance(optimizer, MultiOptimizer):
+        config = optimizer.get_config()
+        chosen: Any = optimizer.optimizer_map
+        by_name = {name: settings(chosen[name]) for name in config["optimizer_map"]["config"]["optimizer_map"]}
+        inner = {"default_optimizer": settings(chosen.default_optimizer), "optimizer_map": by_name}
+        config["optimizer_map"] = described(MODULE, "OptimizerMap", inner)
+        return described(MODULE, "MultiOptimizer", config)
+    # Keras takes no integer for what is a share or a rate
+    defaults = {k: p.default for k, p in naming.parameters(type(optimizer)).items()}
+    given = {
+        k: float(v) if isinstance(v, int) and isinstance(defaults.get(k), float) else v
+        for k, v in optimizer.get_config().items()
+    }
+    config = {re.sub(r"(beta|epsilon)(\d)", r"\1_\2", k): v for k, v in given.items()}
     kind = type(optimizer).__name__
     if isinstance(optimizer, Momentum):
         kind, config["nesterov"] = "SGD", config.pop("use_nesterov")
@@ -89,27 +125,101 @@ def _groups(optimizer: Optimizer) -> list[Sequence[str]]:
     return [optimizer.slots]
 
 
+class _Entry(NamedTuple):
+    """One array of a file: what it is now, and what to do with what it is in a file."""
+
+    name: str
+    shape: tuple[int, ...]
+    read: Callable[[], Tensor]
+    write: Callable[[np.ndarray], None]
+
+
 def _follows_schedule(optimizer: Optimizer) -> bool:
     """Whether Keras keeps no learning rate."""
     return optimizer.has_schedule or bool(isinstance(optimizer, Adamax) and optimizer.decay)
 
 
-def state(model: Any) -> Named:
-    """What the optimizer of a compiled model keeps at this moment; before the first step, no slots."""
-    optimizer = model.compiled().optimizer
-    found: Named = [("iteration", to_tensor(np.array(optimizer.steps, np.int32)))]
+def _entries(optimizer: Optimizer, weights: Sequence[Variable], with_slots: bool) -> list[_Entry]:
+    """All that Keras keeps of an optimizer, in its order."""
+    steps = _number("iteration", lambda: optimizer.steps, lambda n: optimizer.restore([], int(n), []), np.int32)
+    unused = _number("learning_rate", lambda: 0.0, lambda _: None)
+    match optimizer:
+        case LossScaleOptimizer():
+            counter, scale = optimizer.step_counter, optimizer.dynamic_scale
+            own = [
+                # those of the steps are the inner optimizer's
+                _number("iteration", lambda: 0, lambda _: optimizer.skipped.assign(np.zeros((), np.float32)), np.int32),
+                unused,
+                _number("step_counter", counter.numpy, lambda n: counter.assign(np.array(n, np.float32)), np.int32),
+                _number("dynamic_scale", scale.numpy, lambda n: scale.assign(np.array(n, np.float32))),
+            ]
+            inner = _entries(optimizer.inner_optimizer, weights, with_slots)
+            made = _number("iteration", lambda: optimizer.steps, inner[0].write, np.int32)
+            return [*own, made, *inner[1:]]
+        case MultiOptimizer():
+            own = [steps._replace(write=lambda _: None), unused]
+            return own + [e for one, mine in _shared_out(optimizer, weights) for e in _entries(one, mine, with_slots)]
+    heads = [steps]
     if not _follows_schedule(optimizer):
-        found.append(("learning_rate", to_tensor(np.array(optimizer.learning_rate, np.float32))))
-    if not optimizer.variables():
-        return found
-    for place in _places(optimizer, model.trainable_weights):
+        heads.append(_number("learning_rate", lambda: optimizer.learning_rate, optimizer.set_learning_rate))
+    places = _places(optimizer, weights) if with_slots else ()
+    return [*heads, *(_slot(optimizer, place, weights) for place in places)]
+
+
+def _shared_out(optimizer: MultiOptimizer, weights: Sequence[Variable]) -> list[tuple[Optimizer, list[Variable]]]:
+    """Its optimizers with the weights of each."""
+    mine: dict[Optimizer, list[Variable]] = {}
+    for weight in weights:
+        mine.setdefault(optimizer.optimizer_of(weight), []).append(weight)
+    return [(one, mine.get(one, [])) for one in optimizer.optimizers]
+
+
+def parts(model: Any) -> Iterator[tuple[str, slice]]:
+    """Where in its state those that an optimizer is made of have theirs: Keras writes it for them again."""
+    optimizer, weights = model.compiled().optimizer, model.trainable_weights
+    if isinstance(optimizer, LossScaleOptimizer):
+        yield "inner_optimizer", slice(4, None)
+    if isinstance(optimizer, MultiOptimizer):
+        begun, at, counts = _has_begun(optimizer), 2, Counter[str]()
+        for one, mine in _shared_out(optimizer, weights):
+            kind, size = snake(type(one).__name__), len(_entries(one, mine, begun))
+            yield f"optimizers/{kind}" + (f"_{counts[kind]}" if counts[kind] else ""), slice(at, at + size)
+            counts[kind] += 1
+            at += size
+
+
+def _has_begun(optimizer: Optimizer) -> bool:
+    """Whether it has made a step."""
+    return any(one.variables() for one in getattr(optimizer, "optimizers", [optimizer]))
+
+
+def _number(name: str, read: Callable[[], Any], write: Callable[[Any], None], dtype: Any = np.float32) -> _Entry:
+    return _Entry(name, (), lambda: to_tensor(np.array(read(), dtype)), lambda value: write(float(value)))
+
+
+def _slot(optimizer: Optimizer, place: _Place, weights: Sequence[Variable]) -> _Entry:
+    def read() -> Tensor:
         kept = optimizer.slots_of(place.weight).get(place.slot)
         # None where Keras has an array that it never uses
         value = to_tensor(np.zeros(place.shape, np.float32)) if kept is None else kept.read()
         if isinstance(optimizer, Momentum) and place.slot == "momentum":
             value = arithmetic.mul(value, -optimizer.learning_rate)
-        found.append((place.name, value))
-    return found
+        return value
+
+    def write(value: np.ndarray) -> None:
+        for weight in weights if place.slot == "u_product" else [place.weight]:
+            kept = optimizer.slots_of(weight)
+            if place.slot in kept:
+                kept[place.slot].assign(value)
+
+    return _Entry(place.name, place.shape, read, write)
+
+
+def state(model: Any) -> Named:
+    """What the optimizer of a compiled model keeps at this moment; before the first step, no slots."""
+    optimizer = model.compiled().optimizer
+    entries = _entries(optimizer, model.trainable_weights, _has_begun(optimizer))
+    return [(entry.name, entry.read()) for entry in entries]
 
 
 def restore(model: Any, arrays: Sequence[np.ndarray], source: str) -> None:
@@ -121,18 +231,11 @@ def restore(model: Any, arrays: Sequence[np.ndarray], source: str) -> None:
     if not arrays:
         return
     expect(all(a.shape == () for a in arrays[:1]), source, "the optimizer's first value is not its step count")
-    heads = 1 if _follows_schedule(optimizer) else 2
-    places = list(_places(optimizer, model.trainable_weights))
-    slots = arrays[heads:]
-    if slots and [a.shape for a in slots] != [p.shape for p in places]:
-        warnings.warn(f"{source}: the optimizer's state is of other weights; it begins anew", stacklevel=2)
-        return
-    if heads == 2 and len(arrays) >= heads:
-        optimizer.learning_rate = float(arrays[1])
-    for place, value in zip(places, slots, strict=False):
-        sharing = model.trainable_weights if place.slot == "u_product" else [place.weight]
-        for weight in sharing:
-            kept = optimizer.slots_of(weight)
-            if place.slot in kept:
-                kept[place.slot].assign(value)
-    optimizer.restore(model.trainable_weights, int(arrays[0]), [])
+    shapes = [a.shape for a in arrays]
+    for with_slots in (True, False):
+        entries = _entries(optimizer, model.trainable_weights, with_slots)
+        if shapes == [entry.shape for entry in entries]:
+            for entry, value in zip(entries, arrays, strict=True):
+                entry.write(value)
+            return
+    warnings.warn(f"{source}: the optimizer's state is of other weights; it begins anew", stacklevel=2)
