@@ -5,8 +5,9 @@ import types
 
 import pytest
 
+from weblayers.compiler.wire import serializing
+from weblayers.runtime.glue_device import GlueDevice
 from weblayers.runtime.plan_device import TrainOrder
-from weblayers.runtime.webgl import WebGLDevice
 
 
 class Proxy:
@@ -38,7 +39,7 @@ def order():
 
 
 def device_of(train):
-    return WebGLDevice(types.SimpleNamespace(train=train))
+    return GlueDevice("webgl", types.SimpleNamespace(train=train), serializing)
 
 
 def test_a_job_that_cannot_begin_keeps_no_proxy(proxies):
