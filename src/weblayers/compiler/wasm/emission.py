@@ -33,6 +33,7 @@ from .integers import Integers
 MAX_EXPRESSION = 300
 
 Key = tuple[Value, int]
+_NOTHING: frozenset[Variable] = frozenset()
 
 
 @dataclass
@@ -144,19 +145,24 @@ class _Printer:
         stage = self._frame.stage(value, level)
         if value.op == "fetch" and value not in self._analysis.whole:
             return  # its lanes are loaded by themselves
+        is_nested = stage >= FRAGMENT and self._analysis.is_single(value, self._jam)
         for j in self._frame.instances(value):
-            reads: frozenset[Variable] = frozenset()
-            for a in value.args:
-                pending = self._pending.get((a, j)) if isinstance(a, Value) else None
-                if pending is not None:
-                    reads |= pending.reads
-            if value.op == "read":
-                reads = frozenset((value.args[0],))
+            if not is_nested:
+                self._keep(value, j, self._code(value, j, stage), stage)
+                continue
+            reads = self._reads(value, j)
             code = self._code(value, j, stage)
-            if stage > 1 and self._analysis.is_single(value, self._jam) and len(code) < MAX_EXPRESSION:
+            if len(code) < MAX_EXPRESSION:
                 self._pending[value, j] = Pending(code, reads)
             else:
                 self._keep(value, j, code, stage)
+
+    def _reads(self, value: Value, j: int) -> frozenset[Variable]:
+        """The variables that an expression reads, as far as it is not written yet."""
+        if value.op == "read":
+            return frozenset((value.args[0],))
+        pending = [self._pending[a, j].reads for a in value.args if (a, j) in self._pending]
+        return frozenset().union(*pending) if pending else _NOTHING
 
     def _keep(self, value: Value, j: int, code: bytes, stage: int) -> None:
         mask = value.op in PREDICATES and value.type == "f"
