@@ -123,7 +123,8 @@ class Backends:
             owner = tensor.runtime
             if owner is not None and owner in self.started.values():
                 sizes[owner] = sizes.get(owner, 0) + tensor.nbytes
-        return max(sizes, key=sizes.__getitem__, default=home)
+        best = max(sizes, key=sizes.__getitem__, default=home)
+        return best if best is self.last else self._is_used(best, "most of what it computes with is there")
 
     def for_steps(self, graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
         """Who makes steps that only look at tensors: whoever has them; by what steps cost where nobody has."""
