@@ -257,7 +257,7 @@ async def evaluated(feed: Feed) -> dict[str, Any]:
         async with aclosing(feed.epochs()) as runs:
             async for run in runs:
                 compiled = run.compiled
-                runtime = device.for_steps(compiled.graph, compiled.captured)
+                runtime = device.of(compiled.captured, compiled.graph, trains=True)
                 executable = compiled.executable(runtime)
                 await executable.prepare()
                 inputs = [t.storage(runtime) for t in (*run.tensors, *compiled.captured)]

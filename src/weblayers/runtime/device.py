@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from . import glue
 from .base import Runtime
@@ -42,6 +43,8 @@ class Backends:
         self.reason = ""
         self.module: Any = None
         self._speeds: dict[Runtime, Any] = {}
+        # who computes a graph that no GPU has tensors of, and why
+        self._choices: WeakKeyDictionary[Graph, tuple[Runtime, str]] = WeakKeyDictionary()
         self._said: set[str] = set()
 
     # -- starting -----------------------------------------------------------------------------------------------------
@@ -113,46 +116,43 @@ class Backends:
             self._said.add(message)
             warnings.warn(message, stacklevel=6)
 
-    def of(self, tensors: Iterable[Tensor]) -> Runtime:
-        """Who computes with tensors: whoever has most of their bytes."""
-        home = self.home()
-        if self.fixed is not None or home.name == "numpy":
-            return home
-        sizes: dict[Runtime, int] = {}
-        for tensor in tensors:
-            owner = tensor.runtime
-            if owner is not None and owner in self.started.values():
-                sizes[owner] = sizes.get(owner, 0) + tensor.nbytes
-        best = max(sizes, key=sizes.__getitem__, default=home)
-        return best if best is self.last else self._is_used(best, "most of what it computes with is there")
+    def of(self, tensors: Iterable[Tensor], graph: Graph | None = None, trains: bool = False) -> Runtime:
+        """Who computes a graph of tensors: the GPU if it has one of them, else who is fastest.
 
-    def for_steps(self, graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
-        """Who makes steps that only look at tensors: whoever has them; by what steps cost where nobody has."""
-        placed = any(t.runtime in self.started.values() for t in tensors)
-        return self.of(tensors) if placed else self.for_training(graph)
-
-    def for_training(self, graph: Graph) -> Runtime:
-        """Who makes the steps of a graph: by what they cost each."""
+        ``trains``: it is run many times, with state and logs.
+        """
         home = self.home()
         if self.fixed is not None or home.name != "wasm":
             return home
-        from ..compiler.pieces import at_once
-        from .plans import training_plan
+        gpu = self.started.get("webgl")
+        if gpu is not None and any(t.runtime is gpu for t in tensors):
+            return gpu if self.last is gpu else self._is_used(gpu, "what it computes with is there")
+        return home if graph is None else self._fastest(home, graph, trains)
 
-        cost = at_once(training_plan(graph)).cost
+    def _fastest(self, home: Runtime, graph: Graph, trains: bool) -> Runtime:
+        """Who computes a graph fastest, as far as can be told; for each graph it is asked once."""
+        if graph not in self._choices:
+            self._choices[graph] = self._chosen(home, graph, trains)
+        runtime, reason = self._choices[graph]
+        # what single operations would say is of no interest
+        return self._is_used(runtime, reason) if trains or runtime is not home else home
+
+    def _chosen(self, home: Runtime, graph: Graph, trains: bool) -> tuple[Runtime, str]:
+        from .speed import cost_of
+
+        cost = cost_of(graph, trains)
         if cost.work < SMALL_WORK:
-            return self._is_used(home, "the steps are small: on a GPU they would take longer")
+            return home, "the steps are small: on a GPU they would take longer"
         gpu = self.tried("webgl")
         if gpu is None:
             self._warn(f"weblayers computes with WebAssembly, on the CPU: {self.refused['webgl']}")
-            return self._is_used(home, f"there is no WebGL2 to compute with: {self.refused['webgl']}")
+            return home, f"there is no WebGL2 to compute with: {self.refused['webgl']}"
         renderer = str(gpu.device.caps()["renderer"])  # type: ignore[attr-defined]
         if any(word in renderer.lower() for word in SOFTWARE):
-            return self._is_used(home, f"WebGL2 is drawn by software here ({renderer}), which is slower")
+            return home, f"WebGL2 is drawn by software here ({renderer}), which is slower"
         times = {runtime: self._speed(runtime).ms(cost) for runtime in (gpu, home)}
-        best = min(times, key=times.__getitem__)
         told = " and ".join(f"{ms:.2g} ms on {runtime.name}" for runtime, ms in times.items())
-        return self._is_used(best, f"a step is estimated to take {told} ({renderer})")
+        return min(times, key=times.__getitem__), f"a step is estimated to take {told} ({renderer})"
 
     def _speed(self, runtime: Any) -> Any:
         from .speed import measured
@@ -168,6 +168,7 @@ class Backends:
         from . import starting
 
         lost = self.started.pop("webgl", None)
+        self._choices.clear()
         try:
             new = self.started["webgl"] = starting.tried(device)
         except Exception as error:
@@ -187,19 +188,9 @@ def current() -> Runtime:
     return _backends.home()
 
 
-def of(tensors: Iterable[Tensor]) -> Runtime:
-    """Who computes with tensors."""
-    return _backends.of(tensors)
-
-
-def for_training(graph: Graph) -> Runtime:
-    """Who makes the steps of a graph."""
-    return _backends.for_training(graph)
-
-
-def for_steps(graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
-    """Who makes steps that only look at tensors."""
-    return _backends.for_steps(graph, tensors)
+def of(tensors: Iterable[Tensor], graph: Graph | None = None, trains: bool = False) -> Runtime:
+    """Who computes a graph of tensors; ``trains``: many times, with state."""
+    return _backends.of(tensors, graph, trains)
 
 
 def get_backend() -> str:
@@ -217,8 +208,8 @@ def why() -> str:
     """A sentence that says who computes, and why.
 
     >>> import weblayers as wl
-    >>> wl.why()
-    'numpy computes: this is no browser, and nothing else was asked for'
+    >>> wl.why().startswith(f"{wl.get_backend()} computes: ")
+    True
     """
     name = get_backend()
     reason = f"set_backend({name!r}) asked for it" if _backends.fixed is not None else _backends.reason

@@ -99,7 +99,7 @@ class Lease:
         """
         self.take([*compiled.assigned, *compiled.host_scalars])
         # the first steps of a training decide for all: nothing moves to and fro
-        runtime = self._runtime = self._runtime or device.for_training(compiled.graph)
+        runtime = self._runtime = self._runtime or device.of(compiled.captured, compiled.graph, trains=True)
         executable = compiled.executable(runtime)
         await executable.prepare()
         for variable in compiled.assigned:

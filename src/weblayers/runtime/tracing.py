@@ -286,7 +286,7 @@ class Compiled:
     ) -> list[Tensor]:
         """Run with other tensors, host scalars and variables than those that were traced."""
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
-        runtime = device.of(inputs)
+        runtime = device.of(inputs, self.graph)
         results = self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
         for key, increment in zip(keys, self.increments, strict=True):
             if isinstance(key, HostScalar) and increment:
