@@ -106,7 +106,8 @@ export class WasmJob extends Job {
         }
       }
       this._finish();
-      if (this._issued === this._total || this._halts()) return;
+      // who follows every step sees the state of each
+      if (this._issued === this._total || this._halts() || this._spec.logEvery === "step") return;
       work += LARGE / 64;
       if (work >= LARGE) {
         if (performance.now() >= end) return;

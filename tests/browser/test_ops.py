@@ -98,7 +98,7 @@ def test_an_eager_op_is_one_call(browser, webgl):
         from weblayers.runtime import device
 
         x = wl.tensor2d([[1.0, 2.0], [3.0, 4.0]])
-        x.storage()
+        x.storage(device.current())
         def counted():
             before = device.current().counters()
             y = x
