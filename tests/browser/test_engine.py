@@ -282,6 +282,27 @@ def test_a_broken_shader_names_its_line(browser, webgl):
     assert "does not compile" in message and "void main() ?" in message
 
 
+def test_a_hundred_steps_are_the_same_whoever_makes_them(browser):
+    if browser.name != "chromium" or browser.pyodide_version.startswith("0."):
+        pytest.skip("long; the kernels are compared in every browser")
+    names = ["mlp", "cnn", "lstm"]
+    losses = browser.run_python(
+        """
+        exec(models)
+        losses = [[await hundred_steps(name, b) for b in ("wasm", "webgl", "numpy")] for name in names]
+        _ = wl.set_backend("auto")
+        losses
+        """,
+        models=MODELS,
+        names=names,
+        timeout=240,
+    )
+    for by_wasm, by_webgl, by_numpy in losses:
+        assert len(by_wasm) == 100
+        np.testing.assert_allclose(by_wasm, by_numpy, rtol=1e-4)
+        np.testing.assert_allclose(by_wasm, by_webgl, rtol=1e-4)
+
+
 FALLBACKS = {
     "no WebGL2": ("() => null", "WebGL2 is not available"),
     "no float targets": (

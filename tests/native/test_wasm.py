@@ -1,5 +1,6 @@
 """WebAssembly: the functions it lacks, what its modules are made of, and the memory that they work in."""
 
+import asyncio
 import ctypes
 import itertools
 import math
@@ -9,6 +10,7 @@ import pytest
 import wasmtime
 
 import weblayers as wl
+from tests import models
 from weblayers.compiler.lower import lower
 from weblayers.compiler.pieces import at_once
 from weblayers.compiler.plan import TextureSpec
@@ -322,3 +324,13 @@ def test_a_program_computes_by_webassembly_when_asked_to():
         assert wl.memory()["wasm_plans"] >= 1
     finally:
         wl.set_backend("numpy")
+
+
+@pytest.mark.parametrize("name", models.SMALL)
+def test_a_hundred_steps_are_those_of_numpy(name):
+    try:
+        ours, expected = (asyncio.run(models.hundred_steps(name, backend)) for backend in ("wasm", "numpy"))
+    finally:
+        wl.set_backend("numpy")
+    assert len(ours) == 100
+    np.testing.assert_allclose(ours, expected, rtol=1e-4)
