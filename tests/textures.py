@@ -57,9 +57,10 @@ def called(plan, textures, scalars=()):
     outputs = device.run(loaded, inputs, scalars, ())
     specs = plan.output_specs
     results = [device.read_sync(i, Region(0, 0, s.width, s.height)) for i, s in zip(outputs, specs, strict=True)]
+    used = device.memory()["textures"]
     device.free([*inputs, *outputs])
     device.free_plan(loaded)
-    assert not device.memory()["textures"]
+    assert used - device.memory()["textures"] == len(inputs) + len(outputs) + len(plan.constants)
     return results
 
 

@@ -187,16 +187,25 @@ def test_rows_of_four_layers_are_one_sum():
     y = s.fragment("y", 8)
     row = s.add(s.mul(y, 5), 3)
     shape = Shape(width=7, height=20, layers=4, texel=16)
-    total = Indices({}, 0).address(2, s.div(row, 4), s.mod(row, 4), shape, 0)
+    total = Indices({}, 0, 8, 8).address(2, s.div(row, 4), s.mod(row, 4), shape, 0)
     assert total.terms == {ROW: 5 * 7 * 16} and total.constant == (3 * 7 + 2) * 16
 
 
 def test_columns_of_four_lanes_are_one_sum():
     s = Shader()
     col = s.add(s.mul(s.fragment("x", 8), 3), 1)
-    indices, shape = Indices({}, 0), Shape(6, 1, 1, 16)
+    indices, shape = Indices({}, 0, 8, 8), Shape(6, 1, 1, 16)
     total = indices.simple(indices.address(s.div(col, 4), 0, 0, shape, 0).plus(indices.sum(s.mod(col, 4), 0), 4), 0)
     assert total.terms[COLUMN] == 12 and total.constant == 4
+
+
+def test_what_is_left_of_a_number_below_zero_may_be_below_zero():
+    s = Shader()
+    value = s.mod(s.add(s.fragment("x", 8), -5), 15)
+    indices = Indices({}, 0, 8, 8)
+    assert indices.span(indices.sum(value, 0)) == (-14, 14)
+    quotient = s.div(value, 4)
+    assert indices.span(indices.sum(quotient, 0)) == (-4, 3)
 
 
 # -- analysis ---------------------------------------------------------------------------------------------------------
