@@ -52,7 +52,7 @@ class Shape(NamedTuple):
 
 
 class Indices:
-    """The sums of index values in a draw of a size, for each of the neighbouring fragments that are computed at once."""
+    """The sums of index values in a draw of a size, for each of the fragments that are computed at once."""
 
     def __init__(self, depends: dict, axis: int, width: int, height: int) -> None:
         self._depends, self._axis, self._width, self._height = depends, axis, width, height
