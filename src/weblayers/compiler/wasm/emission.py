@@ -6,7 +6,7 @@ textures, its uniforms), and the rows to draw. All else is literal: extents, str
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ..shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
@@ -70,15 +70,14 @@ class Library:
         return self.names.setdefault(name, len(self.names))
 
 
-def printed(shader: Shader, bound: Bound, library: Library, relaxed: bool) -> Function:
+def printed(shader: Shader, analysis: Analysis, bound: Bound, library: Library, relaxed: bool) -> Function:
     """The function of a draw. ``relaxed``: products and sums may be rounded together."""
-    return _Printer(shader, bound, library, relaxed).function()
+    return _Printer(shader, analysis, bound, library, relaxed).function()
 
 
 class _Printer:
-    def __init__(self, shader: Shader, bound: Bound, library: Library, relaxed: bool) -> None:
-        self._shader, self._bound, self._library = shader, bound, library
-        self._analysis = analysis = Analysis(shader)
+    def __init__(self, shader: Shader, analysis: Analysis, bound: Bound, library: Library, relaxed: bool) -> None:
+        self._shader, self._analysis, self._bound, self._library = shader, analysis, bound, library
         self._jam = analysis.jam(bound.width, bound.height) if bound.width * bound.height > 1 else NONE
         self._frame = Frame(analysis, self._jam)
         self._integers = Integers(self._frame, bound.width, bound.height, self._operand)
@@ -235,9 +234,9 @@ class _Printer:
             return b"".join([self._operand(a, j) for a in args]) + plain
         if op == "fma":
             return self._multiply_add(value, j)
-        special = getattr(self, f"_{op}", None)
+        special = _SPECIAL.get(op)
         if special is not None:
-            return special(value, j, stage)
+            return special(self, value, j, stage)
         if op in COMPARISONS:
             return self._operand(args[0], j) + self._operand(args[1], j) + COMPARISONS[op][wide]
         return self._called(value, j)
@@ -420,6 +419,35 @@ class _Printer:
 
     def _to_float(self, value: Value, j: int, stage: int) -> bytes:
         return self._integers.code(value.args[0], j) + wasm.F32_CONVERT_I32_S
+
+
+_Special = Callable[[_Printer, Value, int, int], bytes]
+# What is more than an instruction or a function, by its method.
+_SPECIAL: dict[str, _Special] = {
+    op: getattr(_Printer, f"_{op}")
+    for op in [
+        "read",
+        "uniform",
+        "relu",
+        "isnan",
+        "not",
+        "and",
+        "or",
+        "where",
+        "select",
+        "dot",
+        "splat",
+        "component",
+        "vec4",
+        "random",
+        "fetch",
+        "band",
+        "ilt",
+        "ige",
+        "ieq",
+        "to_float",
+    ]
+}
 
 
 def _until(counter: int, step: int, end: bytes) -> bytes:
