@@ -102,7 +102,11 @@ BUILDING_MISTAKES = {
     "inner sizes": (lambda: wl.mat_mul(wl.ones([2, 3]), wl.ones([2, 3])), ValueError, r"\[2, 3\] and \[2, 3\]"),
     "axis": (lambda: wl.sum(wl.ones([2]), 3), ValueError, "axis 3 is out of range"),
     "index": (lambda: wl.ones([2])[5], IndexError, "index 5 is out of range"),
-    "backend": (lambda: wl.set_backend("webgpu"), ValueError, "expected one of 'auto', 'webgl', 'wasm', 'numpy', 'softgpu'"),
+    "backend": (
+        lambda: wl.set_backend("webgpu"),
+        ValueError,
+        "expected one of 'auto', 'webgl', 'wasm', 'numpy', 'softgpu'",
+    ),
     "backend without a browser": (lambda: wl.set_backend("webgl"), RuntimeError, "needs a browser"),
 }
 
@@ -226,7 +230,8 @@ class Small(SoftDevice):
 
 
 def test_a_tensor_without_room_on_the_device_is_named(monkeypatch):
-    monkeypatch.setattr(device._backends, "fixed", PlanRuntime(Small()))
+    small = PlanRuntime(Small())
+    monkeypatch.setattr(device._backends, "home", lambda: small)
     model = wl.sequential([wl.layers.dense(units=40, name="large", input_shape=[40])])
     message = (
         r"softgpu did not take the weight 'large/kernel' of shape \[40, 40\], 6400 bytes: a texture of .* this GPU"

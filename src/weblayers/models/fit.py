@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..callbacks import CallbackList, History, ProgressLine
 from ..runtime import clock, debug, device
-from ..runtime.base import TrainSpec
+from ..runtime.lasting import LastingJob, Scalars
 from ..runtime.lease import Lease, Trained, outcome
 from .compilation import Compilation, Sums
 from .feeds import ArrayFeed, DatasetFeed, Run
@@ -251,11 +252,9 @@ async def evaluated(compilation: Compilation, feed: Feed) -> dict[str, float]:
         async with aclosing(feed.epochs()) as runs:
             async for run in runs:
                 compiled = run.compiled
-                runtime = device.for_steps(compiled.graph, compiled.captured)
-                executable = compiled.executable(runtime)
-                await executable.prepare()
-                inputs = [t.storage(runtime) for t in (*run.tensors, *compiled.captured)]
-                job = executable.train(TrainSpec(run.steps, inputs, *compiled.uniforms(run.begins)))
+                choose = partial(device.for_steps, compiled.graph, compiled.captured)
+                tensors = [*run.tensors, *compiled.captured]
+                job = LastingJob(compiled, tensors, run.steps, Scalars(*compiled.uniforms(run.begins)), choose)
                 sums.add((await outcome(job)).logs, run.sizes)
     finally:
         await feed.close()

@@ -45,6 +45,7 @@ class _Loaded:
 
 class WasmtimeDevice:
     name = "wasm"
+    is_losable = False
 
     def __init__(self) -> None:
         config = wasmtime.Config()
