@@ -39,6 +39,8 @@ class FitPlan:
     validation: Callable[[], Feed] | None = None
     validation_freq: int = 1
     yield_every: str | float = "auto"
+    # whether it is a step among others, after which nobody waits for the weights
+    is_step: bool = False
 
 
 class Fit:
@@ -106,6 +108,8 @@ class Fit:
             epoch += count
             count = self._next_count(count, clock.now() - begun)
         self._compilation.optimizer.finalize()
+        if not plan.is_step:
+            await self.lease.secure()
         await callbacks.call("on_train_end", {})
         return self.history
 

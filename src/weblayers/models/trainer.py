@@ -54,7 +54,7 @@ class Trainer:
         def plan() -> FitPlan:
             samples = model.samples(x, y, sample_weight)
             feed = ArrayFeed(_step_for(model, class_weight), samples, samples.count)
-            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None)
+            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, is_step=True)
 
         return self._start(model, plan, lambda history: alone([history.history[name][0] for name in names]))
 

@@ -140,7 +140,7 @@ class Tensor(Named):
 
     @property
     def values(self) -> Values:
-        """The values that it has now."""
+        """The values that it has now, to compute with."""
         self._check()
         return self._values
 
@@ -151,7 +151,10 @@ class Tensor(Named):
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array, which cannot be written to. Waits for the device."""
         traced = self._traced_value()
-        return self.values.read_sync() if traced is None else traced
+        if traced is not None:
+            return traced
+        self._check()
+        return self._values.read_sync()
 
     def _traced_value(self) -> np.ndarray | None:
         """What a symbolic tensor is in the run that is being traced; None where a trace serves many runs."""
@@ -161,7 +164,10 @@ class Tensor(Named):
 
     async def _fetch(self) -> np.ndarray:
         traced = self._traced_value()
-        return await self.values.read() if traced is None else traced
+        if traced is not None:
+            return traced
+        self._check()
+        return await self._values.read()
 
     @thenable
     async def data(self) -> np.ndarray:
@@ -201,7 +207,8 @@ class Tensor(Named):
 
     def shared(self) -> Tensor:
         """Another tensor of the same values."""
-        return Tensor(self._aval, values=self.values)
+        self._check()
+        return Tensor(self._aval, values=self._values)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
