@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 # What is new waits so long, for more of it to come.
 SOON_SECONDS = 0.5
-# After that copies are made this seldom, or more so: with this many times as long as they took in between they cost
-# less than two percent of the time.
+# After that copies are made this seldom, or more so: with this many times as long as they held others up in between,
+# they cost less than two percent of the time.
 INTERVAL_SECONDS = 1.0
-REST = 60
+REST = 75
 # So many bytes are copied in a go; a tensor of more is made again if need be.
 BYTES = 64 * 2**20
 # Of what has made values that are not copied yet: the most of it, how many bytes it may have to itself, and how often
@@ -30,6 +30,10 @@ ORIGINS, ORIGIN_BYTES, LOOK = 4096, 64 * 2**20, 64
 
 class Job(Protocol):
     """Steps under way on a device that may be lost."""
+
+    @property
+    def steps(self) -> int:
+        """How many are made."""
 
     async def snapshot(self) -> None:
         """Copy what is needed to go on from here."""
@@ -42,6 +46,8 @@ class Keeper:
         self._values: WeakSet[Values] = WeakSet()
         self._origins: deque[ref[Origin]] = deque()
         self._jobs: WeakSet[Job] = WeakSet()
+        # of jobs that have ended
+        self._steps = 0
         self._task: asyncio.Task[None] | None = None
 
     def keep(self, values: Values) -> None:
@@ -55,7 +61,14 @@ class Keeper:
         self._begin()
 
     def leave(self, job: Job) -> None:
-        self._jobs.discard(job)
+        if job in self._jobs:
+            self._jobs.remove(job)
+            self._steps += job.steps
+
+    @property
+    def steps(self) -> int:
+        """How many were made so far on devices that may be lost."""
+        return self._steps + sum(job.steps for job in self._jobs)
 
     def remember(self, origin: Origin) -> None:
         """Let an origin be, as far as there is room; the oldest goes first."""
@@ -67,16 +80,16 @@ class Keeper:
         living = [origin for origin in (reference() for reference in self._origins) if origin is not None]
         kept: deque[ref[Origin]] = deque()
         counted: set[int] = set()
-        used = 0
+        room = ORIGIN_BYTES
         for origin in reversed(living):
-            for source in origin.inputs:
-                if source.host is not None and source.values is None and id(source.host) not in counted:
-                    counted.add(id(source.host))
-                    used += source.host.nbytes
-            if len(kept) == ORIGINS or used > ORIGIN_BYTES:
+            hosts = {id(s.host): s.host.nbytes for s in origin.inputs if s.host is not None and s.values is None}
+            nbytes = sum(size for array, size in hosts.items() if array not in counted)
+            if len(kept) == ORIGINS or nbytes > room:
                 origin.forget()
             else:
                 kept.appendleft(ref(origin))
+                counted |= hosts.keys()
+                room -= nbytes
         self._origins = kept
 
     # -- copying ------------------------------------------------------------------------------------------------------
@@ -91,14 +104,18 @@ class Keeper:
             self._task = loop.create_task(self._work())
 
     async def _work(self) -> None:
-        pause = SOON_SECONDS
+        pause, ended, steps = SOON_SECONDS, clock.now(), self.steps
         while self._values or self._jobs:
             await clock.sleep(pause)
-            begun = clock.now()
+            begun, before = clock.now(), self.steps
+            step_seconds = (begun - ended) / (before - steps) if before > steps else 0.0
             work = [copy(self._next()), *(job.snapshot() for job in list(self._jobs))]
             # what failed is told to who wants the values
             await asyncio.gather(*work, return_exceptions=True)
-            pause = max(INTERVAL_SECONDS, REST * (clock.now() - begun))
+            ended, steps = clock.now(), self.steps
+            # steps that were made meanwhile were not held up
+            held_up = ended - begun - (steps - before) * step_seconds
+            pause = max(INTERVAL_SECONDS, REST * held_up)
 
     def _next(self) -> list[Values]:
         """What is to be copied now; it is not looked at again."""

@@ -177,6 +177,7 @@ class LastingJob:
                 return await self._made()
             except DeviceLostError as error:
                 tries = tries - 1 if self._moment.step == at else TRIES
+                keeper.leave(self)
                 self._reached, self._job = self.steps, None
                 if not tries or isinstance(error, ValuesLostError):
                     raise
