@@ -168,9 +168,7 @@ def test_what_is_nowhere_any_more_says_so_and_weights_go_back(losable, monkeypat
     for _ in range(10):
         add()
     losable.lose()
-    with pytest.raises(
-        wl.DeviceLostError, match=r"took the GPU away before these values were read.*await tensor.data"
-    ):
+    with pytest.raises(wl.DeviceLostError, match=r"took the GPU away before these values were read.*await tensor.data"):
         tensor.numpy()
     with pytest.warns(UserWarning, match=r"a weight of shape \[1\] has the values that were last copied"):
         assert weight.numpy() == seen

@@ -106,7 +106,12 @@ class Values:
     def _remaking(self) -> Pieces[None]:
         """The work of making values again that are nowhere any more."""
         if self.host is None and self.storage is None:
-            yield from _remaking(self.source, device.current())
+            try:
+                yield from _remaking(self.source, device.current())
+            except ValuesLostError:
+                if self.source.earlier is None:
+                    raise
+                self.source.go_back()
 
 
 class Source:
@@ -130,26 +135,27 @@ class Source:
     @property
     def is_at_hand(self) -> bool:
         """Whether nothing has to be made again."""
-        if self.host is None and not self._is_stored and (self.made is None or self.made[0].is_forgotten):
-            self._go_back()
-        return self.host is not None or self._is_stored
+        values = self.values
+        is_stored = values is not None and values.storage is not None and device.is_in_use(values.runtime)
+        return is_stored or self.host is not None
 
     @property
-    def _is_stored(self) -> bool:
-        values = self.values
-        return values is not None and values.storage is not None and device.is_in_use(values.runtime)
-
-    def _go_back(self) -> None:
-        """Be what a variable had earlier.
+    def origin(self) -> Origin:
+        """What has made the values.
 
         Raises:
-            ValuesLostError: the host never knew.
+            ValuesLostError: that is not known any more.
         """
-        if self.earlier is None:
+        if self.made is None or self.made[0].is_forgotten:
             raise ValuesLostError(
                 "the browser took the GPU away before these values were read, and too much was computed since then to"
                 " do it again. Compute them anew; `await tensor.data()` brings values to the host, where they are safe"
             )
+        return self.made[0]
+
+    def go_back(self) -> None:
+        """Be what a variable had earlier."""
+        assert self.earlier is not None
         warnings.warn(
             f"the browser took the GPU away: a weight of shape {list(self.earlier.shape)} has the values that were last"
             " copied from there, which are older than its latest",
@@ -228,7 +234,7 @@ def _origins_of(wanted: Source) -> list[Origin]:
     while waiting:
         source = waiting.pop()
         if not source.is_at_hand:
-            origin, _ = _existing(source.made)
+            origin = source.origin
             if origin not in found:
                 found.add(origin)
                 waiting += origin.inputs
@@ -236,10 +242,10 @@ def _origins_of(wanted: Source) -> list[Origin]:
 
 
 def _storage(source: Source, runtime: Runtime, made: Mapping[Origin, list[Any]]) -> Any:
-    values = source.values
     if not source.is_at_hand:
         origin, output = _existing(source.made)
         return made[origin][output]
+    values = source.values
     return runtime.upload(_existing(source.host)) if values is None else values.on(runtime)
 
 
