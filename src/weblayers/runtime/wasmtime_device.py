@@ -51,6 +51,7 @@ def _close(store: Any, engine: Any) -> None:
 
 class WasmtimeDevice:
     name = "wasm"
+    is_losable = False
 
     def __init__(self) -> None:
         config = wasmtime.Config()
