@@ -407,7 +407,9 @@ def test_each_page_chooses_what_is_fastest_there(browser):
         """
     )
     assert small[0] == small[2] == "wasm" and "small" in small[1] and not small[4]
-    assert software[0] == software[2] == "wasm" and "software" in software[1]
+    # WebKit does not tell who renders: there it is measured
+    told = "estimated" if browser.name == "webkit" else "software"
+    assert software[0] == software[2] == "wasm" and told in software[1]
     assert fast[0] == fast[2] == "webgl" and "A fast GPU" in fast[1]
     assert weights == "wasm"
     assert np.isfinite([small[3], software[3], fast[3]]).all()
