@@ -112,6 +112,9 @@ build_wheel() {
   rm -rf "$BUILD/dist"
   "$PYTHON" -m build --wheel --no-isolation --outdir "$BUILD/dist" . >"$BUILD/wheel.log" 2>&1 ||
     { cat "$BUILD/wheel.log" >&2; die "building the wheel failed"; }
+  byte_compile "$BUILD/compiled" "$BUILD"/dist/weblayers-*.whl
+  # the same sources, with what Pyodide's Python makes of them
+  cp "$BUILD"/compiled/weblayers-*-py3-none-any.whl "$BUILD/dist"
 }
 
 # byte_compile OUT_DIR WHEEL...: what parses and compiles for 200 ms in the browser then loads in 10.
@@ -138,7 +141,6 @@ build_site() {
   local wheels=$CACHE/pyodide-$MAIN_PYODIDE
   "$PYTHON" tools/fetch_wheels.py "$NODE_MODULES/pyodide" "$wheels"
   byte_compile "$wheels/compiled" "$wheels"/numpy-*.whl
-  byte_compile "$BUILD/compiled" "$BUILD"/dist/weblayers-*.whl
   pack_data
   "$PYTHON" tools/build_site.py --out "$BUILD/site" --pages demo_site --data "$BUILD/data" \
     --pyodide "$NODE_MODULES/pyodide" --wheels "$wheels" --dist "$BUILD/dist" \

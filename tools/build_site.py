@@ -47,9 +47,10 @@ def write_tree(files: Files, folder: Path) -> None:
 
 
 def find_wheel(package: PackageSpec, folders: list[Path]) -> Path:
-    """The package's wheel in the first of the `folders` that has one."""
+    """The package's wheel in the first of the `folders` that has one: that of one Python before that of all."""
     pattern = f"{package.name.replace('-', '_')}-{package.version}-*.whl"
-    return next(path for folder in folders for path in folder.glob(pattern))
+    found = (sorted(folder.glob(pattern), key=lambda path: "-py3-" in path.name) for folder in folders)
+    return next(path for paths in found for path in paths)
 
 
 def distribution(pyodide: Path, wheels: Path, dist: Path, compiled: list[Path]) -> Files:

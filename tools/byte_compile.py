@@ -1,4 +1,4 @@
-"""Turn a wheel's .py files into .pyc files for the running Python; run inside Pyodide by byte_compile.mjs."""
+"""Compile a wheel's .py files for the running Python; run inside Pyodide by byte_compile.mjs."""
 
 import base64
 import hashlib
@@ -32,26 +32,39 @@ def record(files: dict[str, bytes], name: str) -> bytes:
 
 
 def byte_compile(wheel: str, folder: str) -> None:
-    """Write the byte-compiled `wheel` into `folder`; a pure wheel then belongs to one version of Python."""
+    """Write the byte-compiled `wheel` into `folder`; it then belongs to one version of Python.
+
+    A pure wheel is written there a second time, under its own name: its sources, for every Python, and beside them what
+    this Python has made of them, as who installs it in a page would otherwise compile all of it at each load.
+    """
     files: dict[str, bytes] = {}
-    record_name = ""
+    caches: dict[str, bytes] = {}
+    record_name = wheel_name = ""
     tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
     with zipfile.ZipFile(wheel) as archive:
-        for name in archive.namelist():
-            if name.endswith("/"):
-                continue
-            data, path = archive.read(name), PurePosixPath(name)
-            if path.suffix == ".py":
-                files[str(path.with_suffix(".pyc"))] = compiled(name, data)
-            elif path.name == "RECORD":
-                record_name = name
-            elif path.name == "WHEEL":
-                files[name] = re.sub(rb"(?m)^Tag: py3-none-any$", f"Tag: {tag}-none-any".encode(), data)
-            else:
-                files[name] = data
-    files[record_name] = record(files, record_name)
+        sources = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
+    for name, data in sources.items():
+        path = PurePosixPath(name)
+        if path.suffix == ".py":
+            pyc = compiled(name, data)
+            files[str(path.with_suffix(".pyc"))] = pyc
+            caches[str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")] = pyc
+        elif path.name == "RECORD":
+            record_name = name
+        else:
+            wheel_name = name if path.name == "WHEEL" else wheel_name
+            files[name] = data
+    pure = "-py3-none-any"
+    if pure in wheel:
+        write({**sources, **caches}, record_name, Path(folder, Path(wheel).name))
+    files[wheel_name] = re.sub(rb"(?m)^Tag: py3-none-any$", f"Tag: {tag}-none-any".encode(), files[wheel_name])
+    write(files, record_name, Path(folder, Path(wheel).name.replace(pure, f"-{tag}-none-any")))
 
-    target = Path(folder, Path(wheel).name.replace("-py3-none-any", f"-{tag}-none-any"))
+
+def write(files: dict[str, bytes], record_name: str, target: Path) -> None:
+    """Write a wheel."""
+    files = {name: data for name, data in files.items() if name != record_name}
+    files[record_name] = record(files, record_name)
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, data in files.items():
             # A fixed date: the same wheel in gives the same bytes out.
