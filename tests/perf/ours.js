@@ -1,0 +1,61 @@
+// @ts-check
+/** weblayers on a workload: its `fit` or `predict`, on one of its backends. */
+
+import { dataFor } from "./workloads.js";
+
+/** @type {any} */
+let pyodide;
+
+/** Python with workloads.py, once. */
+export async function startPython() {
+  if (pyodide) return pyodide;
+  const { loadPyodide } = await import(new URL("./pyodide/pyodide.mjs", location.href).href);
+  pyodide = await loadPyodide({ indexURL: new URL("./pyodide/", location.href).href });
+  pyodide.registerJsModule("weblayers_glue", await import(new URL("./pyodide/weblayers_glue.mjs", location.href).href));
+  await pyodide.loadPackage("weblayers");
+  pyodide.runPython(await (await fetch("workloads.py")).text());
+  return pyodide;
+}
+
+/** @param {any} proxy @returns {any} a dictionary of Python as an object */
+function taken(proxy) {
+  const value = proxy.toJs({ dict_converter: Object.fromEntries });
+  proxy.destroy();
+  return value;
+}
+
+export class Ours {
+  /** @param {string} backend @param {string} name @param {import("./workloads.js").Workload} workload @param {number} steps */
+  constructor(backend, name, { batch }, steps) {
+    const { x, y, epochs } = dataFor(name, steps);
+    this.steps = steps;
+    this.epochs = epochs;
+    this.way = name.startsWith("predict") ? "predict" : "fit";
+    /** Milliseconds of the parts of compiling, once there was a step. */
+    this.parts = {};
+    this.run = pyodide.globals.get("Run")(backend, name, batch, x, y);
+  }
+
+  async firstStep() {
+    const { ms, parts } = taken(await this.run.first_step());
+    this.parts = parts;
+    return ms;
+  }
+
+  async measured() {
+    return { [this.way]: await this.run.measured(this.steps, this.epochs) };
+  }
+
+  /** @returns {number} */
+  draws() {
+    return this.run.draws();
+  }
+
+  dispose() {
+    this.run.destroy();
+    pyodide.runPython("import gc; gc.collect()");
+  }
+}
+
+/** What draws WebGL here; empty where there is none. @returns {string} */
+export const renderer = () => pyodide.runPython("renderer()");
