@@ -74,13 +74,16 @@ def measured(browser: str, query: str) -> dict:
         name, version = (driver.capabilities[key] for key in ("browserName", "browserVersion"))
     if "error" in result:
         sys.exit(f"the benchmark failed: {result['error']}")
-    for workload in result["workloads"].values():
+    # what has crossed WebDriver is in alphabetical order
+    workloads = {name: result["workloads"][name] for name in tables.WORKLOADS if name in result["workloads"]}
+    for workload in workloads.values():
         workload["ratios"] = tables.ratios(workload)
     versions = {
         path.name: json.loads((path / "package.json").read_text())["version"] for path in (TENSORFLOW / "tfjs", JAX)
     }
     return {
         **result,
+        "workloads": workloads,
         "browser": f"{name} {version}",
         "versions": versions,
         "date": datetime.date.today().isoformat(),

@@ -50,14 +50,14 @@ def ratios(workload: dict) -> dict[str, float]:
 def number(value: float | None, unit: str = "") -> str:
     """Two significant digits below a hundred; a dash for what there is not."""
     if value is None:
-        return "–"
+        return "-"
     return f"{value:.0f}{unit}" if value >= 10 else f"{value:.2g}{unit}"
 
 
 def step_rows(report: dict) -> Rows:
     """A row for each workload: milliseconds of a step by contender, and the ratios."""
     names = [n for n in CONTENDERS if any(n in w["ms"] for w in report["workloads"].values())]
-    head = ["ms per training step", *(CONTENDERS[n] for n in names), "× TensorFlow.js WebGL", "× other on CPU"]
+    head = ["ms per training step", *(CONTENDERS[n] for n in names), "times TensorFlow.js WebGL", "times others on CPU"]
     rows = [head]
     for key, workload in report["workloads"].items():
         times = ratios(workload)
@@ -75,7 +75,7 @@ def step_rows(report: dict) -> Rows:
 def first_rows(report: dict) -> Rows:
     """A row for each workload: draws, milliseconds of the first step by contender, and what compiling takes of ours."""
     names = [n for n in CONTENDERS if any(n in w["first_step_ms"] for w in report["workloads"].values())]
-    heads = ["ms of the first step", *(CONTENDERS[n] for n in names), "WebAssembly: " + " + ".join(PARTS), "draws"]
+    heads = ["ms of the first step", *(CONTENDERS[n] for n in names), "WebAssembly: " + "+".join(PARTS), "draws"]
     rows = [heads]
     for key, workload in report["workloads"].items():
         spent = workload["compile_ms"].get("wasm", {})
@@ -97,9 +97,9 @@ def plain(rows: Rows) -> str:
     lines = [[head[i] if i < len(head) else "" for head in heads] for i in range(height)]
     lines[0][0], lines[1:] = rows[0][0], [["", *line[1:]] for line in lines[1:]]
     table = [*lines, *rows[1:]]
-    widths = [max(len(row[i]) for row in table) for i in range(len(rows[0]))]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
-        "  ".join(cell.ljust(w) if i == 0 else cell.rjust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in table
     )
 

@@ -52,12 +52,12 @@ def test_what_did_not_run_has_no_ratio():
     assert dict(zip(head, mobilenet, strict=True)) == {
         "ms per training step": tables.WORKLOADS["predict_mobilenet"],
         "WebAssembly": "20",
-        "WebGL": "–",
-        "TensorFlow.js WebGL": "–",
-        "TensorFlow.js CPU": "–",
-        "jax-js WebAssembly": "–",
-        "× TensorFlow.js WebGL": "–",
-        "× other on CPU": "–",
+        "WebGL": "-",
+        "TensorFlow.js WebGL": "-",
+        "TensorFlow.js CPU": "-",
+        "jax-js WebAssembly": "-",
+        "times TensorFlow.js WebGL": "-",
+        "times others on CPU": "-",
     }
     assert tables.cannot(REPORT) == ["TensorFlow.js WebAssembly does not run predict_mobilenet: no such kernel"]
 
@@ -65,7 +65,7 @@ def test_what_did_not_run_has_no_ratio():
 def test_compiling_is_told_by_its_parts():
     _, xor, mobilenet = tables.first_rows(REPORT)
     assert xor[-2:] == ["3.2 + 12 + 4.4 + 1.7", "4"]
-    assert mobilenet[-2] == "90 + 80 + 70 + –"
+    assert mobilenet[-2] == "90 + 80 + 70 + -"
 
 
 def test_plain_tables_are_aligned():
