@@ -105,8 +105,9 @@ def main() -> None:
     named = {"rounds": options.rounds, "only": options.only, "against": options.against}
     report = measured(options.browser, "&".join(f"{k}={v}" for k, v in named.items() if v is not None))
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
-    print(tables.where(report), "", tables.plain(tables.step_rows(report)), "", sep="\n")
-    print(tables.plain(tables.first_rows(report)), *tables.cannot(report), sep="\n")
+    print(tables.where(report), *tables.cannot(report), sep="\n")
+    for rows in (tables.step_rows, tables.first_rows, tables.product_rows):
+        print("", tables.plain(rows(report)), sep="\n")
     print(f"written to {REPORT.relative_to(ROOT)}")
 
 

@@ -1,6 +1,7 @@
 """The benchmark's report as tables: for the terminal, and for the README between its markers."""
 
 import re
+from itertools import zip_longest
 
 WORKLOADS = {
     "dense1": "Dense(1), SGD, batch 4",
@@ -25,6 +26,8 @@ CONTENDERS = {
 }
 # the peers that compute where ours on WebAssembly does
 CPU_PEERS = ("tfjs_cpu", "tfjs_wasm", "jax_wasm")
+# the least part of a step's time of a product that is told of
+LEAST_PART = 0.03
 # what compiling consists of; the browser's part of a prediction is not told apart
 PARTS = ("trace", "lower", "print", "compile")
 MARKERS = "<!-- measured: tools/bench.py --readme writes what is between -->", "<!-- /measured -->"
@@ -85,6 +88,23 @@ def first_rows(report: dict) -> Rows:
     return rows
 
 
+def product_rows(report: dict) -> Rows:
+    """A row for each product of a step on WebAssembly: GFLOP/s of its kernel alone and inside the step.
+
+    Those that take next to no time are left out: they are shorter than what the page's clock tells apart.
+    """
+    rows = [["products on WebAssembly", "GFLOP/s alone", "in a step", "share of it", "of the step's time"]]
+    for key, step in report["products"].items():
+        for product in step["products"]:
+            part = product["inside_ms"] / step["step_ms"]
+            if part < LEAST_PART:
+                continue
+            alone, inside = (product["flops"] / product[f"{where}_ms"] / 1e6 for where in ("alone", "inside"))
+            name = f"{key}: {product['product']}"
+            rows.append([name, number(alone), number(inside), f"{inside / alone:.0%}", f"{part:.0%}"])
+    return rows
+
+
 def markdown(rows: Rows) -> str:
     head, *body = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
@@ -92,11 +112,9 @@ def markdown(rows: Rows) -> str:
 
 def plain(rows: Rows) -> str:
     """Columns under each other; long heads are broken at their spaces."""
-    heads = [head.split(" ") for head in rows[0]]
-    height = max(map(len, heads))
-    lines = [[head[i] if i < len(head) else "" for head in heads] for i in range(height)]
-    lines[0][0], lines[1:] = rows[0][0], [["", *line[1:]] for line in lines[1:]]
-    table = [*lines, *rows[1:]]
+    first, *others = rows[0]
+    heads = zip_longest([first], *(head.split(" ") for head in others), fillvalue="")
+    table = [*heads, *rows[1:]]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
@@ -125,7 +143,7 @@ def cannot(report: dict) -> list[str]:
 def readme_with(text: str, report: dict) -> str:
     """The README with the report between its markers."""
     begin, end = MARKERS
-    block = f"{where(report)}\n\n{markdown(step_rows(report))}\n\n{markdown(first_rows(report))}"
+    block = "\n\n".join([where(report), *(markdown(rows(report)) for rows in (step_rows, first_rows, product_rows))])
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)
     if count != 1:

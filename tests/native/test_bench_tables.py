@@ -32,6 +32,15 @@ REPORT = {
             "cannot": {"tfjs_wasm": "no such kernel"},
         },
     },
+    "products": {
+        "mlp": {
+            "step_ms": 4.0,
+            "products": [
+                {"product": "dot of 128x784 and 784x128", "flops": 25690112, "inside_ms": 1.5, "alone_ms": 1.2},
+                {"product": "dot of 128x10 and 128x10", "flops": 327680, "inside_ms": 0.01, "alone_ms": 0.02},
+            ],
+        },
+    },
     "browser": "chrome 1",
     "renderer": "SwiftShader",
     "cores": 2,
@@ -66,6 +75,11 @@ def test_compiling_is_told_by_its_parts():
     _, xor, mobilenet = tables.first_rows(REPORT)
     assert xor[-2:] == ["3.2 + 12 + 4.4 + 1.7", "4"]
     assert mobilenet[-2] == "90 + 80 + 70 + -"
+
+
+def test_products_that_take_time_are_rates():
+    _, product = tables.product_rows(REPORT)
+    assert product == ["mlp: dot of 128x784 and 784x128", "21", "17", "80%", "38%"]
 
 
 def test_plain_tables_are_aligned():

@@ -118,8 +118,11 @@ async function main() {
     workloads[name] = await measured(name, makers, rounds);
     say(`${name}: ${((performance.now() - begun) / 1000).toFixed(0)} s ${JSON.stringify(workloads[name], null, 1)}`);
   }
+  const { PRODUCTS, measuredProducts } = await import("./products.js");
+  const products = {};
+  for (const name of PRODUCTS.filter((name) => name in workloads)) products[name] = await measuredProducts(name);
   const { renderer } = await import("./ours.js");
-  return { workloads, rounds, renderer: renderer(), cores: navigator.hardwareConcurrency, isolated: crossOriginIsolated };
+  return { workloads, products, rounds, renderer: renderer(), cores: navigator.hardwareConcurrency, isolated: crossOriginIsolated };
 }
 
 globalThis.bench = main().catch((error) => ({ error: String(error.stack ?? error) }));

@@ -5,20 +5,23 @@ import { dataFor } from "./workloads.js";
 
 /** @type {any} */
 let pyodide;
+/** workloads.py as a module. @type {any} */
+let workloads;
 
-/** Python with workloads.py, once. */
+/** Python with the modules of this folder, once. */
 export async function startPython() {
   if (pyodide) return pyodide;
   const { loadPyodide } = await import(new URL("./pyodide/pyodide.mjs", location.href).href);
   pyodide = await loadPyodide({ indexURL: new URL("./pyodide/", location.href).href });
   pyodide.registerJsModule("weblayers_glue", await import(new URL("./pyodide/weblayers_glue.mjs", location.href).href));
   await pyodide.loadPackage("weblayers");
-  pyodide.runPython(await (await fetch("workloads.py")).text());
+  for (const name of ["workloads.py", "products.py"]) pyodide.FS.writeFile(name, await (await fetch(name)).text());
+  workloads = pyodide.pyimport("workloads");
   return pyodide;
 }
 
 /** @param {any} proxy @returns {any} a dictionary of Python as an object */
-function taken(proxy) {
+export function taken(proxy) {
   const value = proxy.toJs({ dict_converter: Object.fromEntries });
   proxy.destroy();
   return value;
@@ -32,7 +35,7 @@ export class Ours {
     this.epochs = epochs;
     /** Milliseconds of the parts of compiling, once there was a step. */
     this.parts = {};
-    this.run = pyodide.globals.get("Run")(backend, name, batch, x, y);
+    this.run = workloads.Run(backend, name, batch, x, y);
   }
 
   async firstStep() {
@@ -57,4 +60,4 @@ export class Ours {
 }
 
 /** What draws WebGL here; empty where there is none. @returns {string} */
-export const renderer = () => pyodide.runPython("renderer()");
+export const renderer = () => workloads.renderer();

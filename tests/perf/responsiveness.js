@@ -81,6 +81,10 @@ const WAYS = {
 };
 
 const TRAIN = `
+import time
+
+from workloads import Run
+
 async def train(name, batch, x, y, milliseconds):
     run = Run("auto", name, batch, x, y)
     until, steps = time.monotonic() + milliseconds / 1000, []
