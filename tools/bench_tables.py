@@ -1,6 +1,7 @@
 """The benchmark's report as tables: for the terminal, and for the README between its markers."""
 
 import re
+import textwrap
 from itertools import zip_longest
 
 WORKLOADS = {
@@ -126,8 +127,8 @@ def where(report: dict) -> str:
     """One sentence on the machine."""
     threads = "as many threads as they like" if report["isolated"] else "one thread each"
     return (
-        f"{report['browser']} on {report['cores']} cores, {threads}, WebGL drawn by {report['renderer'] or 'nobody'};"
-        f" medians of {report['rounds']} rounds, {report['date']}."
+        f"{report['browser'].capitalize()} on {report['cores']} cores, {threads}, WebGL drawn by {report['renderer'] or 'nobody'};"
+        f" rounds: {report['rounds']}, of which the medians; {report['date']}."
     )
 
 
@@ -143,7 +144,9 @@ def cannot(report: dict) -> list[str]:
 def readme_with(text: str, report: dict) -> str:
     """The README with the report between its markers."""
     begin, end = MARKERS
-    block = "\n\n".join([where(report), *(markdown(rows(report)) for rows in (step_rows, first_rows, product_rows))])
+    block = "\n\n".join(
+        [textwrap.fill(where(report), 120), *(markdown(rows(report)) for rows in (step_rows, first_rows, product_rows))]
+    )
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)
     if count != 1:

@@ -90,7 +90,7 @@ def test_plain_tables_are_aligned():
 def test_the_readme_is_written_between_its_markers_alone():
     begin, end = tables.MARKERS
     made = tables.readme_with(f"before\n{begin}\nold\n{end}\nafter\n", REPORT)
-    assert made.startswith(f"before\n{begin}\nchrome 1 on 2 cores, one thread each")
+    assert made.startswith(f"before\n{begin}\nChrome 1 on 2 cores, one thread each")
     assert made.endswith(f"|\n{end}\nafter\n") and "old" not in made
     assert tables.readme_with(made, REPORT) == made
     with pytest.raises(ValueError, match="found 0"):
