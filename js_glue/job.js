@@ -78,6 +78,11 @@ export class Job {
     this.resume();
   }
 
+  /** The rows of logs of the steps that are issued, once they are done. @returns {Promise<Float32Array>} */
+  async soFar() {
+    return this._logs.slice(0, this._read * this._rowFloats);
+  }
+
   /** Whether the job ends or waits once the step under way is complete. */
   _halts() {
     return this._cancelled || this._paused;

@@ -389,9 +389,12 @@ class Outcome:
         graph = self.graph
         wanted = evaluate(self.outputs, graph.bound)
         plan = lower(graph.inputs, [graph.scalar], self.outputs)
-        got = textures.run(plan, graph.arrays, self.outputs, [graph.at])
-        names = [f"{n!r} {i}" for i, n in enumerate(self.outputs)]
-        found = [unequal(a, e, name) for a, e, name in zip(got, wanted, names, strict=True)]
+        found = []
+        for by, got in zip(
+            ("softgpu", "wasm"), textures.both(plan, graph.arrays, self.outputs, [graph.at]), strict=True
+        ):
+            names = [f"{n!r} {i} by {by}" for i, n in enumerate(self.outputs)]
+            found += [unequal(a, e, name) for a, e, name in zip(got, wanted, names, strict=True)]
         return [f for f in (*found, self._slope_error()) if f]
 
     def _slope_error(self):

@@ -57,28 +57,32 @@ def called(plan, textures, scalars=()):
     outputs = device.run(loaded, inputs, scalars, ())
     specs = plan.output_specs
     results = [device.read_sync(i, Region(0, 0, s.width, s.height)) for i, s in zip(outputs, specs, strict=True)]
+    used = device.memory()["textures"]
     device.free([*inputs, *outputs])
     device.free_plan(loaded)
-    assert not device.memory()["textures"]
+    assert used - device.memory()["textures"] == len(inputs) + len(outputs) + len(plan.constants)
     return results
 
 
-def run(plan, arrays, outputs, scalars=()):
-    """The values of a plan's inputs in, those of the output nodes out: by the soft GPU, and the same by WebAssembly."""
+def both(plan, arrays, outputs, scalars=()):
+    """The values of a plan's inputs in, those of the output nodes out: by the soft GPU, and by WebAssembly."""
     textures = []
     for spec in plan.input_specs:
         shape = (spec.layers, spec.height, spec.width, 4)
         textures.append(np.zeros(shape, np.uint8) if spec.format == "rgba8" else np.full(shape, np.nan, np.float32))
     for slot, array in zip(plan.inputs, arrays, strict=True):
         write(textures[slot.texture], slot, array)
-    drawn, computed = (
+    return [
         [read(results[slot.texture], slot, node) for slot, node in zip(plan.outputs, outputs, strict=True)]
         for results in (softgpu.run_plan(plan, textures, scalars), called(plan, textures, scalars))
-    )
+    ]
+
+
+def run(plan, arrays, outputs, scalars=()):
+    """The values of the output nodes by the soft GPU, and WebAssembly's are the same."""
+    drawn, computed = both(plan, arrays, outputs, scalars)
     for one, other in zip(drawn, computed, strict=True):
         # sums and products may be rounded together here, and apart there
         largest = np.abs(one[np.isfinite(one)]).max(initial=0)
-        np.testing.assert_allclose(
-            other, one, rtol=1e-3, atol=1e-7 + 1e-4 * min(largest, 1e6), err_msg="by WebAssembly"
-        )
+        np.testing.assert_allclose(other, one, rtol=1e-3, atol=1e-7 + 1e-4 * min(largest, 1e6), err_msg="WebAssembly")
     return drawn

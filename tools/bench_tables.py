@@ -144,9 +144,8 @@ def cannot(report: dict) -> list[str]:
 def readme_with(text: str, report: dict) -> str:
     """The README with the report between its markers."""
     begin, end = MARKERS
-    block = "\n\n".join(
-        [textwrap.fill(where(report), 120), *(markdown(rows(report)) for rows in (step_rows, first_rows, product_rows))]
-    )
+    shown = (step_rows(report), first_rows(report), product_rows(report))
+    block = "\n\n".join([textwrap.fill(where(report), 120), *map(markdown, shown)])
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)
     if count != 1:

@@ -150,6 +150,25 @@ test("a loss that the page has not been told of yet gives no zeros for values", 
   assert.throws(() => device.readSync(out, 0, 0, 1, 1), LOST);
 });
 
+test("a device is lost before the page is told, and tells of it when the page is, before its jobs end", async () => {
+  const { gl, device } = setUp({ msPerDraw: 9 });
+  const order = [];
+  device.onLost = () => order.push("device");
+  const job = device.train(spec(device.loadPlan(doubled), 1000, { inputs: [filled(device, 1)] }));
+  const ended = outcome(job.promise.catch((error) => order.push(error.message)));
+  await pass(100);
+  assert.equal(device.isLost(), false);
+  gl.isContextLost = () => true;
+  assert.equal(device.isLost(), true);
+  assert.throws(() => device.alloc(1, 1, 1, "rgba32f"), LOST);
+  assert.deepEqual(order, []);
+  gl.lose();
+  await ended;
+  assert.equal(order.length, 2);
+  assert.equal(order[0], "device");
+  assert.match(order[1], LOST);
+});
+
 test("once the context is back, another device goes on", async () => {
   const drawn = canvas();
   const restored = [];

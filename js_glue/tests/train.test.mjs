@@ -171,6 +171,23 @@ test("a hidden page trains on, in larger slices, and learns nothing from its tim
   await outcome(job.promise);
 });
 
+test("the rows so far are those of all steps that are issued, whoever has asked for them before", async () => {
+  for (const more of [{}, { onLogs() {}, logEvery: "frame" }]) {
+    const { device } = setUp({ msPerDraw: 2 });
+    const job = device.train(spec(device.loadPlan(counting), 3000, { ...counted, ...more }));
+    for (let i = 0; i < 20; i++) {
+      await pass(37);
+      const { issued } = job;
+      const both = await Promise.all([outcome(job.soFar(), 500), outcome(job.soFar(), 500)]);
+      for (const { value } of both) assert.deepEqual(column(value), from(0, Math.max(issued, value.length / 4)));
+    }
+    job.cancel();
+    const { value } = await outcome(job.promise);
+    assert.deepEqual(column(value.logs), from(0, job.issued));
+    assert.deepEqual(column((await outcome(job.soFar())).value), from(0, job.issued));
+  }
+});
+
 test("a callback that throws ends the job with its error, and is not called again", async () => {
   const { device } = setUp({ msPerDraw: 3 });
   let calls = 0;

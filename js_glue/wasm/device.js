@@ -43,6 +43,19 @@ export class WasmDevice {
     return id;
   }
 
+  /** All of them or none. @param {Spec[]} specs @returns {number[]} */
+  allocAll(specs) {
+    /** @type {number[]} */
+    const ids = [];
+    try {
+      for (const spec of specs) ids.push(this.alloc(...spec));
+    } catch (error) {
+      this.release(ids);
+      throw error;
+    }
+    return ids;
+  }
+
   /** Textures that running jobs work on are freed at their end. @param {Iterable<number>} ids */
   free(ids) {
     this.tally.now.calls++;
@@ -180,27 +193,31 @@ export class WasmDevice {
     this.tally.now.runs++;
     this.release(freed);
     const loaded = this._plan(planId);
-    /** @type {number[]} */
-    const outputs = [];
-    const own = loaded.take();
+    const outputs = this.allocAll(loaded.outputs);
     try {
-      for (const spec of loaded.outputs) outputs.push(this.alloc(...spec));
-      const args = this.arena.alloc(loaded.argumentBytes);
+      this._call(loaded, inputs, outputs, loaded.scalars(scalars));
+    } catch (error) {
+      this.release(outputs);
+      throw error;
+    }
+    return outputs;
+  }
+
+  /** @param {LoadedModule} loaded @param {number[]} inputs @param {number[]} outputs @param {Float64Array} registers */
+  _call(loaded, inputs, outputs, registers) {
+    const own = loaded.take();
+    const args = this.arena.alloc(loaded.argumentBytes);
+    try {
       const records = loaded.bind([...own, ...inputs, ...outputs].map((id) => this.address(id)), args);
-      const registers = loaded.scalars(scalars);
       for (const record of records) {
         this.tell(record, registers);
         record.run(record.args, record.from, record.to);
       }
-      this.arena.free(args);
       this.tally.now.draws += records.length;
-    } catch (error) {
-      this.release(outputs);
-      throw error;
     } finally {
+      this.arena.free(args);
       loaded.giveBack(own);
     }
-    return outputs;
   }
 
   /**

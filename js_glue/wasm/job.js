@@ -24,27 +24,43 @@ export class WasmJob extends Job {
     super(spec, loaded.outputs[spec.logs][0] * 4);
     this._device = device;
     this._loaded = loaded;
-    const { arena } = device;
-    const { inputs, outputs, swaps, logs } = spec;
-    this._own = loaded.take();
-    this._row = device.alloc(...loaded.outputs[logs]);
     // the textures that it works on are its own until its end, whoever frees them
-    this._held = [...inputs, ...outputs.filter((_, i) => i !== logs)];
-    device.hold(this._held);
-    this._arguments = arena.alloc(2 * loaded.argumentBytes);
-    const address = (/** @type {number} */ id) => device.address(id);
+    this._own = loaded.take();
+    /** @type {number[]} */
+    this._held = [];
+    /** The row of the log. @type {number[]} */
+    this._row = [];
+    /** Where the calls' numbers lie. @type {number[]} */
+    this._arguments = [];
     /** The records of even and of odd steps. @type {Record[][]} */
-    this._records = [false, true].map((swapped, i) => {
-      const ins = [...inputs];
-      const outs = outputs.map((id, o) => (o === logs ? this._row : id));
-      if (swapped) for (const [i, o] of swaps) [ins[i], outs[o]] = [outs[o], ins[i]];
-      const slots = [...this._own, ...ins, ...outs].map(address);
-      return loaded.bind(slots, this._arguments + i * loaded.argumentBytes);
-    });
+    this._records = [];
     // the draw that comes next, of the step under way, and its next row
     this._draw = 0;
     this._from = 0;
+    try {
+      this._bind();
+    } catch (error) {
+      this._giveBack();
+      throw error;
+    }
     this.promise = this._run();
+  }
+
+  _bind() {
+    const { _device: device, _loaded: loaded } = this;
+    const { inputs, outputs, swaps, logs } = this._spec;
+    const given = [...inputs, ...outputs.filter((_, i) => i !== logs)];
+    device.hold(given);
+    this._held = given;
+    this._row = device.allocAll([loaded.outputs[logs]]);
+    this._arguments = [device.arena.alloc(2 * loaded.argumentBytes)];
+    this._records = [false, true].map((swapped, i) => {
+      const ins = [...inputs];
+      const outs = outputs.map((id, o) => (o === logs ? this._row[0] : id));
+      if (swapped) for (const [i, o] of swaps) [ins[i], outs[o]] = [outs[o], ins[i]];
+      const addresses = [...this._own, ...ins, ...outs].map((id) => device.address(id));
+      return loaded.bind(addresses, this._arguments[0] + i * loaded.argumentBytes);
+    });
   }
 
   async _run() {
@@ -76,8 +92,8 @@ export class WasmJob extends Job {
   _giveBack() {
     const { _device: device } = this;
     device.letGo(this._held);
-    device.release([this._row]);
-    device.arena.free(this._arguments);
+    device.release(this._row);
+    for (const address of this._arguments) device.arena.free(address);
     this._loaded.giveBack(this._own);
     this._spec.onLogs?.destroy?.();
   }
@@ -106,7 +122,8 @@ export class WasmJob extends Job {
         }
       }
       this._finish();
-      if (this._issued === this._total || this._halts()) return;
+      // who follows every step sees the state of each
+      if (this._issued === this._total || this._halts() || this._spec.logEvery === "step") return;
       work += LARGE / 64;
       if (work >= LARGE) {
         if (performance.now() >= end) return;
@@ -136,7 +153,7 @@ export class WasmJob extends Job {
   /** The end of a step: its row of logs. */
   _finish() {
     const { arena, tally } = this._device;
-    const at = this._device.address(this._row) / 4;
+    const at = this._device.address(this._row[0]) / 4;
     this._logs.set(arena.floats.subarray(at, at + this._rowFloats), this._issued * this._rowFloats);
     tally.now.draws += this._draw;
     tally.now.steps++;

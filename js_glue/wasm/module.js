@@ -35,12 +35,12 @@ export class LoadedModule {
     this._specs = plan.textures;
     /** The texture of each constant, by its slot. @type {Map<number, number>} */
     this._constants = new Map();
-    for (const { texture, data } of plan.constants) {
-      const [w, h, layers, format] = plan.textures[texture];
-      const id = device.alloc(w, h, layers, format);
-      device.upload(id, 0, 0, w, h, data);
-      this._constants.set(texture, id);
-    }
+    const ids = device.allocAll(plan.constants.map(({ texture }) => plan.textures[texture]));
+    plan.constants.forEach(({ texture, data }, i) => {
+      const [w, h] = plan.textures[texture];
+      device.upload(ids[i], 0, 0, w, h, data);
+      this._constants.set(texture, ids[i]);
+    });
   }
 
   /** Compile while the page goes on. */
@@ -62,9 +62,10 @@ export class LoadedModule {
 
   /** The textures of the plan's own slots, for one who runs it. */
   take() {
-    const own = this._specs.map(([w, h, layers, format], slot) => this._constants.get(slot) ?? this._device.alloc(w, h, layers, format));
+    const made = this._device.allocAll(this._specs.filter((_, slot) => !this._constants.has(slot)));
     this._users++;
-    return own;
+    let next = 0;
+    return this._specs.map((_, slot) => this._constants.get(slot) ?? made[next++]);
   }
 
   /** The end of {@link take}. @param {number[]} own */

@@ -3,9 +3,7 @@
 
 import { ownDocument } from "../page.js";
 
-export const LOST =
-  "the browser took the GPU away (WebGL context lost): what was computed and not read yet is gone. Once the browser gives" +
-  " the GPU back, new work can go on";
+export const LOST = "the browser took the GPU away (WebGL context lost)";
 
 const ATTRIBUTES = {
   antialias: false,

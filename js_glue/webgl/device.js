@@ -4,7 +4,7 @@
  * arguments are numbers, lists of numbers and typed arrays.
  */
 
-import { LOST, checkAlive, createContext } from "./context.js";
+import { LOST, createContext } from "./context.js";
 import { Counters } from "../counters.js";
 import { Executor } from "./executor.js";
 import { LoadedPlan } from "./loaded_plan.js";
@@ -36,6 +36,8 @@ export class Device {
     this.checked = false;
     /** Milliseconds of GPU time per unit of work, learnt by training jobs; 0 before the first. */
     this.msPerWork = 0;
+    /** Told when the context is lost. @type {(() => void) | null} */
+    this.onLost = null;
     this._lost = false;
     this._caps = caps;
     /** @type {Map<number, LoadedPlan>} */
@@ -47,6 +49,11 @@ export class Device {
     // nothing of a lost context is left: what comes after it is another device
     const restored = () => options.onRestored?.(new Device({ ...options, canvas }));
     canvas.addEventListener("webglcontextrestored", restored, { once: true });
+  }
+
+  /** Whether the context is lost, even if the page was not told yet. */
+  isLost() {
+    return this._lost || this.gl.isContextLost();
   }
 
   /** What the GPU can do. */
@@ -206,8 +213,7 @@ export class Device {
 
   _use() {
     this.tally.now.calls++;
-    if (this._lost) throw new Error(LOST);
-    checkAlive(this.gl);
+    if (this.isLost()) throw new Error(LOST);
   }
 
   /** @param {number} id */
@@ -225,5 +231,6 @@ export class Device {
     const error = new Error(LOST);
     for (const job of this._jobs) job.fail(error);
     this.readback.fail(error);
+    this.onLost?.();
   }
 }

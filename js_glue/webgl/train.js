@@ -22,8 +22,9 @@ export class TrainJob extends Job {
     this._device = device;
     this._loaded = loaded;
     this._ringRows = Math.min(RING_ROWS, Math.max(1, this._total));
-    // steps asked back from the ring
+    // steps asked back from the ring, and when they are there
     this._asked = 0;
+    this._collected = Promise.resolve();
     /** When the slice before was done. */
     this._lastDone = 0;
     // the textures that it works on are its own until its end, whoever frees them
@@ -106,6 +107,12 @@ export class TrainJob extends Job {
     return this._result();
   }
 
+  /** @override */
+  async soFar() {
+    await this._collect();
+    return super.soFar();
+  }
+
   /** Whether nobody has read the row that the next step would write. */
   _isRingFull() {
     return this._issued - this._read >= this._ringRows;
@@ -166,22 +173,24 @@ export class TrainJob extends Job {
   }
 
   /** Copy the rows that nobody has asked for yet out of the ring. @param {boolean} [done] whether the GPU is done */
-  async _collect(done = false) {
+  _collect(done = false) {
     const { readback } = this._device;
     const width = this._rowFloats / 4;
-    const parts = [];
+    /** @type {Promise<unknown>[]} */
+    const parts = [this._collected];
     const end = this._issued;
     for (let at = this._asked; at < end; ) {
       const row = at % this._ringRows;
       const count = Math.min(end - at, this._ringRows - row);
-      const rows = readback.read(this._ring, 0, row, width, count, done);
       const first = at;
-      parts.push(rows.then((data) => ({ first, data })));
+      const rows = readback.read(this._ring, 0, row, width, count, done);
+      parts.push(rows.then((data) => this._logs.set(data, first * this._rowFloats)));
       at += count;
     }
     this._asked = end;
-    const read = await Promise.all(parts);
-    for (const { first, data } of read) this._logs.set(data, first * this._rowFloats);
-    this._read = Math.max(this._read, end);
+    this._collected = Promise.all(parts).then(() => {
+      this._read = Math.max(this._read, end);
+    });
+    return this._collected;
   }
 }

@@ -47,6 +47,7 @@ from .random_seed import set_random_seed
 from .runtime.buffer import TensorBuffer
 from .runtime.debug import enable_debug_mode, enable_prod_mode
 from .runtime.device import get_backend, ready, set_backend, why
+from .runtime.lost import DeviceLostError
 from .runtime.memory import dispose_variables, memory
 from .runtime.page import next_frame
 from .runtime.profiling import profile, time
@@ -67,6 +68,7 @@ LayersModel = Model
 __all__ = [
     "Callback",
     "CustomCallback",
+    "DeviceLostError",
     "Drawing",
     "Functional",
     "History",

@@ -7,6 +7,7 @@ Both are module-scoped, as a browser with Pyodide takes seconds to start: keep f
 import json
 import textwrap
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -181,6 +182,28 @@ def browser(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
     require_build(distribution)
     with serving(distribution, PageHandler) as url, open_browser(name, display, DEVICES.get(name, ())) as driver:
         yield Browser(name, driver, url, distribution)
+
+
+@contextmanager
+def computing(browser: Browser, name: str) -> Iterator[str]:
+    """Have the page compute with a backend for a while."""
+    browser.run_python("import weblayers as wl\n_ = wl.set_backend(name)", name=name)
+    yield name
+    browser.run_python("import weblayers as wl\n_ = wl.set_backend('auto')")
+
+
+@pytest.fixture
+def webgl(browser: Browser) -> Iterator[str]:
+    """The page computes with WebGL, which it would not choose here, as software draws it."""
+    with computing(browser, "webgl") as name:
+        yield name
+
+
+@pytest.fixture(params=["webgl", "wasm"])
+def backend(request: pytest.FixtureRequest, browser: Browser) -> Iterator[str]:
+    """Both devices of the page, one after the other."""
+    with computing(browser, request.param) as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

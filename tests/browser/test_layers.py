@@ -1,4 +1,4 @@
-"""A recorded call of every layer class on WebGL, and networks that learn there."""
+"""A recorded call of every layer class in pages, and networks that learn there."""
 
 from pathlib import Path
 
@@ -20,7 +20,6 @@ keras_cases = types.ModuleType("keras_cases")
 sys.modules["keras_cases"] = keras_cases
 exec(module, keras_cases.__dict__)
 runtime = device.current()
-assert runtime.name == "webgl", device.fallback_reason()
 failures = []
 for case in cases:
     graph = keras_cases.LayerGraph(case, case["calls"][0])
@@ -37,7 +36,7 @@ failures
 """
 
 
-def test_a_call_of_every_layer_on_webgl(browser):
+def test_a_call_of_every_layer(browser, backend):
     """Forward and gradients, equal to NumPy's."""
     if browser.pyodide_version.startswith("0."):
         pytest.skip("the same kernels as in the newer Pyodide; minutes of compiling say nothing new")
@@ -82,7 +81,7 @@ LEARNING = {
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_networks_learn_on_webgl(browser, name):
+def test_networks_learn(browser, backend, name):
     if browser.name != "chromium" or browser.pyodide_version.startswith("0."):
         pytest.skip("long; the kernels are compared in every browser by the test above")
     losses = browser.run_python(

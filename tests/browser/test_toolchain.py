@@ -63,7 +63,7 @@ def test_micropip_installs_the_wheel_by_url(browser):
         `).then((list) => list.toJs());
         """.replace("WHEEL", f"{browser.url}/{wheel.name}")
     )
-    assert found == [weblayers.__version__, "webgl", "[2.0, 4.0]"]
+    assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]"]
 
 
 def test_wheel_is_pure_python_and_carries_the_glue():

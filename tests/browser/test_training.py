@@ -1,4 +1,4 @@
-"""Training on WebGL: the recorded fits, data that stream, a page that lives."""
+"""Training in pages: the recorded fits, data that stream, callbacks, reloads."""
 
 import textwrap
 from pathlib import Path
@@ -24,7 +24,6 @@ for name, source in modules.items():
 
 RECORDED_FITS = """
 from tests import fit_cases
-assert device.current().name == "webgl", device.fallback_reason()
 failures = []
 for name, case in cases.items():
     try:
@@ -42,11 +41,11 @@ RECORDED = {
 
 
 @pytest.mark.parametrize("kind", RECORDED)
-def test_recorded_fits_on_webgl(browser, kind):
+def test_recorded_fits(browser, backend, kind):
     if browser.pyodide_version.startswith("0."):
         pytest.skip("the same kernels as in the newer Pyodide; minutes of compiling say nothing new")
     wanted = {p.id: p.values[0] for p in RECORDED[kind]}
-    if browser.name != "chromium":
+    if browser.name != "chromium" or backend == "webgl":
         # the kernels are compared in every browser; here a few whole fits
         wanted = dict(list(wanted.items())[:: max(1, len(wanted) // 4)])
     names, failures = list(wanted), []
@@ -56,7 +55,7 @@ def test_recorded_fits_on_webgl(browser, kind):
     assert not failures, "\n\n".join(failures[:10])
 
 
-def test_data_stream_through_a_small_memory(browser):
+def test_data_stream_through_a_small_memory(browser, webgl):
     """Five megabytes through chunks of two hundred kilobytes: the GPU never holds more than a few of them."""
     result = browser.run_python(
         """
@@ -86,7 +85,7 @@ def test_data_stream_through_a_small_memory(browser):
     assert most < 4_000_000 and traces == 1 and 0 < loss < 1
 
 
-def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser):
+def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser, webgl):
     before, after, losses = browser.run_python(
         """
         import numpy as np
@@ -112,7 +111,7 @@ def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser):
     assert losses == sorted(losses, reverse=True)
 
 
-def test_pause_cancel_and_stop_on_webgl(browser):
+def test_pause_cancel_and_stop(browser, backend):
     counts = browser.run_python(
         """
         import asyncio
@@ -168,12 +167,12 @@ def test_callbacks_see_and_change_the_model(browser):
     device.current().name, [await case() for case in live_cases.CASES]
     """
     name, _ = browser.run_python(IMPORT + textwrap.dedent(code), modules=MODULES, timeout=200)
-    assert name == "webgl"
+    assert name == "wasm"
 
 
-def test_one_seed_gives_one_training_on_both_backends(browser):
+def test_one_seed_gives_one_training_on_all_backends(browser):
     """Initial weights, shuffling and dropout are the same; losses differ by rounding only."""
-    webgl, numpy = browser.run_python(
+    webgl, wasm, numpy = browser.run_python(
         """
         import numpy as np
         import weblayers as wl
@@ -192,12 +191,13 @@ def test_one_seed_gives_one_training_on_both_backends(browser):
             fitted = await model.fit(x, y, batch_size=16, epochs=5, validation_split=0.25, verbose=0)
             return fitted.history["loss"] + fitted.history["val_loss"]
 
-        result = await losses("webgl"), await losses("numpy")
-        wl.set_backend("webgl")
+        result = [await losses(name) for name in ("webgl", "wasm", "numpy")]
+        wl.set_backend("auto")
         result
         """
     )
     assert webgl == pytest.approx(numpy, rel=1e-4)
+    assert wasm == pytest.approx(numpy, rel=1e-5)
 
 
 PROGRAM = """
@@ -273,7 +273,7 @@ def test_training_survives_a_reload(browser):
     assert stored == ["indexeddb://best"]
 
 
-def test_own_training_loops_on_webgl(browser):
+def test_own_training_loops(browser, backend):
     """As many plan runs as steps, and the numbers of fit."""
     result = browser.run_python(
         """

@@ -35,9 +35,9 @@ def test_values_of_batches():
 def test_tensors_on_the_device_stay_there():
     made = wl.data.array([1.0, 2.0]).map(lambda x: wl.tensor1d([x]).mul(2))
     (batch,) = made.batch(2)
-    assert batch._host is None and batch.array_sync() == [[2], [4]]
+    assert not batch.is_on_host and batch.array_sync() == [[2], [4]]
     (host,) = wl.data.array(np.ones((2, 2))).batch(2)
-    assert host._storage is None
+    assert host.runtime is None
 
 
 def test_elements_that_make_no_batch():

@@ -28,15 +28,16 @@ def test_ops_have_docstrings():
     assert not missing
 
 
-def test_the_readme_runs(capsys, tmp_path, monkeypatch):
-    """The Python of the README, block after block in one namespace, as in a notebook."""
-    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+@pytest.mark.parametrize("page", ["README.md", "docs/backends.md"])
+def test_pages_run(page, capsys, tmp_path, monkeypatch):
+    """Their Python, block after block in one namespace, as in a notebook."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)
     assert blocks
 
     async def main():
-        namespace = {}
+        namespace = {"wl": wl}
         for block in blocks:
-            code = compile(block, "README.md", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+            code = compile(block, page, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
             result = eval(code, namespace)
             if inspect.isawaitable(result):
                 await result
@@ -45,4 +46,5 @@ def test_the_readme_runs(capsys, tmp_path, monkeypatch):
 
     monkeypatch.chdir(tmp_path)
     asyncio.run(main())
-    assert "[[8." in capsys.readouterr().out.replace("9.0", "8.9")
+    if page == "README.md":
+        assert "[[8." in capsys.readouterr().out.replace("9.0", "8.9")

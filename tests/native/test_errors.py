@@ -230,7 +230,8 @@ class Small(SoftDevice):
 
 
 def test_a_tensor_without_room_on_the_device_is_named(monkeypatch):
-    monkeypatch.setattr(device._backends, "fixed", PlanRuntime(Small()))
+    small = PlanRuntime(Small())
+    monkeypatch.setattr(device._backends, "home", lambda: small)
     model = wl.sequential([wl.layers.dense(units=40, name="large", input_shape=[40])])
     message = (
         r"softgpu did not take the weight 'large/kernel' of shape \[40, 40\], 6400 bytes: a texture of .* this GPU"

@@ -92,7 +92,11 @@ class Shader:
 
     def op(self, op: str, type_: str, *args: Any) -> Value:
         """The value of ``op(*args)``, emitted in the outermost block where its arguments exist."""
-        level = max(map(level_of, args), default=0)
+        level = 0
+        for a in args:
+            # by far the most called loop of compiling
+            if a.__class__ is Value and a.level > level:
+                level = a.level
         key = (op, type_, args)
         value = self.memo[level].get(key)
         if value is None:

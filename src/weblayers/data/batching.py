@@ -70,7 +70,7 @@ def _column(values: list[Any]) -> Any:
                 " say what they are: csv() takes the dtype of a column, map() makes some of anything"
             )
         return np.array([v if v is None else str(v) for v in values], object if None in values else None)
-    if any(isinstance(v, Tensor) and v._host is None for v in values):
+    if any(isinstance(v, Tensor) and not v.is_on_host for v in values):
         # they are on the device: let them stay there
         return stack([to_tensor(v) for v in values])
     first = values[0]

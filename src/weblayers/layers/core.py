@@ -140,7 +140,7 @@ class Embedding(Adaptable):
         self.adapt()
 
     def call(self, inputs: Tensor) -> Tensor:
-        if not inputs.is_symbolic and inputs._host is not None and inputs.size:
+        if not inputs.is_symbolic and inputs.is_on_host and inputs.size:
             low, high = int(inputs.numpy().min()), int(inputs.numpy().max())
             if low < 0 or high >= self.input_dim:
                 wrong = low if low < 0 else high

@@ -252,7 +252,7 @@ class CategoryEncoding(Layer):
         self.sparse = bool(sparse)
 
     def call(self, inputs: Tensor, count_weights: Any = None) -> Tensor:
-        if not inputs.is_symbolic and inputs._host is not None and inputs.size:
+        if not inputs.is_symbolic and inputs.is_on_host and inputs.size:
             low, high = inputs.numpy().min(), inputs.numpy().max()
             if low < 0 or high >= self.num_tokens:
                 raise ValueError(

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from ..callbacks import CallbackList, History, ProgressLine
 from ..runtime import clock, debug, device
-from ..runtime.base import TrainSpec
+from ..runtime.lasting import LastingJob, Scalars
 from ..runtime.lease import Lease, Trained, outcome
 from .compilation import Compilation
 from .feeds import ArrayFeed, DatasetFeed, Run
@@ -39,8 +40,8 @@ class FitPlan:
     validation: Callable[[], Feed] | None = None
     validation_freq: int = 1
     yield_every: str | float = "auto"
-    # whether averages of weights replace them at the end
-    finalizes: bool = True
+    # whether it is a step among others, after which nobody waits for the weights, nor do averages replace them
+    is_step: bool = False
 
 
 class Fit:
@@ -107,8 +108,9 @@ class Fit:
             await self._report(epoch, count)
             epoch += count
             count = self._next_count(count, clock.now() - begun)
-        if plan.finalizes:
+        if not plan.is_step:
             self._compilation.optimizer.finalize()
+            await self.lease.secure()
         await callbacks.call("on_train_end", {})
         return self.history
 
@@ -257,11 +259,9 @@ async def evaluated(feed: Feed) -> dict[str, Any]:
         async with aclosing(feed.epochs()) as runs:
             async for run in runs:
                 compiled = run.compiled
-                runtime = device.for_steps(compiled.graph, compiled.captured)
-                executable = compiled.executable(runtime)
-                await executable.prepare()
-                inputs = [t.storage(runtime) for t in (*run.tensors, *compiled.captured)]
-                job = executable.train(TrainSpec(run.steps, inputs, *compiled.uniforms(run.begins)))
+                choose = partial(device.of, compiled.captured, compiled.graph, trains=True)
+                tensors = [*run.tensors, *compiled.captured]
+                job = LastingJob(compiled, tensors, run.steps, Scalars(*compiled.uniforms(run.begins)), choose)
                 sums.add((await outcome(job)).logs, compiled.layout)
     finally:
         await feed.close()

@@ -52,7 +52,7 @@ class Trainer:
         def plan() -> FitPlan:
             samples = model.samples(x, y, sample_weight)
             feed = ArrayFeed(_step_for(model, class_weight), samples, samples.count)
-            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, finalizes=False)
+            return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, is_step=True)
 
         return self._start(model, plan, lambda history: alone([values[0] for values in history.history.values()]))
 

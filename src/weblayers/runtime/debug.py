@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from ..graph.evaluate import Program, first_bad
 from ..graph.node import Node, topological
 from . import device
-from .base import Runtime
 from .tracing import Compiled
+from .values import Values
 
 _enabled = False
 
@@ -47,22 +45,19 @@ def is_enabled() -> bool:
 
 async def culprit(
     compiled: Compiled,
-    runtime: Runtime,
-    inputs: Sequence[Any],
+    inputs: Sequence[Values],
     scalars: tuple[list[float], list[float]],
     step: int,
 ) -> str:
     """Which operation was the first to give a number that is none, in words.
 
     Args:
-        runtime: who made the run.
-        inputs: the storages there that it began with.
+        inputs: what the run began with.
         scalars: the values of the host scalars at its first step, and what they grow by.
         step: the step of the run whose loss is no number.
     """
     graph = compiled.graph
-    values = [np.asarray(await runtime.read(s)) for s in inputs]
-    values = [v.reshape(n.shape) for v, n in zip(values, graph.inputs, strict=True)]
+    values = [await v.read() for v in inputs]
     program = Program(graph.outputs)
     for t in range(step + 1):
         numbers = [first + t * increment for first, increment in zip(*scalars, strict=True)]

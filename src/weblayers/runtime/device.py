@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
-from . import glue
+from . import clock, glue
 from .base import Runtime
 from .numpy_runtime import NumpyRuntime
 
 if TYPE_CHECKING:
     from ..graph.program import Graph
+    from .plan_device import PlanDevice
     from .plans import PlanRuntime
     from .tensor import Tensor
 
@@ -20,6 +22,9 @@ BACKENDS = ("auto", "webgl", "wasm", "numpy", "softgpu")
 
 # Plans of less work than this never need a GPU: it takes longer to ask it.
 SMALL_WORK = 2_000_000
+# So long, and with so many looks, training waits for a GPU that was taken away before it goes on elsewhere.
+BACK_SECONDS, LOOKS = 1.0, 10
+AWAY = "the browser has taken the GPU away"
 # Words by which renderers that are programs are known.
 SOFTWARE = ("swiftshader", "llvmpipe", "softpipe", "basic render", "software")
 
@@ -35,13 +40,15 @@ class Backends:
         self.started: dict[str, Runtime] = {"numpy": NumpyRuntime()}
         # why a runtime is not to be had
         self.refused: dict[str, str] = {}
-        # the one that was asked for by name; None: each plan's own
-        self.fixed: Runtime | None = None
+        # the name that was asked for; None: each plan's own
+        self.fixed: str | None = None
         # the one that computed last, and why
         self.last: Runtime | None = None
         self.reason = ""
         self.module: Any = None
-        self._speeds: dict[Runtime, Any] = {}
+        self._speeds: WeakKeyDictionary[Runtime, Any] = WeakKeyDictionary()
+        # who computes a graph that no GPU has tensors of, and why
+        self._choices: WeakKeyDictionary[Graph, tuple[Runtime, str]] = WeakKeyDictionary()
         self._said: set[str] = set()
 
     # -- starting -----------------------------------------------------------------------------------------------------
@@ -60,6 +67,7 @@ class Backends:
                 self.started[name] = self._starts(starting)[name]()
             except Exception as error:
                 raise RuntimeError(_plain_message(error)) from error
+            self.refused.pop(name, None)
         return self.started[name]
 
     def _starts(self, starting: Any) -> dict[str, Callable[[], Runtime]]:
@@ -67,7 +75,7 @@ class Backends:
             return {
                 "softgpu": starting.softgpu,
                 "wasm": lambda: starting.wasm(self._glue()),
-                "webgl": lambda: starting.webgl(self._glue(), self.restored),
+                "webgl": lambda: starting.webgl(self._glue(), self.lost, self.restored),
             }
         return {"softgpu": starting.softgpu, "wasm": starting.wasmtime, "webgl": _no_browser}
 
@@ -90,7 +98,8 @@ class Backends:
     def home(self) -> Runtime:
         """Who computes what is too small to think about."""
         if self.fixed is not None:
-            return self.fixed
+            wanted = self.started.get(self.fixed)
+            return self._stand_in() if wanted is None else wanted
         if not in_browser():
             return self._is_used(self.started["numpy"], "this is no browser, and nothing else was asked for")
         chosen = self.tried("wasm")
@@ -103,6 +112,13 @@ class Backends:
         self._warn(f"weblayers computes with NumPy, slowly: {why}")
         return self._is_used(self.started["numpy"], why)
 
+    def _stand_in(self) -> Runtime:
+        """Who computes while what was asked for is away."""
+        chosen = self.tried("wasm") or self.started["numpy"]
+        why = f"set_backend({self.fixed!r}) asked for WebGL, but {self.refused['webgl']}"
+        self._warn(f"weblayers computes with {chosen.name}, until WebGL is there again: {why}")
+        return self._is_used(chosen, why)
+
     def _is_used(self, runtime: Runtime, reason: str) -> Runtime:
         self.last, self.reason = runtime, reason
         return runtime
@@ -113,45 +129,51 @@ class Backends:
             self._said.add(message)
             warnings.warn(message, stacklevel=6)
 
-    def of(self, tensors: Iterable[Tensor]) -> Runtime:
-        """Who computes with tensors: whoever has most of their bytes."""
-        home = self.home()
-        if self.fixed is not None or home.name == "numpy":
-            return home
-        sizes: dict[Runtime, int] = {}
-        for tensor in tensors:
-            owner = tensor.runtime
-            if owner is not None and owner in self.started.values():
-                sizes[owner] = sizes.get(owner, 0) + tensor.nbytes
-        return max(sizes, key=sizes.__getitem__, default=home)
+    def of(
+        self,
+        tensors: Iterable[Tensor],
+        graph: Graph | None = None,
+        trains: bool = False,
+        before: Runtime | None = None,
+    ) -> Runtime:
+        """Who computes a graph of tensors: the GPU if it has one of them, else who is fastest.
 
-    def for_steps(self, graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
-        """Who makes steps that only look at tensors: whoever has them; by what steps cost where nobody has."""
-        placed = any(t.runtime in self.started.values() for t in tensors)
-        return self.of(tensors) if placed else self.for_training(graph)
-
-    def for_training(self, graph: Graph) -> Runtime:
-        """Who makes the steps of a graph: by what they cost each."""
+        ``trains``: it is run many times, with state and logs. ``before`` made the steps before, and makes them all.
+        """
+        if before is not None and before in self.started.values() and self.fixed in (None, before.name):
+            return before
         home = self.home()
         if self.fixed is not None or home.name != "wasm":
             return home
-        from ..compiler.pieces import at_once
-        from .plans import training_plan
+        gpu = self.started.get("webgl")
+        if gpu is not None and any(t.runtime is gpu for t in tensors):
+            return gpu if self.last is gpu else self._is_used(gpu, "what it computes with is there")
+        return home if graph is None else self._fastest(home, graph, trains)
 
-        cost = at_once(training_plan(graph)).cost
+    def _fastest(self, home: Runtime, graph: Graph, trains: bool) -> Runtime:
+        """Who computes a graph fastest, as far as can be told; for each graph it is asked once."""
+        if graph not in self._choices:
+            self._choices[graph] = self._chosen(home, graph, trains)
+        runtime, reason = self._choices[graph]
+        # what single operations would say is of no interest
+        return self._is_used(runtime, reason) if trains or runtime is not home else home
+
+    def _chosen(self, home: Runtime, graph: Graph, trains: bool) -> tuple[Runtime, str]:
+        from .speed import cost_of
+
+        cost = cost_of(graph, trains)
         if cost.work < SMALL_WORK:
-            return self._is_used(home, "the steps are small: on a GPU they would take longer")
+            return home, "the steps are small: on a GPU they would take longer"
         gpu = self.tried("webgl")
         if gpu is None:
             self._warn(f"weblayers computes with WebAssembly, on the CPU: {self.refused['webgl']}")
-            return self._is_used(home, f"there is no WebGL2 to compute with: {self.refused['webgl']}")
+            return home, f"there is no WebGL2 to compute with: {self.refused['webgl']}"
         renderer = str(gpu.device.caps()["renderer"])  # type: ignore[attr-defined]
         if any(word in renderer.lower() for word in SOFTWARE):
-            return self._is_used(home, f"WebGL2 is drawn by software here ({renderer}), which is slower")
+            return home, f"WebGL2 is drawn by software here ({renderer}), which is slower"
         times = {runtime: self._speed(runtime).ms(cost) for runtime in (gpu, home)}
-        best = min(times, key=times.__getitem__)
         told = " and ".join(f"{ms:.2g} ms on {runtime.name}" for runtime, ms in times.items())
-        return self._is_used(best, f"a step is estimated to take {told} ({renderer})")
+        return min(times, key=times.__getitem__), f"a step is estimated to take {told} ({renderer})"
 
     def _speed(self, runtime: Any) -> Any:
         from .speed import measured
@@ -162,20 +184,33 @@ class Backends:
 
     # -- losing -------------------------------------------------------------------------------------------------------
 
-    def restored(self, device: Any) -> None:
-        """Compute on a new device: the old one is gone with the GPU that the browser took away."""
+    def lost(self, device: PlanDevice) -> None:
+        """The browser has taken the GPU away: others compute, until it gives it back."""
+        runtime = self.started.get("webgl")
+        if getattr(runtime, "device", None) is device:
+            del self.started["webgl"]
+            self.refused["webgl"] = AWAY
+            if self.last is runtime:
+                self.last = None
+
+    def restored(self, device: PlanDevice) -> None:
+        """Compute on the device that takes over, as the browser has given the GPU back."""
         from . import starting
 
-        lost = self.started.pop("webgl", None)
+        self._choices.clear()
         try:
-            new = self.started["webgl"] = starting.tried(device)
+            self.started["webgl"] = starting.tried(device)
         except Exception as error:
             self.refused["webgl"] = _plain_message(error)
-            new = None
-        if lost is not None and self.fixed is lost:
-            self.fixed = new
-        if self.last is lost:
-            self.last = None
+        else:
+            del self.refused["webgl"]
+
+    async def regained(self) -> None:
+        """Wait for a GPU that was taken away, as it is often given back at once, but not for long."""
+        for _ in range(LOOKS):
+            if self.refused.get("webgl") != AWAY:
+                break
+            await clock.sleep(BACK_SECONDS / LOOKS)
 
 
 _backends = Backends()
@@ -186,19 +221,21 @@ def current() -> Runtime:
     return _backends.home()
 
 
-def of(tensors: Iterable[Tensor]) -> Runtime:
-    """Who computes with tensors."""
-    return _backends.of(tensors)
+def of(
+    tensors: Iterable[Tensor], graph: Graph | None = None, trains: bool = False, before: Runtime | None = None
+) -> Runtime:
+    """Who computes a graph of tensors; ``trains``: many times, with state. ``before`` made the steps before."""
+    return _backends.of(tensors, graph, trains, before)
 
 
-def for_training(graph: Graph) -> Runtime:
-    """Who makes the steps of a graph."""
-    return _backends.for_training(graph)
+def is_in_use(runtime: Runtime | None) -> bool:
+    """Whether a runtime was started, and its device is there still."""
+    return runtime in _backends.started.values()
 
 
-def for_steps(graph: Graph, tensors: Sequence[Tensor]) -> Runtime:
-    """Who makes steps that only look at tensors."""
-    return _backends.for_steps(graph, tensors)
+async def regained() -> None:
+    """Wait a moment for a device that was lost."""
+    await _backends.regained()
 
 
 def get_backend() -> str:
@@ -209,18 +246,18 @@ def get_backend() -> str:
     True
     """
     home = _backends.home()
-    return (_backends.fixed or _backends.last or home).name
+    return home.name if _backends.fixed is not None else (_backends.last or home).name
 
 
 def why() -> str:
     """A sentence that says who computes, and why.
 
     >>> import weblayers as wl
-    >>> wl.why()
-    'numpy computes: this is no browser, and nothing else was asked for'
+    >>> wl.why().startswith(f"{wl.get_backend()} computes: ")
+    True
     """
     name = get_backend()
-    reason = f"set_backend({name!r}) asked for it" if _backends.fixed is not None else _backends.reason
+    reason = f"set_backend({name!r}) asked for it" if _backends.fixed == name else _backends.reason
     return f"{name} computes: {reason}"
 
 
@@ -247,7 +284,9 @@ def set_backend(name: str) -> Done:
     """
     if name not in BACKENDS:
         raise ValueError(f"unknown backend {name!r}; expected one of {', '.join(map(repr, BACKENDS))}")
-    _backends.fixed = None if name == "auto" else _backends.start(name)
+    if name != "auto":
+        _backends.start(name)
+    _backends.fixed = None if name == "auto" else name
     return Done()
 
 

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
 from ..compiler.wire import serializing, serializing_wasm
+from .lost import DeviceLostError
 from .plan_device import Region, TrainOrder
 
 
-def webgl(module: Any, restored: Callable[[GlueDevice], None]) -> GlueDevice:
-    """The GPU; ``restored`` is told of the device that takes over after the browser took the GPU away."""
-    from pyodide.ffi import create_proxy
+def webgl(module: Any, lost: Callable[[GlueDevice], None], restored: Callable[[GlueDevice], None]) -> GlueDevice:
+    """The GPU.
+
+    Args:
+        lost: told of a device at once when the browser has taken its GPU away.
+        restored: told of the device that takes over once the browser has given the GPU back.
+    """
+    from pyodide.ffi import create_once_callable, create_proxy
 
     def device(glue: Any) -> GlueDevice:
-        return GlueDevice("webgl", glue, serializing)
+        made = GlueDevice("webgl", glue, serializing, lost)
+        glue.onLost = create_once_callable(made.lose)
+        return made
 
     on_restored = create_proxy(lambda glue: restored(device(glue)))
     return device(module.createDevice(_js_object(onRestored=on_restored)))
@@ -32,48 +41,82 @@ def wasm(module: Any) -> GlueDevice:
 
 
 class GlueDevice:
-    """A device of the glue, in Python's types. ``encoding`` prints plans for it."""
+    """A device of the glue, in Python's types.
 
-    def __init__(self, name: str, glue: Any, encoding: Callable[[Plan], Pieces[bytes]]) -> None:
+    Args:
+        encoding: prints plans for it.
+        lost: told when it is lost; None for one that cannot be.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        glue: Any,
+        encoding: Callable[[Plan], Pieces[bytes]],
+        lost: Callable[[GlueDevice], None] | None = None,
+    ) -> None:
         self.name, self._glue, self._encoding = name, glue, encoding
+        self.is_losable = lost is not None
+        self._lost = lost
+        self._errors = _Errors(self)
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether nothing can be computed any more, perhaps before the page was told."""
+        return self.is_losable and bool(self._glue.isLost())
+
+    def lose(self) -> None:
+        """Be gone, and tell so."""
+        if self._lost is not None:
+            self._lost(self)
 
     def alloc(self, spec: TextureSpec) -> int:
-        return self._glue.alloc(spec.width, spec.height, spec.layers, spec.format)
+        with self._errors:
+            return self._glue.alloc(spec.width, spec.height, spec.layers, spec.format)
 
     def free(self, ids: Sequence[int]) -> None:
-        self._glue.free(_js_list(ids))
+        with self._errors:
+            self._glue.free(_js_list(ids))
 
     def upload(self, id_: int, texels: np.ndarray) -> None:
         _, height, width, _ = texels.shape
-        self._glue.upload(id_, 0, 0, width, height, _js_array(texels))
+        with self._errors:
+            self._glue.upload(id_, 0, 0, width, height, _js_array(texels))
 
     async def read(self, id_: int, region: Region) -> np.ndarray:
-        return _texels(await self._glue.read(id_, *region), region)
+        with self._errors:
+            return _texels(await self._glue.read(id_, *region), region)
 
     def read_sync(self, id_: int, region: Region) -> np.ndarray:
-        return _texels(self._glue.readSync(id_, *region), region)
+        with self._errors:
+            return _texels(self._glue.readSync(id_, *region), region)
 
     def encoding(self, plan: Plan) -> Pieces[bytes]:
         return self._encoding(plan)
 
     def load(self, plan: Plan, encoded: bytes) -> int:
-        return self._glue.loadPlan(_js_array(np.frombuffer(encoded, np.uint8)))
+        with self._errors:
+            return self._glue.loadPlan(_js_array(np.frombuffer(encoded, np.uint8)))
 
     async def ready(self, plan: int) -> None:
-        await self._glue.planReady(plan)
+        with self._errors:
+            await self._glue.planReady(plan)
 
     def free_plan(self, plan: int) -> None:
         self._glue.freePlan(plan)
 
     def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
-        made = self._glue.run(plan, _js_list(inputs), _js_list(scalars), _js_list(freed))
+        with self._errors:
+            made = self._glue.run(plan, _js_list(inputs), _js_list(scalars), _js_list(freed))
         return [int(i) for i in made]
 
     def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
-        return self._glue.timed(plan, _js_list(inputs), times)
+        with self._errors:
+            return self._glue.timed(plan, _js_list(inputs), times)
 
     def train(self, order: TrainOrder) -> _Job:
-        return _Job(self._glue, order)
+        with self._errors:
+            return _Job(self._glue, self._errors, order)
 
     def memory(self) -> dict[str, Any]:
         return dict(self._glue.memory().to_py())
@@ -89,10 +132,33 @@ class GlueDevice:
         self._glue.debug(on)
 
 
+class _Errors:
+    """What JavaScript throws becomes an error of Python's: of a device that is lost, or of whatever else there is."""
+
+    def __init__(self, device: GlueDevice) -> None:
+        from pyodide.ffi import JsException
+
+        self._device, self._kind = ref(device), JsException
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if not isinstance(error, self._kind):
+            return
+        message = str(error).removeprefix("Error: ")
+        device = self._device()
+        if device is not None and device.is_lost:
+            device.lose()
+            raise DeviceLostError(message) from error
+        raise RuntimeError(message) from error
+
+
 class _Job:
     """The glue's TrainJob, in Python's types."""
 
-    def __init__(self, glue: Any, order: TrainOrder) -> None:
+    def __init__(self, glue: Any, errors: _Errors, order: TrainOrder) -> None:
+        self._errors = errors
         sink = _told(order)
         try:
             self._job = glue.train(
@@ -130,8 +196,13 @@ class _Job:
     def set_scalar(self, index: int, value: float) -> None:
         self._job.setScalar(index, value)
 
+    async def so_far(self) -> np.ndarray:
+        with self._errors:
+            return _from_js(await self._job.soFar()).copy()
+
     async def result(self) -> tuple[np.ndarray, bool]:
-        done = await self._job.promise
+        with self._errors:
+            done = await self._job.promise
         return _from_js(done.logs).copy(), bool(done.cancelled)
 
 

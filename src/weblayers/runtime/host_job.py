@@ -34,6 +34,9 @@ class HostJob(Stepper):
             self._inputs[i], self._outputs[o] = self._outputs[o], self._inputs[i]
         return row
 
+    async def so_far(self) -> np.ndarray:
+        return np.concatenate([np.zeros(0, np.float32), *self.rows])
+
     async def result(self) -> tuple[np.ndarray, bool]:
-        rows = await self.rows()
-        return np.concatenate(rows) if rows else np.zeros(0, np.float32), self.cancelled
+        await self.finished()
+        return await self.so_far(), self.cancelled

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from contextlib import suppress
+from typing import NamedTuple
 
 import numpy as np
 
-from . import device
-from .base import LogSink, Runtime, TrainJob, TrainResult, TrainSpec
+from . import device, keeper
+from .base import LogSink, Runtime, TrainResult
+from .lasting import LastingJob, Scalars
+from .lost import DeviceLostError
 from .tensor import Tensor, Variable
 from .tracing import Compiled, HostScalar
+from .values import Values
 
 
-async def outcome(job: TrainJob, settle: Callable[[TrainResult], None] = lambda _: None) -> TrainResult:
+async def outcome(job: LastingJob, settle: Callable[[TrainResult], None] = lambda _: None) -> TrainResult:
     """The result of a job, after ``settle`` has seen it.
 
     Nobody leaves a job before its end, as it still draws: who is cancelled meanwhile, once or several times, stops the
@@ -35,12 +39,10 @@ async def outcome(job: TrainJob, settle: Callable[[TrainResult], None] = lambda 
 
 
 class Trained(NamedTuple):
-    """Steps that were made: their rows of logs, who made them, and what they began with: inputs, host scalars and what
-    these grow by."""
+    """Steps that were made: their rows of logs, and what they began with: inputs, host scalars and their increments."""
 
     logs: np.ndarray
-    runtime: Runtime
-    inputs: list[Any]
+    inputs: list[Values]
     scalars: tuple[list[float], list[float]]
 
 
@@ -98,24 +100,32 @@ class Lease:
             RuntimeError: a weight is another model's for now, or was disposed of.
         """
         self.take([*compiled.assigned, *compiled.host_scalars])
-        # the first steps of a training decide for all: nothing moves to and fro
-        runtime = self._runtime = self._runtime or device.for_training(compiled.graph)
-        executable = compiled.executable(runtime)
-        await executable.prepare()
         for variable in compiled.assigned:
             if variable.is_disposed:
                 raise RuntimeError(f"{variable.described} was disposed of while model {self.owner!r} was trained")
-        inputs, scalars = [t.storage(runtime) for t in (*tensors, *compiled.captured)], compiled.uniforms(given)
-        job = executable.train(TrainSpec(steps, inputs, *scalars, on_logs, every))
-        loan = self._loan = _Loan(compiled, inputs, job, runtime)
+        scalars = compiled.uniforms(given)
+        # the first steps of a training decide for all: nothing moves to and fro
+        choose = lambda: device.of(compiled.captured, compiled.graph, True, self._runtime)  # noqa: E731
+        tensors = [*tensors, *compiled.captured]
+        job = LastingJob(compiled, tensors, steps, Scalars(*scalars), choose, on_logs, every)
+        loan = self._loan = _Loan(compiled, job)
         if self.paused:
             job.pause()
         if self.stopped:
             job.cancel()
         try:
-            return Trained((await outcome(job, loan.settle)).logs, runtime, inputs, scalars)
+            return Trained((await outcome(job, loan.settle)).logs, job.inputs, scalars)
         finally:
-            self._loan = None
+            self._loan, self._runtime = None, job.runtime or self._runtime
+
+    async def secure(self) -> None:
+        """Have the host know what was trained, where the device may be lost."""
+        trained = [one.values for one in self._lent if isinstance(one, Variable) and not one.is_disposed]
+        losable = [values for values in trained if values.runtime is not None and values.runtime.is_losable]
+        with suppress(DeviceLostError):
+            await keeper.copy(losable)
+        for values in losable:
+            await values.read()
 
     # -- reins --------------------------------------------------------------------------------------------------------
 
@@ -150,8 +160,8 @@ class Lease:
 class _Loan:
     """A job, and how far the variables and host scalars that it changes have followed it."""
 
-    def __init__(self, compiled: Compiled, inputs: list[Any], job: TrainJob, runtime: Runtime) -> None:
-        self._compiled, self._inputs, self.job, self._runtime = compiled, inputs, job, runtime
+    def __init__(self, compiled: Compiled, job: LastingJob) -> None:
+        self._compiled, self.job = compiled, job
         # the steps whose state they have
         self._known = 0
         # what others have given values of their own
@@ -180,15 +190,15 @@ class _Loan:
                 self._hold(result.state)
         elif self._known:
             self._advance(-self._known)
-            self._hold({i: self._inputs[i] for i in self._compiled.graph.swaps})
+            self._hold({i: self.job.inputs[i] for i in self._compiled.graph.swaps})
 
-    def _hold(self, state: Mapping[int, Any]) -> None:
+    def _hold(self, state: Mapping[int, Values]) -> None:
         compiled = self._compiled
         offset = len(compiled.graph.inputs) - len(compiled.captured)
-        for number, storage in state.items():
+        for number, values in state.items():
             variable = compiled.captured[number - offset]
             if isinstance(variable, Variable) and variable not in self._replaced:
-                variable.hold(storage, self._runtime)
+                variable.hold(values)
 
     def _advance(self, steps: int) -> None:
         for scalar, increment in zip(self._compiled.keys, self._compiled.increments, strict=True):

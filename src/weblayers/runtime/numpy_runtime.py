@@ -15,6 +15,7 @@ from .stepping import Stepper
 
 class NumpyRuntime:
     name = "numpy"
+    is_losable = False
 
     def compile(self, graph: Graph) -> NumpyExecutable:
         return NumpyExecutable(graph)
@@ -25,6 +26,9 @@ class NumpyRuntime:
 
     async def read(self, storage: np.ndarray) -> np.ndarray:
         return storage
+
+    async def read_all(self, storages: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return list(storages)
 
     def read_sync(self, storage: np.ndarray) -> np.ndarray:
         return storage
@@ -67,8 +71,14 @@ class _NumpyJob(Stepper):
     def state(self) -> dict[int, np.ndarray]:
         return {i: self._inputs[i] for i in self._executable.graph.swaps}
 
+    async def so_far(self) -> np.ndarray:
+        return self._stacked()
+
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
-        rows = await self.rows()
-        logs = np.stack(rows) if rows else np.zeros((0, *self._executable.graph.outputs[0].shape), np.float32)
-        return TrainResult(logs, self.state(), self.cancelled)
+        await self.finished()
+        return TrainResult(self._stacked(), self.state(), self.cancelled)
+
+    def _stacked(self) -> np.ndarray:
+        columns = self._executable.graph.outputs[0].shape
+        return np.stack(self.rows) if self.rows else np.zeros((0, *columns), np.float32)

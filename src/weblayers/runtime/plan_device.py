@@ -49,11 +49,17 @@ class DeviceJob(Reins, Protocol):
         """The rows of finished steps, and whether some are missing as the job was cancelled."""
         ...
 
+    def so_far(self) -> Awaitable[np.ndarray]:
+        """The rows of the steps that are made or on their way, once they are made."""
+        ...
+
 
 class PlanDevice(Protocol):
     """Textures by number, and plans over them. Texels are float32 ``[layers, height, width, 4]``."""
 
     name: str
+    # whether it may be gone at any moment: its methods then raise a DeviceLostError
+    is_losable: bool
 
     def alloc(self, spec: TextureSpec) -> int: ...
     def free(self, ids: Sequence[int]) -> None: ...

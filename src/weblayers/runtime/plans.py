@@ -65,6 +65,10 @@ class PlanRuntime:
     def name(self) -> str:
         return self.device.name
 
+    @property
+    def is_losable(self) -> bool:
+        return self.device.is_losable
+
     # -- memory -------------------------------------------------------------------------------------------------------
 
     def release(self, id_: int) -> None:
@@ -105,6 +109,14 @@ class PlanRuntime:
             return _nothing(storage)
         region = _region(storage)
         return _values(storage, region, await self.device.read(storage.texture.id, region))
+
+    async def read_all(self, storages: Sequence[DeviceStorage]) -> list[np.ndarray]:
+        """Read each texture once, whoever is in it."""
+        self.flush()
+        textures = {s.texture.id: s.texture.spec for s in storages if s.aval.size}
+        wholes = [self.device.read(id_, Region(0, 0, spec.width, spec.height)) for id_, spec in textures.items()]
+        texels = dict(zip(textures, await asyncio.gather(*wholes), strict=True))
+        return [_part(s, texels[s.texture.id]) if s.aval.size else _nothing(s) for s in storages]
 
     def read_sync(self, storage: DeviceStorage) -> np.ndarray:
         self.flush()
@@ -262,6 +274,9 @@ class _PlanJob:
         self._runtime.flush()
         return self._stored(copies)
 
+    async def so_far(self) -> np.ndarray:
+        return _log_rows(await self._job.so_far(), self._columns)
+
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
         if self._ending is None or self._ending.cancelled():
@@ -352,6 +367,13 @@ def _region(storage: DeviceStorage) -> Region:
         return Region(0, 0, layout.width, layout.height)
     last = place.row + layout.rows - 1
     return Region(place.x, place.y, layout.width, last // place.layers - place.y + 1)
+
+
+def _part(storage: DeviceStorage, texels: np.ndarray) -> np.ndarray:
+    """A tensor's values, of all texels of its texture."""
+    region = _region(storage)
+    x, y, width, height = region
+    return _values(storage, region, np.ascontiguousarray(texels[:, y : y + height, x : x + width]))
 
 
 def _nothing(storage: DeviceStorage) -> np.ndarray:

@@ -18,6 +18,7 @@ from .plan_device import Region, TrainOrder
 
 class SoftDevice:
     name = "softgpu"
+    is_losable = False
 
     def __init__(self) -> None:
         self._textures: dict[int, np.ndarray] = {}

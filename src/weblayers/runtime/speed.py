@@ -11,7 +11,8 @@ from ..compiler.pieces import at_once
 from ..compiler.plan import Cost
 from ..graph import build
 from ..graph.node import Node
-from .plans import PlanRuntime
+from ..graph.program import Graph
+from .plans import PlanRuntime, training_plan
 
 # The products that are timed: this wide, so many in one plan.
 WIDTH, PRODUCTS = 128, 4
@@ -32,6 +33,19 @@ class Speed:
 
     def ms(self, cost: Cost) -> float:
         return cost.draws * self.draw + cost.work * self.work
+
+
+# Graphs of fewer numbers are not worth lowering to know what they cost.
+FEW_NUMBERS = 4096
+
+
+def cost_of(graph: Graph, trains: bool) -> Cost:
+    """What a run of a graph costs, with its state and logs if it ``trains``."""
+    if trains:
+        return at_once(training_plan(graph)).cost
+    if sum(n.aval.size for n in graph.inputs) < FEW_NUMBERS:
+        return Cost(0, 0)
+    return lower(graph.inputs, graph.scalars, graph.outputs).cost
 
 
 def measured(runtime: PlanRuntime) -> Speed:

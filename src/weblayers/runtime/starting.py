@@ -37,9 +37,9 @@ def wasmtime() -> PlanRuntime:
     return tried(WasmtimeDevice())
 
 
-def webgl(glue: Any, restored: Callable[[PlanDevice], None]) -> PlanRuntime:
-    """The page's GPU; ``restored`` is told of the device that takes over after the browser took the GPU away."""
-    return tried(glue_device.webgl(glue, restored))
+def webgl(glue: Any, lost: Callable[[PlanDevice], None], restored: Callable[[PlanDevice], None]) -> PlanRuntime:
+    """The page's GPU; who is told when the browser has taken it away, and of the device that takes over afterwards."""
+    return tried(glue_device.webgl(glue, lost, restored))
 
 
 def wasm(glue: Any) -> PlanRuntime:

@@ -32,7 +32,8 @@ class Stepper:
         self._total = steps
         self._scalars, self._increments = list(scalars), increments
         self._on_logs, self._every = on_logs, every
-        self._rows: list[np.ndarray] = []
+        # of the steps that are made
+        self.rows: list[np.ndarray] = []
         self._told = 0
         self._cancelled = False
         self._going = asyncio.Event()
@@ -45,7 +46,7 @@ class Stepper:
 
     @property
     def steps(self) -> int:
-        return len(self._rows)
+        return len(self.rows)
 
     @property
     def cancelled(self) -> bool:
@@ -64,21 +65,20 @@ class Stepper:
     def set_scalar(self, index: int, value: float) -> None:
         self._scalars[index] = value
 
-    async def rows(self) -> list[np.ndarray]:
-        """The rows of all steps, once they are made; who is cancelled while waiting may ask again."""
+    async def finished(self) -> None:
+        """Done once all steps are made; who is cancelled while waiting may ask again."""
         if self._task is None or self._task.cancelled():
             self._task = asyncio.ensure_future(self._run())
         await asyncio.shield(self._task)
-        return self._rows
 
     async def _run(self) -> None:
         turn = clock.now()
-        while len(self._rows) < self._total:
+        while len(self.rows) < self._total:
             await self._going.wait()
             if self._cancelled:
                 break
-            i = len(self._rows)
-            self._rows.append(self.made([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
+            i = len(self.rows)
+            self.rows.append(self.made([v + i * d for v, d in zip(self._scalars, self._increments, strict=True)]))
             # who follows every step sees the state of each
             if self._every == "step" or clock.now() - turn > YIELD_SECONDS:
                 self._tell()
@@ -87,6 +87,6 @@ class Stepper:
         self._tell()
 
     def _tell(self) -> None:
-        if self._on_logs and self._every != "end" and self._told < len(self._rows):
-            told, self._told = self._told, len(self._rows)
-            self._on_logs(told, np.stack(self._rows[told:]))
+        if self._on_logs and self._every != "end" and self._told < len(self.rows):
+            told, self._told = self._told, len(self.rows)
+            self._on_logs(told, np.stack(self.rows[told:]))

@@ -9,7 +9,6 @@ from typing import Any, NoReturn
 import numpy as np
 
 from ..graph.node import Aval
-from .base import Runtime
 from .tensor import Tensor
 
 
@@ -53,8 +52,9 @@ class StringTensor(Tensor):
         """Another tensor of the same values."""
         return StringTensor(self.numpy())
 
-    def storage(self, runtime: Runtime) -> NoReturn:
-        """Raises TypeError: there are no strings on devices."""
+    @property
+    def values(self) -> NoReturn:
+        """Raises TypeError: nothing computes with strings."""
         raise TypeError(
             f"a tensor of strings, of shape {list(self.shape)}, lives on the host, and is nothing to compute with;"
             " expected numbers: make them with wl.layers.string_lookup, text_vectorization or hashing"

@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from ..graph import build
-from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape
+from ..graph.node import DTYPES, Aval, Node, Shape
 from ..naming import Named
 from . import recording, scopes, showing
 from .arrays import host_array, stored
 from .base import Borrower, Runtime
 from .promise import thenable
+from .values import Values, frozen, typed
 
 _ids = itertools.count(1)
 
@@ -60,13 +61,10 @@ class Tensor(Named):
         *,
         node: Node | None = None,
         host: np.ndarray | None = None,
-        storage: Any = None,
-        runtime: Runtime | None = None,
+        values: Values | None = None,
     ) -> None:
-        self._aval, self._node, self._storage = aval, node, storage
-        self._host = None if host is None else _frozen(host)
-        # who has the storage
-        self._runtime = runtime
+        self._aval, self._node = aval, node
+        self._values = values or Values(aval, host)
         self._disposed = False
         self.id = next(_ids)
         if node is None:
@@ -115,7 +113,7 @@ class Tensor(Named):
     @property
     def is_on_host(self) -> bool:
         """Whether the values can be had without waiting for a device."""
-        return self._host is not None
+        return self._values.host is not None
 
     @property
     def sample_shape(self) -> Shape:
@@ -145,19 +143,17 @@ class Tensor(Named):
     @property
     def runtime(self) -> Runtime | None:
         """Who has the values; None if only the host has."""
-        return self._runtime
+        return self._values.runtime
+
+    @property
+    def values(self) -> Values:
+        """The values that it has now, to compute with."""
+        self._check()
+        return self._values
 
     def storage(self, runtime: Runtime) -> Any:
         """The values where a runtime computes; uploaded at first use."""
-        self._check()
-        if self._storage is None or self._runtime is not runtime:
-            values = self.numpy()
-            try:
-                self._storage, self._runtime = runtime.upload(values), runtime
-            except Exception as error:
-                size = f"{self.described} of shape {list(self.shape)}, {self.nbytes} bytes"
-                raise RuntimeError(f"{runtime.name} did not take {size}: {error}") from error
-        return self._storage
+        return self.values.on(runtime, self.described)
 
     def numpy(self) -> np.ndarray:
         """The values as a NumPy array, which cannot be written to. Waits for the device."""
@@ -165,36 +161,20 @@ class Tensor(Named):
         if traced is not None:
             return traced
         self._check()
-        if self._host is None:
-            assert self._runtime is not None
-            self._host = _frozen(self._typed(self._runtime.read_sync(self._storage)))
-        return self._host
+        return self._values.read_sync()
 
     def _traced_value(self) -> np.ndarray | None:
         """What a symbolic tensor is in the run that is being traced; None where a trace serves many runs."""
         trace = None if self._node is None else recording.current()
         value = None if trace is None else trace.value_of(self._node)
-        return None if value is None else _frozen(self._typed(value))
+        return None if value is None else frozen(typed(self._aval, value))
 
     async def _fetch(self) -> np.ndarray:
         traced = self._traced_value()
         if traced is not None:
             return traced
         self._check()
-        if self._host is None:
-            assert self._runtime is not None
-            self._host = _frozen(self._typed(await self._runtime.read(self._storage)))
-        return self._host
-
-    def _typed(self, array: np.ndarray) -> np.ndarray:
-        if self.dtype == "int32" and array.size:
-            largest = max(abs(int(array.max())), abs(int(array.min())))
-            if largest > MAX_EXACT_INTEGER:
-                raise OverflowError(
-                    f"an int32 tensor of shape {list(self.shape)} has come to {largest}: they are exact up to 2^24 ="
-                    f" {MAX_EXACT_INTEGER}; compute with float32 where they may become larger"
-                )
-        return np.asarray(array, DTYPES[self.dtype]).reshape(self.shape)
+        return await self._values.read()
 
     @thenable
     async def data(self) -> np.ndarray:
@@ -235,16 +215,14 @@ class Tensor(Named):
     def shared(self) -> Tensor:
         """Another tensor of the same values."""
         self._check()
-        other = Tensor(self._aval, host=self._host, storage=self._storage)
-        other._runtime = self._runtime
-        return other
+        return Tensor(self._aval, values=self._values)
 
     # -- life -----------------------------------------------------------------------------------------------------
 
     def dispose(self) -> None:
         """Free the values now; using the tensor afterwards raises."""
         self._disposed = True
-        self._host = self._storage = None
+        self._values = Values(self._aval)
         _live.pop(self.id, None)
 
     # -- showing --------------------------------------------------------------------------------------------------
@@ -280,11 +258,12 @@ class Tensor(Named):
     @property
     def _at_hand(self) -> np.ndarray | None:
         """The values, if nobody has to wait for them."""
-        return self._storage if self._host is None and isinstance(self._storage, np.ndarray) else self._host
+        host, storage = self._values.host, self._values.storage
+        return storage if host is None and isinstance(storage, np.ndarray) else host
 
     @property
     def _place(self) -> str:
-        return self._runtime.name if self._runtime is not None else "host"
+        return self.runtime.name if self.runtime is not None else "host"
 
     def __format__(self, spec: str) -> str:
         """A tensor of one value as that value: ``f"{loss:.3f}"``. Waits for the device."""
@@ -370,8 +349,7 @@ class Variable(Tensor):
             array = stored(host_array(value), self.dtype)
             tensor = Tensor(Aval(array.shape, self.dtype), host=array)
         self.check_assignable(tensor)
-        tensor._check()
-        self._host, self._storage, self._runtime = tensor._host, tensor._storage, tensor._runtime
+        self._values = tensor.values
         self._changed()
 
     def check_assignable(self, value: Tensor) -> None:
@@ -396,14 +374,16 @@ class Variable(Tensor):
         """:attr:`name`: names are not changed."""
         return self.name
 
-    def assign_storage(self, storage: Any, runtime: Runtime) -> None:
-        """:meth:`assign`, of values that a runtime has computed."""
-        self.hold(storage, runtime)
+    def assign_values(self, values: Values) -> None:
+        """:meth:`assign`, of values that were computed for it."""
+        self.hold(values)
         self._changed()
 
-    def hold(self, storage: Any, runtime: Runtime) -> None:
+    def hold(self, values: Values) -> None:
         """Take over the values that training has come to."""
-        self._host, self._storage, self._runtime = None, storage, runtime
+        before = self._values.source
+        values.source.earlier = before.earlier if before.host is None else before.host
+        self._values = values
 
     def dispose(self) -> None:
         super().dispose()
@@ -423,29 +403,19 @@ class HostComputed(Tensor):
 
     def numpy(self) -> np.ndarray:
         """The value. Waits for the device."""
-        self._check()
-        if self._host is None:
-            self._host = _frozen(np.asarray(self._compute(self._source.numpy()), np.float32))
-        return self._host
+        if self.values.host is None:
+            self._values.copied(np.asarray(self._compute(self._source.numpy()), np.float32))
+        return self._values.read_sync()
 
     async def _fetch(self) -> np.ndarray:
-        self._check()
-        if self._host is None:
-            self._host = _frozen(np.asarray(self._compute(await self._source._fetch()), np.float32))
-        return self._host
+        if self.values.host is None:
+            self._values.copied(np.asarray(self._compute(await self._source._fetch()), np.float32))
+        return self._values.read_sync()
 
 
 def tensor_of(array: np.ndarray) -> Tensor:
     """A tensor of an array of one of the tensors' dtypes that nobody will write to."""
     return Tensor(Aval(array.shape, build.infer_dtype(array)), host=np.asarray(array, order="C"))
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    """The array, or a view of it that cannot be written to."""
-    if array.flags.writeable:
-        array = array.view()
-        array.flags.writeable = False
-    return array
 
 
 def live_tensors() -> list[Tensor]:
@@ -455,4 +425,4 @@ def live_tensors() -> list[Tensor]:
 
 def buffer_of(tensor: Tensor) -> int:
     """What tensors that share their values have in common."""
-    return id(tensor._storage if tensor._storage is not None else tensor._host)
+    return id(tensor._values)

@@ -20,7 +20,9 @@ from ..recent import Recent
 from . import device, recording, scopes
 from .base import Borrower, Executable, Runtime
 from .conversion import to_tensor
+from .lost import persistently
 from .tensor import Tensor, Variable, next_id
+from .values import Origin, Values
 
 
 class Known:
@@ -134,12 +136,16 @@ class Trace:
         if any(n not in tensors and n not in keys for n in leaves):
             return None
         inputs, scalars = [n for n in leaves if n in tensors], [n for n in leaves if n in keys]
-        given = [tensors[n] for n in inputs]
-        runtime = device.of(given)
-        make = lambda: runtime.compile(Graph(inputs, scalars, [node]))  # noqa: E731
-        executable = _readers.get((runtime, node), make)
-        (storage,) = executable.run([t.storage(runtime) for t in given], [keys[n].value for n in scalars])
-        return Tensor(node.aval, storage=storage, runtime=runtime).numpy()
+        given, numbers = [tensors[n] for n in inputs], [keys[n].value for n in scalars]
+
+        def work() -> np.ndarray:
+            runtime = device.of(given)
+            make = lambda: runtime.compile(Graph(inputs, scalars, [node]))  # noqa: E731
+            executable = _readers.get((runtime, node), make)
+            (storage,) = executable.run([t.storage(runtime) for t in given], numbers)
+            return runtime.read_sync(storage)
+
+        return persistently(work)
 
     def scalar(self, key: HostScalar | int, dtype: str = "float32") -> Node:
         """A host scalar: a number given anew at each run, by the HostScalar itself or (an int) by the caller."""
@@ -271,6 +277,8 @@ class Compiled:
     def executable(self, runtime: Runtime) -> Executable:
         """The graph, compiled for a runtime."""
         if runtime not in self._executables:
+            # of runtimes that are lost nothing is kept
+            self._executables = {r: e for r, e in self._executables.items() if device.is_in_use(r)}
             self._executables[runtime] = runtime.compile(self.graph)
         return self._executables[runtime]
 
@@ -286,15 +294,24 @@ class Compiled:
     ) -> list[Tensor]:
         """Run with other tensors, host scalars and variables than those that were traced."""
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
-        runtime = device.of(inputs)
-        results = self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
+        sources = [t.values.source for t in inputs]
+
+        def work() -> tuple[Runtime, list[Any]]:
+            runtime = device.of(inputs, self.graph)
+            return runtime, self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
+
+        runtime, storages = persistently(work)
+        origin = Origin(self.executable, sources, lambda _: numbers) if runtime.is_losable else None
+        results = [
+            Values(node.aval, storage=storage, runtime=runtime, made=None if origin is None else (origin, i))
+            for i, (storage, node) in enumerate(zip(storages, self.graph.outputs, strict=True))
+        ]
         for key, increment in zip(keys, self.increments, strict=True):
             if isinstance(key, HostScalar) and increment:
                 key.value += increment
-        for variable, storage in zip(assigned, results[self._outputs :], strict=True):
-            variable.assign_storage(storage, runtime)
-        pairs = zip(results[: self._outputs], self.graph.outputs, strict=False)
-        return [Tensor(node.aval, storage=storage, runtime=runtime) for storage, node in pairs]
+        for variable, values in zip(assigned, results[self._outputs :], strict=True):
+            variable.assign_values(values)
+        return [Tensor(values.aval, values=values) for values in results[: self._outputs]]
 
     def forget(self) -> None:
         """Keep the plan only, and no tensor alive."""

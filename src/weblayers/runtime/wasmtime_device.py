@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
+from weakref import finalize
 
 import numpy as np
 import wasmtime
@@ -43,13 +44,22 @@ class _Loaded:
     constants: dict[int, int]
 
 
+def _close(store: Any, engine: Any) -> None:
+    store.close()
+    engine.close()
+
+
 class WasmtimeDevice:
     name = "wasm"
+    is_losable = False
 
     def __init__(self) -> None:
         config = wasmtime.Config()
         config.wasm_relaxed_simd = True
-        self._store = wasmtime.Store(wasmtime.Engine(config))
+        self._engine = wasmtime.Engine(config)
+        self._store = wasmtime.Store(self._engine)
+        # at the program's end wasmtime itself is gone before they are
+        finalize(self, _close, self._store, self._engine)
         limits = wasmtime.Limits(2 * MARGIN // PAGE + 1, MOST_PAGES)
         self._memory = wasmtime.Memory(self._store, wasmtime.MemoryType(limits))
         self._heap = Heap(MARGIN)
@@ -120,7 +130,7 @@ class WasmtimeDevice:
 
     def load(self, plan: Plan, encoded: Module) -> int:
         self._counts["plansLoaded"] += 1
-        module = wasmtime.Module(self._store.engine, encoded.data)
+        module = wasmtime.Module(self._engine, encoded.data)
         exports = wasmtime.Instance(self._store, module, [self._memory]).exports(self._store)
         constants = {}
         for buffer, texels in plan.constants.items():

@@ -52,11 +52,12 @@ class Shape(NamedTuple):
 
 
 class Indices:
-    """The sums of index values, for each of the neighbouring fragments that are computed at once."""
+    """The sums of index values in a draw of a size, for each of the fragments that are computed at once."""
 
-    def __init__(self, depends: dict, axis: int) -> None:
-        self._depends, self._axis = depends, axis
+    def __init__(self, depends: dict, axis: int, width: int, height: int) -> None:
+        self._depends, self._axis, self._width, self._height = depends, axis, width, height
         self._known: dict[tuple[Value, int], Sum] = {}
+        self._spans: dict[Atom, tuple[int, int]] = {}
 
     def sum(self, value: Value | int, j: int) -> Sum:
         if isinstance(value, int):
@@ -107,22 +108,34 @@ class Indices:
                         return self.simple(Sum(total.constant, rest).plus(self.sum(value.args[0], j), n), j)
         return total
 
+    def span(self, total: Sum) -> tuple[int, int]:
+        """Between what bounds a sum lies, as far as is known.
 
-def span(total: Sum, width: int, height: int) -> tuple[int, int]:
-    """Between what bounds a sum lies in a draw of that size, as far as is known.
+        A plan's own numbers (where a draw begins, where values begin in textures that they share) lie inside.
+        """
+        low = high = total.constant
+        for atom, n in total.terms.items():
+            least, most = self._bounds(atom)
+            low += min(least * n, most * n)
+            high += max(least * n, most * n)
+        return low, high
 
-    A plan's own numbers (where a draw begins, where values begin in textures that they share) lie inside.
-    """
-    low = high = total.constant
-    for (value, _), n in total.terms.items():
+    def _bounds(self, atom: Atom) -> tuple[int, int]:
+        known = self._spans.get(atom)
+        if known is None:
+            known = self._spans[atom] = self._found(*atom)
+        return known
+
+    def _found(self, value: Value | str, j: int) -> tuple[int, int]:
         if isinstance(value, str):
-            least, most = 0, {"first": 0, "column": width - 1, "row": height - 1}[value]
-        elif value.op == "to_int" and value.args[0].op == "uniform":
-            continue
-        else:
-            least, most = value.lo, value.hi
-            if value.op == "imod" and value.args[0].lo < 0:
-                least = -most  # remainders of what is below zero are too
-        low += min(least * n, most * n)
-        high += max(least * n, most * n)
-    return low, high
+            return 0, {"first": 0, "column": self._width - 1, "row": self._height - 1}[value]
+        if value.op == "to_int" and value.args[0].op == "uniform":
+            return 0, 0
+        if value.op not in ("idiv", "imod"):
+            return value.lo, value.hi
+        low, high = self.span(self.sum(value.args[0], j))
+        n = value.args[1]
+        if value.op == "idiv":
+            return low // n, high // n
+        # what is left of a number below zero may be below zero, too
+        return (0 if low >= 0 else 1 - n), n - 1

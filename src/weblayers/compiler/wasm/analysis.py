@@ -66,7 +66,7 @@ class Analysis:
                     if lanes is not None:
                         self.met.setdefault(lanes, set()).add(args[0].args[1])
                 for a in args:
-                    if isinstance(a, Value):
+                    if a.__class__ is Value:
                         uses[a] = uses.get(a, 0) + (1 if a.level == level else 2)
                 if op != "component":
                     whole.update(args)
@@ -94,12 +94,13 @@ class Analysis:
         ``control`` is what the loops around the block depend on.
         """
         depends, changed = self.depends, False
+        known_of = depends.get
         for statement in block:
             if isinstance(statement, Value):
                 found = _OWN.get(statement.op, 0)
                 for a in statement.args:
-                    if isinstance(a, Value | Variable):
-                        found |= depends[a]
+                    # numbers among them depend on nothing
+                    found |= known_of(a, 0)
                 depends[statement] = found
             elif isinstance(statement, Variable):
                 depends.setdefault(statement, 0)

@@ -33,6 +33,7 @@ from .integers import Integers
 MAX_EXPRESSION = 300
 
 Key = tuple[Value, int]
+_NOTHING: frozenset[Variable] = frozenset()
 
 
 @dataclass
@@ -69,15 +70,14 @@ class Library:
         return self.names.setdefault(name, len(self.names))
 
 
-def printed(shader: Shader, bound: Bound, library: Library, relaxed: bool) -> Function:
+def printed(shader: Shader, analysis: Analysis, bound: Bound, library: Library, relaxed: bool) -> Function:
     """The function of a draw. ``relaxed``: products and sums may be rounded together."""
-    return _Printer(shader, bound, library, relaxed).function()
+    return _Printer(shader, analysis, bound, library, relaxed).function()
 
 
 class _Printer:
-    def __init__(self, shader: Shader, bound: Bound, library: Library, relaxed: bool) -> None:
-        self._shader, self._bound, self._library = shader, bound, library
-        self._analysis = analysis = Analysis(shader)
+    def __init__(self, shader: Shader, analysis: Analysis, bound: Bound, library: Library, relaxed: bool) -> None:
+        self._shader, self._analysis, self._bound, self._library = shader, analysis, bound, library
         self._jam = analysis.jam(bound.width, bound.height) if bound.width * bound.height > 1 else NONE
         self._frame = Frame(analysis, self._jam)
         self._integers = Integers(self._frame, bound.width, bound.height, self._operand)
@@ -144,19 +144,24 @@ class _Printer:
         stage = self._frame.stage(value, level)
         if value.op == "fetch" and value not in self._analysis.whole:
             return  # its lanes are loaded by themselves
+        is_nested = stage >= FRAGMENT and self._analysis.is_single(value, self._jam)
         for j in self._frame.instances(value):
-            reads: frozenset[Variable] = frozenset()
-            for a in value.args:
-                pending = self._pending.get((a, j)) if isinstance(a, Value) else None
-                if pending is not None:
-                    reads |= pending.reads
-            if value.op == "read":
-                reads = frozenset((value.args[0],))
+            if not is_nested:
+                self._keep(value, j, self._code(value, j, stage), stage)
+                continue
+            reads = self._reads(value, j)
             code = self._code(value, j, stage)
-            if stage > 1 and self._analysis.is_single(value, self._jam) and len(code) < MAX_EXPRESSION:
+            if len(code) < MAX_EXPRESSION:
                 self._pending[value, j] = Pending(code, reads)
             else:
                 self._keep(value, j, code, stage)
+
+    def _reads(self, value: Value, j: int) -> frozenset[Variable]:
+        """The variables that an expression reads, as far as it is not written yet."""
+        if value.op == "read":
+            return frozenset((value.args[0],))
+        pending = [self._pending[a, j].reads for a in value.args if (a, j) in self._pending]
+        return frozenset().union(*pending) if pending else _NOTHING
 
     def _keep(self, value: Value, j: int, code: bytes, stage: int) -> None:
         mask = value.op in PREDICATES and value.type == "f"
@@ -229,9 +234,9 @@ class _Printer:
             return b"".join([self._operand(a, j) for a in args]) + plain
         if op == "fma":
             return self._multiply_add(value, j)
-        special = getattr(self, f"_{op}", None)
+        special = _SPECIAL.get(op)
         if special is not None:
-            return special(value, j, stage)
+            return special(self, value, j, stage)
         if op in COMPARISONS:
             return self._operand(args[0], j) + self._operand(args[1], j) + COMPARISONS[op][wide]
         return self._called(value, j)
@@ -249,14 +254,14 @@ class _Printer:
         splats = b"".join([self._operand(a, j) + wasm.SPLAT_F32 for a in value.args])
         return splats + wasm.call(index) + wasm.EXTRACT[0]
 
-    def _read(self, value: Value, j: int, stage: int) -> bytes:
+    def op_read(self, value: Value, j: int, stage: int) -> bytes:
         return wasm.local_get(self._frame.locals[value.args[0], j])
 
-    def _uniform(self, value: Value, j: int, stage: int) -> bytes:
+    def op_uniform(self, value: Value, j: int, stage: int) -> bytes:
         at = 1 + len(self._bound.samplers) + self._bound.textures + value.args[0]
         return wasm.local_get(ARGUMENTS) + wasm.f32_load(4 * at)
 
-    def _relu(self, value: Value, j: int, stage: int) -> bytes:
+    def op_relu(self, value: Value, j: int, stage: int) -> bytes:
         x = self._operand(value.args[0], j)
         if value.type == "f":
             return x + wasm.f32_const(0.0) + FLOAT["max"]
@@ -265,30 +270,30 @@ class _Printer:
         zero = self._frame.constant(0.0, "v")
         return x + wasm.local_tee(local) + wasm.local_get(local) + zero + COMPARISONS["le"][1] + WITHOUT
 
-    def _isnan(self, value: Value, j: int, stage: int) -> bytes:
+    def op_isnan(self, value: Value, j: int, stage: int) -> bytes:
         wide = value.type == "v"
         local = self._frame.local(TYPES[value.type])
         return self._operand(value.args[0], j) + wasm.local_tee(local) + wasm.local_get(local) + UNEQUAL[wide]
 
-    def _not(self, value: Value, j: int, stage: int) -> bytes:
+    def op_not(self, value: Value, j: int, stage: int) -> bytes:
         return self._mask(value.args[0], j) + NOT[value.type == "v"]
 
-    def _and(self, value: Value, j: int, stage: int) -> bytes:
+    def op_and(self, value: Value, j: int, stage: int) -> bytes:
         return self._mask(value.args[0], j) + self._mask(value.args[1], j) + CONJOIN[value.type == "v"]
 
-    def _or(self, value: Value, j: int, stage: int) -> bytes:
+    def op_or(self, value: Value, j: int, stage: int) -> bytes:
         return self._mask(value.args[0], j) + self._mask(value.args[1], j) + DISJOIN[value.type == "v"]
 
-    def _where(self, value: Value, j: int, stage: int) -> bytes:
+    def op_where(self, value: Value, j: int, stage: int) -> bytes:
         condition, a, b = value.args
         code = self._operand(a, j) + self._operand(b, j) + self._mask(condition, j)
         return code + (wasm.BITSELECT if value.type == "v" else wasm.SELECT)
 
-    def _select(self, value: Value, j: int, stage: int) -> bytes:
+    def op_select(self, value: Value, j: int, stage: int) -> bytes:
         condition, a, b = value.args
         return self._operand(a, j) + self._operand(b, j) + self._condition(condition, j) + wasm.SELECT
 
-    def _dot(self, value: Value, j: int, stage: int) -> bytes:
+    def op_dot(self, value: Value, j: int, stage: int) -> bytes:
         local = self._frame.local(V128)
         product = self._operand(value.args[0], j) + self._operand(value.args[1], j) + VECTOR["mul"]
         code = product + wasm.local_set(local)
@@ -298,7 +303,7 @@ class _Printer:
 
     # -- lanes --------------------------------------------------------------------------------------------------------
 
-    def _splat(self, value: Value, j: int, stage: int) -> bytes:
+    def op_splat(self, value: Value, j: int, stage: int) -> bytes:
         (x,) = value.args
         if is_lane(x):
             vector, lane = x.args
@@ -309,7 +314,7 @@ class _Printer:
             return local + local + wasm.shuffle([lane] * 4)
         return self._operand(x, j) + wasm.SPLAT_F32
 
-    def _component(self, value: Value, j: int, stage: int) -> bytes:
+    def op_component(self, value: Value, j: int, stage: int) -> bytes:
         vector, lane = value.args
         if self._is_loadable(vector):
             place, offset = self._integers.texel(vector, self._bound.samplers[vector.args[0]], j, lane)
@@ -337,7 +342,7 @@ class _Printer:
             self._keep(value, j, self._raw(value, j), self._frame.stage(value, value.level))
         return self._operand(value, j)
 
-    def _vec4(self, value: Value, j: int, stage: int) -> bytes:
+    def op_vec4(self, value: Value, j: int, stage: int) -> bytes:
         parts = value.args
         if self._analysis.is_met(value):
             return self._transposed(value, j, stage)
@@ -366,7 +371,7 @@ class _Printer:
             pairs.append(wasm.local_get(self._frame.shared[stage][key]))
         return pairs[0] + pairs[1] + wasm.shuffle([2, 3, 6, 7] if lane % 2 else [0, 1, 4, 5])
 
-    def _random(self, value: Value, j: int, stage: int) -> bytes:
+    def op_random(self, value: Value, j: int, stage: int) -> bytes:
         integer = self._integers.code(value.args[0], j) + wasm.SPLAT_I32
         return integer + self._words(value, j) + wasm.call(self._library.index("random")) + wasm.EXTRACT[0]
 
@@ -376,7 +381,7 @@ class _Printer:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def _fetch(self, value: Value, j: int, stage: int) -> bytes:
+    def op_fetch(self, value: Value, j: int, stage: int) -> bytes:
         shape = self._bound.samplers[value.args[0]]
         place, offset = self._integers.texel(value, shape, j)
         if shape.texel == 16:
@@ -390,7 +395,7 @@ class _Printer:
         """Leaves an index predicate on the stack."""
         return self._raw(value, j)
 
-    def _band(self, value: Value, j: int, stage: int) -> bytes:
+    def op_band(self, value: Value, j: int, stage: int) -> bytes:
         a, b = value.args
         both = a.op == "ige" and b.op == "ilt" and a.args[1] == 0 and a.args[0] is b.args[0]
         if both and self._analysis.uses[a] == 1:
@@ -400,20 +405,24 @@ class _Printer:
             return self._integers.code(a.args[0], j) + wasm.i32_const(b.args[1]) + wasm.I32_LT_U
         return self._condition(a, j) + self._condition(b, j) + wasm.I32_AND
 
-    def _ilt(self, value: Value, j: int, stage: int) -> bytes:
+    def op_ilt(self, value: Value, j: int, stage: int) -> bytes:
         return self._compared(value, j, stage, wasm.I32_LT_S)
 
-    def _ige(self, value: Value, j: int, stage: int) -> bytes:
+    def op_ige(self, value: Value, j: int, stage: int) -> bytes:
         return self._compared(value, j, stage, wasm.I32_GE_S)
 
-    def _ieq(self, value: Value, j: int, stage: int) -> bytes:
+    def op_ieq(self, value: Value, j: int, stage: int) -> bytes:
         return self._compared(value, j, stage, wasm.I32_EQ)
 
     def _compared(self, value: Value, j: int, stage: int, code: bytes) -> bytes:
         return self._integers.code(value.args[0], j) + self._integers.code(value.args[1], j) + code
 
-    def _to_float(self, value: Value, j: int, stage: int) -> bytes:
+    def op_to_float(self, value: Value, j: int, stage: int) -> bytes:
         return self._integers.code(value.args[0], j) + wasm.F32_CONVERT_I32_S
+
+
+# What is more than an instruction or a function has a method.
+_SPECIAL = {name.removeprefix("op_"): method for name, method in vars(_Printer).items() if name.startswith("op_")}
 
 
 def _until(counter: int, step: int, end: bytes) -> bytes:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from ..shader import Value
 from . import assembler as wasm
-from .addresses import FIRST, Atom, Indices, Shape, Sum, span
+from .addresses import FIRST, Atom, Indices, Shape, Sum
 from .assembler import I32
 from .frame import DRAW, FRAGMENT, ROWS, Frame
 
@@ -23,8 +23,8 @@ class Integers:
     """``operand`` gives the code of a float."""
 
     def __init__(self, frame: Frame, width: int, height: int, operand: Callable[[Value, int], bytes]) -> None:
-        self._frame, self._width, self._height, self._operand = frame, width, height, operand
-        self.indices = Indices(frame.depends, frame.jam.axis)
+        self._frame, self._operand = frame, operand
+        self.indices = Indices(frame.depends, frame.jam.axis, width, height)
 
     # -- numbers ------------------------------------------------------------------------------------------------------
 
@@ -108,7 +108,8 @@ class Integers:
             # of numbers below zero too, these are the floor and what is left of it
             shift = wasm.i32_const(n.bit_length() - 1) + wasm.I32_SHR_S
             return x + (shift if is_quotient else wasm.i32_const(n - 1) + wasm.I32_AND)
-        if value.args[0].lo >= 0:
+        low, _ = self.indices.span(self.indices.sum(value.args[0], j))
+        if low >= 0:
             return x + wasm.i32_const(n) + (wasm.I32_DIV_U if is_quotient else wasm.I32_REM_U)
         return x + wasm.i32_const(n) + (wasm.I32_DIV_S if is_quotient else wasm.I32_REM_S)
 
@@ -125,7 +126,7 @@ class Integers:
         total = self.indices.address(x, y, layer, shape, j)
         if lane != 0:
             total = self.indices.simple(total.plus(self.indices.sum(lane, j), 4), j)
-        low, high = span(total, self._width, self._height)
+        low, high = self.indices.span(total)
         if low >= -MARGIN and high <= shape.size + MARGIN:
             return self.sum(total, self._frame.argument(1 + slot))
         return self._clamped(total, slot, shape), 0

@@ -133,7 +133,9 @@ def tanh(x: Vector) -> Vector:
 @_defined
 def sigmoid(x: Vector) -> Vector:
     e = exp(-abs(x))
-    return where(x >= 0.0, 1.0, e) / (e + 1.0)
+    share = 1.0 / (e + 1.0)
+    # of a small number the division would lose what the difference keeps
+    return where(x >= 0.0, share, e - e * (e * share))
 
 
 @_defined

@@ -8,6 +8,7 @@ from ..pieces import Pieces
 from ..plan import Draw, Plan, TextureSpec
 from . import assembler
 from .addresses import Shape
+from .analysis import Analysis
 from .emission import Bound, Library, printed
 from .mathematics import FUNCTIONS
 from .vectors import function
@@ -38,7 +39,7 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
     """The work of printing a plan, in pieces. ``relaxed``: products and sums may be rounded together."""
     specs = [*plan.textures, *plan.input_specs, *plan.output_specs]
     shapes = [shape_of(spec) for spec in specs]
-    library = Library()
+    library, analyses = Library(), dict[int, Analysis]()
     functions: list[assembler.Function] = []
     numbers: dict[tuple[int, Bound], int] = {}
     calls = []
@@ -48,7 +49,9 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
         key = id(draw.shader), bound
         if key not in numbers:
             numbers[key] = len(functions)
-            functions.append(printed(draw.shader, bound, library, relaxed))
+            if id(draw.shader) not in analyses:
+                analyses[id(draw.shader)] = Analysis(draw.shader)
+            functions.append(printed(draw.shader, analyses[id(draw.shader)], bound, library, relaxed))
             yield
         x, y, _, height = draw.viewport
         calls.append(Call(numbers[key], x, (y, y + height), draw.samplers, targets, draw.uniforms, draw.work))
