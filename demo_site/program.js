@@ -64,6 +64,8 @@ export function createProgram(emit) {
 
   function onEpoch() {
     tellSteps();
+    // another takes over from a device that is lost
+    tellBackend();
     emit({ type: "epoch" });
   }
 

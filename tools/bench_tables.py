@@ -127,7 +127,8 @@ def where(report: dict) -> str:
     """One sentence on the machine."""
     threads = "as many threads as they like" if report["isolated"] else "one thread each"
     return (
-        f"{report['browser'].capitalize()} on {report['cores']} cores, {threads}, WebGL drawn by {report['renderer'] or 'nobody'};"
+        f"{report['browser'].capitalize()} on {report['cores']} cores, {threads},"
+        f" WebGL drawn by {report['renderer'] or 'nobody'};"
         f" rounds: {report['rounds']}, of which the medians; {report['date']}."
     )
 
