@@ -30,7 +30,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   wheel            build/dist/weblayers-*.whl
   lint             ruff, mypy, tsc
   fuzz [SECONDS] [FIRST_SEED]   random models, graphs and training steps, as plans as by NumPy, and models in Keras
-  bench [ARGS]     measure against TensorFlow.js, into build/bench.json
+  bench [ARGS]     measure against TensorFlow.js and jax-js, into build/bench.json
   responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
   smoke            train the main demo in headless Chromium
 TEXT

@@ -1,11 +1,12 @@
 // @ts-check
 /**
- * Runs a Python program beside the page: in a Web Worker where that has WebGL2, else in the page's own thread.
+ * Runs a Python program beside the page: in a Web Worker, or in the page's own thread where that is asked for or
+ * the browser has no module workers.
  *
  * The page sees no difference: `call` asks the program for something, `onEvent` hears what it tells unasked.
  */
 
-import { createProgram, webglReason } from "./program.js";
+import { createProgram } from "./program.js";
 
 /** @typedef {import("./program.js").ProgramEvent} ProgramEvent */
 /**
@@ -21,18 +22,14 @@ import { createProgram, webglReason } from "./program.js";
  */
 export async function startHost(onEvent, mainThread = false) {
   const worker = mainThread ? null : await startWorker(onEvent);
-  // Without WebGL2 anywhere NumPy computes, and the worker keeps that away from the page.
-  if (worker && ((await worker.call("webglReason")) === null || webglReason() !== null)) {
-    return { thread: "worker", call: worker.call };
-  }
-  worker?.terminate();
+  if (worker) return { thread: "worker", call: worker };
   const program = createProgram(onEvent);
   return { thread: "main", call: async (command, ...args) => program[command](...args) };
 }
 
 /**
  * @param {(event: ProgramEvent) => void} onEvent
- * @returns {Promise<{call: Host["call"], terminate: () => void} | null>} null where the browser has no module workers
+ * @returns {Promise<Host["call"] | null>} null where the browser has no module workers
  */
 async function startWorker(onEvent) {
   const worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
@@ -56,12 +53,9 @@ async function startWorker(onEvent) {
     for (const { reject } of waiting.values()) reject(new Error(`the worker failed: ${event.message}`));
     waiting.clear();
   };
-  return {
-    call: (command, ...args) =>
-      new Promise((resolve, reject) => {
-        waiting.set(++lastId, { resolve, reject });
-        worker.postMessage({ id: lastId, command, args });
-      }),
-    terminate: () => worker.terminate(),
-  };
+  return (command, ...args) =>
+    new Promise((resolve, reject) => {
+      waiting.set(++lastId, { resolve, reject });
+      worker.postMessage({ id: lastId, command, args });
+    });
 }

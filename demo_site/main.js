@@ -79,12 +79,28 @@ function onEvent(event) {
   if (event.type === "loading") {
     say(`${event.text} …`);
     $("progress").value = event.share;
+  } else if (event.type === "backend") {
+    showBackend(event.backend, event.why);
   } else if (event.type === "steps") {
     onSteps(event.steps);
   } else {
     // The network knows more now.
     readPad();
   }
+}
+
+const BACKENDS = {
+  webgl: "WebGL2, on the graphics processor",
+  wasm: "WebAssembly, on the processor",
+  numpy: "NumPy, on the processor",
+};
+
+/** @param {string} backend @param {string} why the sentence of weblayers */
+function showBackend(backend, why) {
+  $("backend").textContent = BACKENDS[backend];
+  $("why").textContent = why.slice(why.indexOf(": ") + 2);
+  $("notice").textContent = "Training is slow here: neither WebAssembly nor WebGL2 is to be had.";
+  $("notice").hidden = backend !== "numpy";
 }
 
 /** @param {[loss: number, accuracy: number][]} steps */
@@ -229,13 +245,7 @@ async function start() {
     showProgram();
     host = await startHost(onEvent, query.get("thread") === "main");
     $("thread").textContent = host.thread === "worker" ? "a web worker" : "the page's main thread";
-    const { backend, warning, renderer, stepsPerEpoch: steps } = await host.call("load");
-    $("backend").textContent = backend === "webgl" ? `WebGL2 on ${renderer}` : "NumPy, on the processor";
-    if (warning) {
-      $("notice").textContent = `Training is slow here, because ${warning}.`;
-      $("notice").hidden = false;
-    }
-    stepsPerEpoch = steps;
+    ({ stepsPerEpoch } = await host.call("load"));
     $("progress").value = 0;
     say("Ready");
     setState("ready");

@@ -4,6 +4,7 @@
 /**
  * What the program tells unasked.
  * @typedef {{type: "loading", text: string, share: number}
+ *   | {type: "backend", backend: string, why: string}
  *   | {type: "steps", steps: [loss: number, accuracy: number][]}
  *   | {type: "epoch"}} ProgramEvent
  */
@@ -14,43 +15,10 @@ const FILES = ["digits.py", "data/mnist.npz"];
 // The page hears of steps at most so often: they may be faster than it can draw.
 const STEPS_MS = 60;
 
-// Without WebGL2 weblayers warns and says why.
 const BACKEND = `
-import warnings
 import weblayers
-with warnings.catch_warnings(record=True) as caught:
-    warnings.simplefilter("always")
-    backend = weblayers.get_backend()
-[backend, *(str(warning.message) for warning in caught)]
+[weblayers.get_backend(), weblayers.why()]
 `;
-
-/**
- * Why this thread has no WebGL2 that weblayers can use; null where it has.
- * @returns {string | null}
- */
-export function webglReason() {
-  const gl = newContext();
-  if (!gl) return "this thread has no WebGL2";
-  const reason = gl.getExtension("EXT_color_buffer_float") ? null : "this GPU cannot render to float textures";
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return reason;
-}
-
-/** @returns {string} the GPU's name, as the browser tells it */
-function rendererName() {
-  const gl = newContext();
-  if (!gl) return "";
-  const unmasked = gl.getExtension("WEBGL_debug_renderer_info");
-  const name = String(gl.getParameter(unmasked ? unmasked.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-  gl.getExtension("WEBGL_lose_context")?.loseContext();
-  return name;
-}
-
-/** @returns {WebGL2RenderingContext | null} */
-function newContext() {
-  if (typeof document !== "undefined") return document.createElement("canvas").getContext("webgl2");
-  return typeof OffscreenCanvas === "undefined" ? null : new OffscreenCanvas(1, 1).getContext("webgl2");
-}
 
 /**
  * @param {(event: ProgramEvent) => void} emit
@@ -69,9 +37,16 @@ export function createProgram(emit) {
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 
+  /** Who computes is decided by what there is to compute. */
+  function tellBackend() {
+    const [backend, why] = pyodide.runPython(BACKEND).toJs();
+    emit({ type: "backend", backend, why });
+  }
+
   /** The steps that the page has not heard of. @type {[number, number][]} */
   let steps = [];
   let toldAt = 0;
+  let isFirst = false;
 
   function tellSteps() {
     if (steps.length) emit({ type: "steps", steps });
@@ -81,18 +56,20 @@ export function createProgram(emit) {
 
   /** @param {number} loss @param {number} accuracy */
   function onStep(loss, accuracy) {
+    if (isFirst) tellBackend();
+    isFirst = false;
     steps.push([loss, accuracy]);
     if (performance.now() - toldAt > STEPS_MS) tellSteps();
   }
 
   function onEpoch() {
     tellSteps();
+    // another takes over from a device that is lost
+    tellBackend();
     emit({ type: "epoch" });
   }
 
   return {
-    webglReason,
-
     async load() {
       await loading("Loading Python", 0.05);
       const [{ loadPyodide }, glue] = await Promise.all([
@@ -104,22 +81,18 @@ export function createProgram(emit) {
       await loading("Loading NumPy and weblayers", 0.5);
       await pyodide.loadPackage("weblayers", { messageCallback() {} });
       await loading("Starting weblayers", 0.75);
-      const [backend, warning] = pyodide.runPython(BACKEND).toJs();
+      tellBackend();
       await loading("Loading 10,000 digits", 0.85);
       await Promise.all(FILES.map((name) => copyFile(pyodide, name)));
       await loading("Running digits.py", 0.95);
       digits = pyodide.pyimport("digits");
-      return {
-        backend,
-        warning,
-        renderer: backend === "webgl" ? rendererName() : "",
-        stepsPerEpoch: Math.ceil(digits.y_train.length / digits.BATCH_SIZE),
-      };
+      return { stepsPerEpoch: Math.ceil(digits.y_train.length / digits.BATCH_SIZE) };
     },
 
     /** @param {number} epochs */
     async train(epochs) {
       steps = [];
+      isFirst = true;
       await digits.train(epochs, onStep, onEpoch);
       tellSteps();
     },

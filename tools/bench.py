@@ -1,6 +1,7 @@
-"""Measures weblayers against TensorFlow.js on one page in Chromium; writes build/bench.json.
+"""Measures weblayers against its peers on one page of a browser; writes build/bench.json.
 
-Usage: bench.py [--only NAME,...] [--rounds N] [--browser NAME]
+Ours on WebAssembly always runs. Usage: bench.py [--only WORKLOAD,...] [--against CONTENDER,...] [--rounds N]
+[--browser NAME] [--readme]
 """
 
 import argparse
@@ -13,14 +14,32 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tools import bench_tables as tables  # noqa: E402
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
 from tools.serve import serving  # noqa: E402
 
 SITE = ROOT / "build" / "bench"
-TFJS = ROOT / "node_modules" / "@tensorflow" / "tfjs" / "dist" / "tf.min.js"
+REPORT = ROOT / "build" / "bench.json"
+README = ROOT / "README.md"
+PACKAGES = ROOT / "node_modules"
+TENSORFLOW = PACKAGES / "@tensorflow"
+# What the page loads of its peers.
+PEERS = (
+    TENSORFLOW / "tfjs" / "dist" / "tf.min.js",
+    *(
+        TENSORFLOW / "tfjs-backend-wasm" / "dist" / name
+        for name in (
+            "tf-backend-wasm.min.js",
+            "tfjs-backend-wasm.wasm",
+            "tfjs-backend-wasm-simd.wasm",
+            "tfjs-backend-wasm-threaded-simd.wasm",
+        )
+    ),
+)
+JAX = PACKAGES / "@jax-js" / "jax"
 
 # Seconds for all workloads together; software rendering is slow.
-TIMEOUT = 900
+TIMEOUT = 3600
 
 
 # The page sets globalThis.bench to a promise of its results.
@@ -33,49 +52,63 @@ look();
 
 def assemble() -> None:
     """The benchmark's page beside the site's Pyodide."""
+    missing = [path for path in (*PEERS, JAX) if not path.exists()]
+    if missing:
+        sys.exit(f"{missing[0].relative_to(ROOT)} is missing: run ./build.sh bench, which installs it")
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir(parents=True)
-    for source in (*(ROOT / "tests" / "perf").iterdir(), TFJS):
+    for source in (*(ROOT / "tests" / "perf").iterdir(), *PEERS):
         if source.is_file():
             shutil.copy(source, SITE)
+    shutil.copytree(JAX / "dist", SITE / "jax", ignore=shutil.ignore_patterns("*.cjs", "*.cts"))
     (SITE / "pyodide").symlink_to(ROOT / "build" / "site" / "pyodide")
+
+
+def measured(browser: str, query: str) -> dict:
+    """The page's results."""
+    with display_for([browser]) as screen, serving(SITE) as url, open_browser(browser, screen) as driver:
+        driver.set_script_timeout(TIMEOUT)
+        driver.command_executor.client_config.timeout = TIMEOUT + 10
+        driver.get(f"{url}/bench.html?{query}")
+        result = driver.execute_async_script(WAIT)
+        name, version = (driver.capabilities[key] for key in ("browserName", "browserVersion"))
+    if "error" in result:
+        sys.exit(f"the benchmark failed: {result['error']}")
+    # what has crossed WebDriver is in alphabetical order
+    workloads = {name: result["workloads"][name] for name in tables.WORKLOADS if name in result["workloads"]}
+    for workload in workloads.values():
+        workload["ratios"] = tables.ratios(workload)
+    versions = {
+        path.name: json.loads((path / "package.json").read_text())["version"] for path in (TENSORFLOW / "tfjs", JAX)
+    }
+    return {
+        **result,
+        "workloads": workloads,
+        "browser": f"{name} {version}",
+        "versions": versions,
+        "date": datetime.date.today().isoformat(),
+    }
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", help="workloads, separated by commas")
+    parser.add_argument("--against", help="contenders beside ours on WebAssembly, separated by commas; '' for none")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--browser", choices=NAMES, default="chromium")
+    parser.add_argument("--readme", action="store_true", help="measure nothing: bring the last report into the README")
     options = parser.parse_args()
-    if not TFJS.exists():
-        sys.exit(f"{TFJS.relative_to(ROOT)} is missing: run ./build.sh bench, which installs it")
+    if options.readme:
+        README.write_text(tables.readme_with(README.read_text(), json.loads(REPORT.read_text())))
+        return
     assemble()
-    query = f"rounds={options.rounds}" + (f"&only={options.only}" if options.only else "")
-    display = display_for([options.browser])
-    with display as screen, serving(SITE) as url, open_browser(options.browser, screen) as driver:
-        driver.set_script_timeout(TIMEOUT)
-        driver.command_executor.client_config.timeout = TIMEOUT + 10
-        driver.get(f"{url}/bench.html?{query}")
-        result = driver.execute_async_script(WAIT)
-        agent = driver.execute_script("return navigator.userAgent")
-    if "error" in result:
-        sys.exit(f"the benchmark failed: {result['error']}")
-    report = {
-        "workloads": result["workloads"],
-        "browser": agent,
-        "renderer": result["renderer"],
-        "date": datetime.date.today().isoformat(),
-    }
-    path = ROOT / "build" / "bench.json"
-    path.write_text(json.dumps(report, indent=2) + "\n")
-    for name, w in report["workloads"].items():
-        print(
-            f"{name}: {w['weblayers_ms']:.2f} ms/step ({w['draws_per_step']} draws), TensorFlow.js"
-            f" {', '.join(f'{way} {ms:.2f}' for way, ms in w['tfjs_ms'].items())}: {w['ratio']:.1f}x;"
-            f" first step {w['weblayers_first_step_ms']:.0f} against {w['tfjs_first_step_ms']:.0f} ms,"
-            f" of which tracing and compiling {w['weblayers_compile_ms']:.0f}"
-        )
-    print(f"written to {path.relative_to(ROOT)}")
+    named = {"rounds": options.rounds, "only": options.only, "against": options.against}
+    report = measured(options.browser, "&".join(f"{k}={v}" for k, v in named.items() if v is not None))
+    REPORT.write_text(json.dumps(report, indent=2) + "\n")
+    print(tables.where(report), *tables.cannot(report), sep="\n")
+    for rows in (tables.step_rows, tables.first_rows, tables.product_rows):
+        print("", tables.plain(rows(report)), sep="\n")
+    print(f"written to {REPORT.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -1,12 +1,23 @@
 // @ts-check
 /** The models of the benchmark in TensorFlow.js; workloads.py has the same in Python. */
 
+import { VOCABULARY } from "./workloads.js";
+
 const tf = globalThis.tf;
 
 // TensorFlow.js' WebGL backend takes 1e-4 for Adam's epsilon by default; both sides get the same.
 const adam = () => tf.train.adam(0.001, 0.9, 0.999, 1e-7);
 
-export const VOCABULARY = 32;
+/** @param {number[]} sizes @param {string} activation of all but the last @param {string} last @param {any} optimizer */
+function denseNetwork([inputs, ...sizes], activation, last, optimizer) {
+  const model = tf.sequential();
+  sizes.forEach((units, i) => {
+    const input = i ? {} : { inputShape: [inputs] };
+    model.add(tf.layers.dense({ units, activation: i < sizes.length - 1 ? activation : last, ...input }));
+  });
+  model.compile({ optimizer, loss: "meanSquaredError" });
+  return model;
+}
 
 /** Multi-head self-attention, which TensorFlow.js has not: written with its ops, as its users would. */
 class SelfAttention extends tf.layers.Layer {
@@ -85,11 +96,10 @@ function separable(x, filters, strides) {
 
 /** @type {Record<string, () => any>} */
 export const MODELS = {
-  dense1() {
-    const model = tf.sequential({ layers: [tf.layers.dense({ units: 1, inputShape: [1] })] });
-    model.compile({ optimizer: tf.train.sgd(0.01), loss: "meanSquaredError" });
-    return model;
-  },
+  dense1: () => denseNetwork([1, 1], "linear", "linear", tf.train.sgd(0.01)),
+  xor: () => denseNetwork([2, 8, 1], "tanh", "sigmoid", tf.train.sgd(0.1)),
+  playground: () => denseNetwork([2, 8, 8, 1], "tanh", "tanh", tf.train.sgd(0.03)),
+  regression: () => denseNetwork([8, 32, 1], "relu", "linear", adam()),
   mlp() {
     const model = tf.sequential();
     model.add(tf.layers.dense({ units: 128, activation: "relu", inputShape: [784] }));

@@ -2,9 +2,13 @@
 /** Trains on the main thread, with weblayers or TensorFlow.js, and measures what the page's user would feel. */
 
 import { MODELS } from "./models.js";
+import { startPython } from "./ours.js";
+import { WORKLOADS, dataFor } from "./workloads.js";
 
 const tf = globalThis.tf;
 const SECONDS = 6;
+/** Trains with weblayers. @type {any} */
+let train;
 
 /** @param {number[]} values @param {number} share */
 function quantile(values, share) {
@@ -51,45 +55,49 @@ class Probe {
   }
 }
 
-const SIZES = { mnist_cnn: { batch: 64, samples: 512 }, lstm: { batch: 32, samples: 128 } };
+/** Batches of a workload's data. */
+const BATCHES = { mnist_cnn: 8, lstm: 4 };
 
 const WAYS = {
   async tfjs(/** @type {string} */ name, /** @type {number} */ until) {
-    const { batch, samples } = SIZES[name];
-    const model = MODELS[name]();
-    const x = tf.randomUniform([samples, ...model.inputs[0].shape.slice(1)]);
-    const y = tf.oneHot(tf.randomUniform([samples], 0, 10, "int32"), 10).toFloat();
+    const { batch, input, target } = WORKLOADS[name];
+    const { x, y, samples } = dataFor(name, BATCHES[name]);
     let steps = 0;
+    const model = MODELS[name]();
     const callbacks = {
       onBatchEnd() {
         steps++;
         if (performance.now() > until) model.stopTraining = true;
       },
     };
-    await model.fit(x, y, { epochs: 1000, batchSize: batch, verbose: 0, callbacks });
+    const [xs, ys] = [tf.tensor(x, [samples, ...input]), tf.tensor(y, [samples, ...target])];
+    await model.fit(xs, ys, { epochs: 1000, batchSize: batch, verbose: 0, callbacks });
     return steps;
   },
   async weblayers(/** @type {string} */ name, /** @type {number} */ until) {
-    const { batch, samples } = SIZES[name];
-    return globalThis.python(`await train("${name}", ${batch}, ${samples}, ${until - performance.now()})`);
+    const { x, y } = dataFor(name, BATCHES[name]);
+    return train(name, WORKLOADS[name].batch, x, y, until - performance.now());
   },
 };
 
 const TRAIN = `
 import time
 
-async def train(name, batch, samples, milliseconds):
-    prepare(name, samples)
-    model, x, y = _kept[name]
+from workloads import Run
+
+async def train(name, batch, x, y, milliseconds):
+    run = Run("auto", name, batch, x, y)
     until, steps = time.monotonic() + milliseconds / 1000, []
 
     def stop(batch, logs):
         steps.append(batch)
         if time.monotonic() > until:
-            model.stop_training = True
+            run.model.stop_training = True
 
-    await model.fit(x, y, batch_size=batch, epochs=1000, verbose=0, callbacks={"onBatchEnd": stop})
+    await run.model.fit(run.x, run.y, batch_size=batch, epochs=1000, verbose=0, callbacks={"onBatchEnd": stop})
     return len(steps)
+
+train
 `;
 
 /** Everything from the model's making to the end of its training. */
@@ -103,13 +111,7 @@ globalThis.measure = async (/** @type {"tfjs" | "weblayers"} */ way, /** @type {
 async function main() {
   await tf.setBackend("webgl");
   await tf.ready();
-  const { loadPyodide } = await import("./pyodide/pyodide.mjs");
-  const pyodide = await loadPyodide({ indexURL: new URL("./pyodide/", location.href).href });
-  pyodide.registerJsModule("weblayers_glue", await import("./pyodide/weblayers_glue.mjs"));
-  await pyodide.loadPackage("weblayers");
-  pyodide.runPython(await (await fetch("workloads.py")).text());
-  pyodide.runPython(TRAIN);
-  globalThis.python = (/** @type {string} */ source) => pyodide.runPythonAsync(source);
+  train = (await startPython()).runPython(TRAIN);
   document.getElementById("log").textContent = "ready";
   return "ready";
 }

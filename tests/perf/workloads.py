@@ -1,21 +1,44 @@
-"""The same models and data for weblayers as models.js and bench.js have for TensorFlow.js."""
+"""The same models for weblayers as models.js has for TensorFlow.js, and how they are measured."""
 
 import time
+from collections import defaultdict
+from contextlib import ExitStack, contextmanager
+from unittest.mock import patch
 
 import numpy as np
 
 import weblayers as wl
 from weblayers.compiler.lower import lower
-from weblayers.compiler.wire import serialize
+from weblayers.compiler.pieces import at_once
+from weblayers.models import steps
+from weblayers.runtime import device, plans, tracing
 
-RNG = np.random.default_rng(1)
 L = wl.layers
 
 
-def dense1():
-    model = wl.sequential([L.dense(units=1, input_shape=[1])])
-    model.compile("sgd", "mean_squared_error")
+def dense_network(sizes, activation, last, optimizer):
+    model = wl.sequential([L.input_layer(input_shape=sizes[:1])])
+    for units in sizes[1:-1]:
+        model.add(L.dense(units, activation=activation))
+    model.add(L.dense(sizes[-1], activation=last))
+    model.compile(optimizer, "mean_squared_error")
     return model
+
+
+def dense1():
+    return dense_network([1, 1], "linear", "linear", wl.train.sgd(0.01))
+
+
+def xor():
+    return dense_network([2, 8, 1], "tanh", "sigmoid", wl.train.sgd(0.1))
+
+
+def playground():
+    return dense_network([2, 8, 8, 1], "tanh", "tanh", wl.train.sgd(0.03))
+
+
+def regression():
+    return dense_network([8, 32, 1], "relu", "linear", "adam")
 
 
 def mlp():
@@ -87,65 +110,159 @@ def predict_mobilenet():
     return wl.model(inputs=image, outputs=L.dense(1000, activation="softmax").apply(h))
 
 
-MODELS = {f.__name__: f for f in (dense1, mlp, mnist_cnn, lstm, cnn_batchnorm, transformer, predict_mobilenet)}
-_kept = {}
-
-
-def prepare(name, samples):
-    """A model with data for so many samples."""
-    model = MODELS[name]()
-    shape = (samples, *model.input_shape[1:])
-    x = (
-        RNG.integers(0, VOCABULARY, shape).astype(np.float32)
-        if name == "transformer"
-        else RNG.random(shape, np.float32)
+MODELS = {
+    f.__name__: f
+    for f in (
+        dense1,
+        xor,
+        playground,
+        regression,
+        mlp,
+        mnist_cnn,
+        lstm,
+        cnn_batchnorm,
+        transformer,
+        predict_mobilenet,
     )
-    *places, classes = model.output_shape[1:]
-    picked = RNG.integers(0, classes, (samples, *places))
-    y = np.eye(classes, dtype=np.float32)[picked] if classes > 1 else x * 2 - 1
-    _kept[name] = model, wl.tensor(x), wl.tensor(y)
+}
 
 
-async def run(name, batch, steps):
-    """Milliseconds that one fit of so many steps takes, or so many predictions one after the other."""
-    model, x, y = _kept[name]
-    if name.startswith("predict"):
-        one = x[:batch]
+async def milliseconds(work):
+    """How long it takes."""
+    begun = time.perf_counter()
+    await work
+    return (time.perf_counter() - begun) * 1000
+
+
+class Run:
+    """A workload on a backend: a model and its data, which are there before anything is measured."""
+
+    def __init__(self, backend, name, batch, x, y):
+        self.backend, self.name, self.batch = backend, name, batch
+        wl.set_backend(backend)
+        self.model = MODELS[name]()
+        self.x, self.y = (
+            wl.tensor(np.asarray(values.to_py(), np.float32).reshape(-1, *shape[1:]))
+            for values, shape in ((x, self.model.input_shape), (y, self.model.output_shape))
+        )
+
+        self.repeated = None
+        for tensor in (self.x, self.y, *self.model.weights):
+            tensor.storage(device.current())
+
+    async def first_step(self):
+        """Milliseconds that the first step takes, and its parts that can be told apart."""
+        wl.set_backend(self.backend)
+        x, y = (t[: self.batch] for t in (self.x, self.y))
+        # until they are there
+        await x.data(), await y.data()
+        with compile_parts() as parts:
+            took = await milliseconds(self.predict(1) if self.predicts else self.fit(x, y, 1))
+        return {"ms": took, "parts": {part: seconds * 1000 for part, seconds in parts.items()}}
+
+    async def measured(self, steps, epochs):
+        """Milliseconds of a step, or of a prediction, every way there is."""
+        wl.set_backend(self.backend)
+        if self.predicts:
+            return {"predict": await milliseconds(self.predict(steps)) / steps}
+        found = {"fit": await milliseconds(self.fit(self.x, self.y, epochs)) / steps}
+        if epochs > 1:
+            # steps without epochs between them, as peers make them with an optimizer alone
+            if self.repeated is None:
+                self.repeated = [wl.tensor(np.concatenate([t.numpy()] * epochs)) for t in (self.x, self.y)]
+                await milliseconds(self.fit(*self.repeated, 1))
+            found["fit_as_one_epoch"] = await milliseconds(self.fit(*self.repeated, 1)) / steps
+        return found
+
+    @property
+    def predicts(self):
+        return self.name.startswith("predict")
+
+    async def fit(self, x, y, epochs):
+        await self.model.fit(x, y, epochs=epochs, batch_size=self.batch, verbose=0)
+
+    async def predict(self, times):
+        one = self.x[: self.batch]
+        for _ in range(times):
+            await self.model.predict(one).data()
+
+    def draws(self):
+        """Draws of one training step or prediction."""
+        if self.predicts:
+            (compiled,) = self.model._predictor.plans
+            graph = compiled.graph
+            return len(lower(graph.inputs, graph.scalars, graph.outputs).draws)
+        # the one that was used last
+        *_, compiled = (c for c in self.model.steps.plans if c.assigned)
+        return len(at_once(plans.training_plan(compiled.graph)).draws)
+
+
+@contextmanager
+def compile_parts():
+    """Seconds that the parts of compiling take inside.
+
+    ``trace`` (and differentiate), ``lower``, ``print`` (shaders or a module) and ``compile`` (what the browser does of
+    it while the page goes on).
+    """
+    spent = defaultdict(float)
+
+    @contextmanager
+    def clock(part):
         begun = time.perf_counter()
-        for _ in range(steps):
-            await model.predict(one).data()
-        return (time.perf_counter() - begun) * 1000
-    xs, ys = (x, y) if x.shape[0] == batch * steps else (x[: batch * steps], y[: batch * steps])
-    begun = time.perf_counter()
-    await model.fit(xs, ys, epochs=1, batch_size=batch, verbose=0)
-    return (time.perf_counter() - begun) * 1000
+        try:
+            yield
+        finally:
+            spent[part] += time.perf_counter() - begun
+
+    def call(part, fn):
+        def timed(*args, **more):
+            with clock(part):
+                return fn(*args, **more)
+
+        return timed
+
+    def pieces(part, fn):
+        def timed(*args, **more):
+            work = fn(*args, **more)
+            while True:
+                try:
+                    with clock(part):
+                        next(work)
+                except StopIteration as end:
+                    return end.value
+                yield
+
+        return timed
+
+    def waiting(part, fn):
+        async def timed(*args):
+            with clock(part):
+                return await fn(*args)
+
+        return timed
+
+    runtime = device.current()
+    replaced = [
+        (steps, "_traced", call, "trace"),
+        (tracing, "compile_function", call, "trace"),
+        (plans, "lowering", pieces, "lower"),
+    ]
+    if runtime.name != "numpy":
+        replaced += [
+            (runtime.device, "encoding", pieces, "print"),
+            (runtime.device, "load", call, "compile"),
+            (runtime.device, "ready", waiting, "compile"),
+        ]
+    with ExitStack() as stack:
+        for owner, name, how, part in replaced:
+            stack.enter_context(patch.object(owner, name, how(part, getattr(owner, name))))
+        yield spent
 
 
-def _graph(name):
-    model = _kept[name][0]
-    if name.startswith("predict"):
-        (compiled,) = model._predictor.plans
-        return compiled.graph
-    # the one that was used last
-    *_, compiled = (c for c in model.steps.plans if c.assigned)
-    return compiled.graph
-
-
-def draws(name):
-    """Draws of one training step or prediction."""
-    graph = _graph(name)
-    log = not name.startswith("predict")
-    return len(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=log).draws)
-
-
-def compile_time(name, batch, steps):
-    """Milliseconds to trace and compile a step, shaders printed; a prediction is also issued."""
-    begun = time.perf_counter()
-    model, x, y = _kept[name]
-    model.graph_changed()
-    if name.startswith("predict"):
-        model.predict(x[:batch])
-    else:
-        graph = model.steps.train(model.samples(x, y).rows(), batch).graph
-        serialize(lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True))
-    return (time.perf_counter() - begun) * 1000
+def renderer():
+    """What draws WebGL here, as far as the browser tells; empty where there is none."""
+    try:
+        wl.set_backend("webgl")
+    except RuntimeError:
+        return ""
+    return device.current().device.caps()["renderer"]

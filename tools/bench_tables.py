@@ -1,0 +1,154 @@
+"""The benchmark's report as tables: for the terminal, and for the README between its markers."""
+
+import re
+import textwrap
+from itertools import zip_longest
+
+WORKLOADS = {
+    "dense1": "Dense(1), SGD, batch 4",
+    "xor": "XOR, 2-8-1, SGD, 4 samples",
+    "playground": "2-8-8-1 network on 256 points, SGD, batch 32",
+    "regression": "8-32-1 network, Adam, batch 32",
+    "mlp": "784-128-10 network, Adam, batch 128",
+    "mnist_cnn": "convolutional network, 28x28, Adam, batch 64",
+    "lstm": "LSTM(64) over 40 steps, batch 32",
+    "cnn_batchnorm": "convolutions with batch normalization, 32x32x3, batch 32",
+    "transformer": "Transformer, 2 blocks of 64, 64 tokens, batch 16",
+    "predict_mobilenet": "prediction with MobileNet, 128x128, one image",
+}
+CONTENDERS = {
+    "wasm": "WebAssembly",
+    "webgl": "WebGL",
+    "numpy": "NumPy",
+    "tfjs_webgl": "TensorFlow.js WebGL",
+    "tfjs_cpu": "TensorFlow.js CPU",
+    "tfjs_wasm": "TensorFlow.js WebAssembly",
+    "jax_wasm": "jax-js WebAssembly",
+}
+# the peers that compute where ours on WebAssembly does
+CPU_PEERS = ("tfjs_cpu", "tfjs_wasm", "jax_wasm")
+# the least part of a step's time of a product that is told of
+LEAST_PART = 0.03
+# what compiling consists of; the browser's part of a prediction is not told apart
+PARTS = ("trace", "lower", "print", "compile")
+MARKERS = "<!-- measured: tools/bench.py --readme writes what is between -->", "<!-- /measured -->"
+
+Rows = list[list[str]]
+
+
+def best(workload: dict, *names: str) -> float | None:
+    """Milliseconds of the fastest way of those contenders that ran."""
+    return min((ms for name in names for ms in workload["ms"].get(name, {}).values()), default=None)
+
+
+def ratios(workload: dict) -> dict[str, float]:
+    """How many times as long the peers take."""
+    pairs = {
+        "tfjs_webgl/wasm": (best(workload, "tfjs_webgl"), best(workload, "wasm")),
+        "cpu_peer/wasm": (best(workload, *CPU_PEERS), best(workload, "wasm")),
+        "tfjs_webgl/webgl": (best(workload, "tfjs_webgl"), best(workload, "webgl")),
+    }
+    return {name: theirs / ours for name, (theirs, ours) in pairs.items() if theirs and ours}
+
+
+def number(value: float | None, unit: str = "") -> str:
+    """Two significant digits below a hundred; a dash for what there is not."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}{unit}" if value >= 10 else f"{value:.2g}{unit}"
+
+
+def step_rows(report: dict) -> Rows:
+    """A row for each workload: milliseconds of a step by contender, and the ratios."""
+    names = [n for n in CONTENDERS if any(n in w["ms"] for w in report["workloads"].values())]
+    head = ["ms per training step", *(CONTENDERS[n] for n in names), "times TensorFlow.js WebGL", "times others on CPU"]
+    rows = [head]
+    for key, workload in report["workloads"].items():
+        times = ratios(workload)
+        rows.append(
+            [
+                WORKLOADS[key],
+                *(number(best(workload, n)) for n in names),
+                number(times.get("tfjs_webgl/wasm")),
+                number(times.get("cpu_peer/wasm")),
+            ]
+        )
+    return rows
+
+
+def first_rows(report: dict) -> Rows:
+    """A row for each workload: draws, milliseconds of the first step by contender, and what compiling takes of ours."""
+    names = [n for n in CONTENDERS if any(n in w["first_step_ms"] for w in report["workloads"].values())]
+    heads = ["ms of the first step", *(CONTENDERS[n] for n in names), "WebAssembly: " + "+".join(PARTS), "draws"]
+    rows = [heads]
+    for key, workload in report["workloads"].items():
+        spent = workload["compile_ms"].get("wasm", {})
+        firsts = (number(workload["first_step_ms"].get(n)) for n in names)
+        compiling = " + ".join(number(spent.get(part)) for part in PARTS)
+        rows.append([WORKLOADS[key], *firsts, compiling, str(workload["draws"])])
+    return rows
+
+
+def product_rows(report: dict) -> Rows:
+    """A row for each product of a step on WebAssembly: GFLOP/s of its kernel alone and inside the step.
+
+    Those that take next to no time are left out: they are shorter than what the page's clock tells apart.
+    """
+    rows = [["products on WebAssembly", "GFLOP/s alone", "in a step", "share of it", "of the step's time"]]
+    for key, step in report["products"].items():
+        for product in step["products"]:
+            part = product["inside_ms"] / step["step_ms"]
+            if part < LEAST_PART:
+                continue
+            alone, inside = (product["flops"] / product[f"{where}_ms"] / 1e6 for where in ("alone", "inside"))
+            name = f"{key}: {product['product']}"
+            rows.append([name, number(alone), number(inside), f"{inside / alone:.0%}", f"{part:.0%}"])
+    return rows
+
+
+def markdown(rows: Rows) -> str:
+    head, *body = ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
+
+
+def plain(rows: Rows) -> str:
+    """Columns under each other; long heads are broken at their spaces."""
+    first, *others = rows[0]
+    heads = zip_longest([first], *(head.split(" ") for head in others), fillvalue="")
+    table = [*heads, *rows[1:]]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in table
+    )
+
+
+def where(report: dict) -> str:
+    """One sentence on the machine."""
+    threads = "as many threads as they like" if report["isolated"] else "one thread each"
+    return (
+        f"{report['browser'].capitalize()} on {report['cores']} cores, {threads},"
+        f" WebGL drawn by {report['renderer'] or 'nobody'};"
+        f" rounds: {report['rounds']}, of which the medians; {report['date']}."
+    )
+
+
+def cannot(report: dict) -> list[str]:
+    """What peers did not run, and why."""
+    return [
+        f"{CONTENDERS[who]} does not run {key}: {reason}"
+        for key, workload in report["workloads"].items()
+        for who, reason in workload["cannot"].items()
+    ]
+
+
+def readme_with(text: str, report: dict) -> str:
+    """The README with the report between its markers."""
+    begin, end = MARKERS
+    shown = (step_rows(report), first_rows(report), product_rows(report))
+    block = "\n\n".join([textwrap.fill(where(report), 120), *map(markdown, shown)])
+    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
+    made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)
+    if count != 1:
+        raise ValueError(f"expected one {begin} with its end in the README, found {count}")
+    return made
