@@ -26,7 +26,8 @@ STUBS = {
     "apt-get": 'echo "apt-get $*" >>"$LOG"',
     "npm": 'echo "npm $*" >>"$LOG"; mkdir -p node_modules/.bin; cp "$STUBS/tool" node_modules/.bin/esbuild; '
     'cp "$STUBS/tool" node_modules/.bin/tsc',
-    "node": 'echo "node $*" >>"$LOG"; [[ $1 != *byte_compile* ]] || { mkdir -p "$3"; : >"$3/weblayers-0-py3-none-any.whl"; }',
+    "node": 'echo "node $*" >>"$LOG"; '
+    '[[ $1 != *byte_compile* ]] || { mkdir -p "$3"; : >"$3/weblayers-0-py3-none-any.whl"; }',
     "tool": "exit 0",
     "python3": 'echo "python3 $*" >>"$LOG"; for last; do :; done; '
     'if [[ $* == *"-m venv"* ]]; then mkdir -p "$last/bin"; cp "$STUBS/python" "$last/bin/python"; fi',
