@@ -36,8 +36,8 @@ ROOM = 2**16  # numbers of an operand
 class Calculator:
     """All functions of `mathematics`, over arrays."""
 
-    def __init__(self):
-        made = [function(build) for build in FUNCTIONS.values()]
+    def __init__(self, relaxed):
+        made = [function(build, relaxed) for build in FUNCTIONS.values()]
         loops = [self._loop(f, i) for i, f in enumerate(made)]
         exports = [(name, len(made) + i) for i, name in enumerate(FUNCTIONS)]
         engine = wasmtime.Engine()
@@ -68,9 +68,9 @@ class Calculator:
         return self._numbers[3 * ROOM : 3 * ROOM + count].copy()
 
 
-@pytest.fixture(scope="module")
-def calculator():
-    return Calculator()
+@pytest.fixture(scope="module", params=["rounded apart", "rounded together"])
+def calculator(request):
+    return Calculator(request.param == "rounded together")
 
 
 EXACT = {

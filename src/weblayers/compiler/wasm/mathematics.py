@@ -41,12 +41,18 @@ def _taylor(x: Vector, first: int, step: int, count: int, alternate: bool = Fals
 # -- in floats ------------------------------------------------------------------------------------------------------
 
 
-def _reduced(x: Vector) -> tuple[Vector, Vector]:
-    """``n`` and ``expm1(r)`` with ``x = n ln 2 + r``, and r small."""
-    n = (x * LOG2E).nearest()
-    r = x - n * LN2_HIGH - n * LN2_LOW
+# Added to a number below 2^22 in size it leaves no room for a fraction: the sum's last bits are the nearest integer.
+_ROUNDING = 1.5 * 2.0**23
+
+
+def _reduced(x: Vector) -> tuple[Vector, Vector, Vector]:
+    """``n``, its bits as an integer, and ``expm1(r)`` with ``x = n ln 2 + r``, and r small."""
+    rounded = x.times_plus(LOG2E, _ROUNDING)
+    n = rounded - _ROUNDING
+    integer = rounded.seen_as("i") - constant("f", _ROUNDING).seen_as("i")
+    r = n.times_plus(-LN2_LOW, n.times_plus(-LN2_HIGH, x))
     tail = polynomial(r, [0.000199178618, 0.00139461083, 0.00833326536, 0.0416662694, 0.166666669, 0.5])
-    return n, tail * r * r + r
+    return n, integer, (tail * r).times_plus(r, r)
 
 
 def _power_of_two(n: Vector) -> Vector:
@@ -56,22 +62,21 @@ def _power_of_two(n: Vector) -> Vector:
 
 def _halves(n: Vector) -> tuple[Vector, Vector]:
     """Two powers of two whose product is 2 to the power of n, which may itself be beyond all floats."""
-    whole = n.to("i")
-    half = whole >> 1
-    return _power_of_two(half), _power_of_two(whole - half)
+    half = n >> 1
+    return _power_of_two(half), _power_of_two(n - half)
 
 
 @_defined
 def exp(x: Vector) -> Vector:
-    n, minus_one = _reduced(x.at_most(89.0).at_least(-104.0))
+    _, n, minus_one = _reduced(x.at_most(89.0).at_least(-104.0))
     first, second = _halves(n)
-    return (minus_one + 1.0) * first * second
+    return minus_one.times_plus(first, first) * second
 
 
 @_defined
 def expm1(x: Vector) -> Vector:
-    n, minus_one = _reduced(x.at_most(89.0).at_least(-104.0))
-    first, second = _halves(n)
+    n, integer, minus_one = _reduced(x.at_most(89.0).at_least(-104.0))
+    first, second = _halves(integer)
     scaled = (minus_one * first + (first - 1.0 / second)) * second
     # small ones are themselves, the sign of zero included
     return where(abs(x) < 1e-8, x, where(n.equals(0.0), minus_one, scaled))

@@ -55,7 +55,7 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
             yield
         x, y, _, height = draw.viewport
         calls.append(Call(numbers[key], x, (y, y + height), draw.samplers, targets, draw.uniforms, draw.work))
-    helpers = [function(FUNCTIONS[name]) for name in library.names]
+    helpers = [function(FUNCTIONS[name], relaxed) for name in library.names]
     # helpers come first, as calls of them are printed before it is known how many functions there are
     data = assembler.module([*helpers, *functions], [(str(i), len(helpers) + i) for i in range(len(functions))])
     return Module(data, calls)

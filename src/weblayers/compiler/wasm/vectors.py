@@ -52,6 +52,8 @@ _CODES = {
     "i": {"lt": 57, "add": 174, "sub": 177, "mul": 181},
     "l": {"add": 206, "sub": 209},
 }
+# Products that are added to: rounded together, or apart.
+_RELAXED_MADD = {"f": simd(0x105), "d": simd(0x107)}
 _BITS = {"invert": 77, "conjoin": 78, "without": 79, "disjoin": 80, "differ": 81}
 _SHIFTS = {"i": {"left": 171, "right": 172, "right_unsigned": 173}, "l": {"left": 203, "right_unsigned": 205}}
 _CONVERSIONS = {
@@ -121,6 +123,11 @@ class Vector:
 
     def unlike(self, other: Vector | float) -> Vector:
         return self._op("ne", other)
+
+    def times_plus(self, factor: Vector | float, summand: Vector | float) -> Vector:
+        """``self * factor + summand``."""
+        factor, summand = (constant(self.lanes, o) if isinstance(o, int | float) else o for o in (factor, summand))
+        return MultiplyAdd(self.lanes, b"", self, factor, summand)
 
     def sqrt(self) -> Vector:
         return self._op("sqrt")
@@ -195,6 +202,12 @@ class Vector:
         return Vector("f", _CONVERSIONS["uf"], self)
 
 
+class MultiplyAdd(Vector):
+    """A product and a sum, rounded together or apart."""
+
+    __slots__ = ()
+
+
 def constant(lanes: str, value: float) -> Vector:
     """The same number in all lanes."""
     if lanes == "f":
@@ -219,7 +232,7 @@ def polynomial(x: Vector, coefficients: list[float]) -> Vector:
     """Horner's scheme; the highest power's coefficient comes first."""
     total = constant(x.lanes, coefficients[0])
     for c in coefficients[1:]:
-        total = total * x + c
+        total = total.times_plus(x, c)
     return total
 
 
@@ -230,8 +243,11 @@ def in_doubles(fn: Callable[..., Vector], *args: Vector) -> Vector:
     return Vector("f", wasm.shuffle([0, 1, 4, 5]), first, second)
 
 
-def function(build: Callable[..., Vector]) -> Function:
-    """The WebAssembly function of an expression of its parameters."""
+def function(build: Callable[..., Vector], relaxed: bool) -> Function:
+    """The WebAssembly function of an expression of its parameters.
+
+    ``relaxed``: products and sums may be rounded together.
+    """
     count = build.__code__.co_argcount
     made = Function((V128 * count, V128))
     parameters = [Vector("f", b"") for _ in range(count)]
@@ -240,7 +256,7 @@ def function(build: Callable[..., Vector]) -> Function:
     order: list[Vector] = []
     _visit(result, uses, order)
     places = {id(p): i for i, p in enumerate(parameters)}
-    _write(made, result, uses, places)
+    _write(made, result, uses, places, relaxed)
     return made
 
 
@@ -252,13 +268,18 @@ def _visit(node: Vector, uses: dict[int, int], order: list[Vector]) -> None:
         order.append(node)  # kept alive: they are known by their ids
 
 
-def _write(made: Function, node: Vector, uses: dict[int, int], places: dict[int, int]) -> None:
+def _write(made: Function, node: Vector, uses: dict[int, int], places: dict[int, int], relaxed: bool) -> None:
     """Leave a node's value on the stack; what is used more than once stays in a local."""
     if id(node) in places:
         made.code += wasm.local_get(places[id(node)])
         return
-    for a in node.args:
-        _write(made, a, uses, places)
+    apart = isinstance(node, MultiplyAdd) and not relaxed
+    for i, a in enumerate(node.args):
+        _write(made, a, uses, places, relaxed)
+        if apart and i == 1:
+            made.code += simd(_CODES[node.lanes]["mul"])
+    if isinstance(node, MultiplyAdd):
+        made.code += _RELAXED_MADD[node.lanes] if relaxed else simd(_CODES[node.lanes]["add"])
     made.code += node.code
     if uses[id(node)] > 1:
         places[id(node)] = made.local(V128)
