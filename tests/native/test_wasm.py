@@ -4,6 +4,7 @@ import asyncio
 import ctypes
 import itertools
 import math
+import sys
 
 import numpy as np
 import pytest
@@ -343,3 +344,10 @@ def test_a_hundred_steps_are_those_of_numpy(name):
         wl.set_backend("numpy")
     assert len(ours) == 100
     np.testing.assert_allclose(ours, expected, rtol=1e-4)
+
+
+def test_without_wasmtime_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "wasmtime", None)
+    monkeypatch.delitem(sys.modules, "weblayers.runtime.wasmtime_device")
+    with pytest.raises(RuntimeError, match=r"needs the package wasmtime .* pip install 'weblayers\[wasm\]'"):
+        starting.wasmtime()
