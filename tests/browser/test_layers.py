@@ -36,11 +36,17 @@ failures
 """
 
 
+# Mesa's software rasterizer, which draws for all browsers but Chromium here, compiles their shaders for minutes.
+LONG_COMPILED = ("MelSpectrogram", "STFTSpectrogram")
+
+
 def test_a_call_of_every_layer(browser, backend):
     """Forward and gradients, equal to NumPy's."""
     if browser.pyodide_version.startswith("0."):
         pytest.skip("the same kernels as in the newer Pyodide; minutes of compiling say nothing new")
     cases = [c for c in one_of_each("layers", "class_name") if c["class_name"] in CLASSES]
+    if backend == "webgl" and browser.name != "chromium":
+        cases = [c for c in cases if c["class_name"] not in LONG_COMPILED]
     failures = []
     for i in range(0, len(cases), 20):
         failures += browser.run_python(EVERY_LAYER, module=CASES_MODULE, cases=cases[i : i + 20], timeout=200)
