@@ -5,12 +5,14 @@
  */
 
 import { BUDGET_MS, HIDDEN_BUDGET_MS, Job } from "../job.js";
-import { isHidden, soon } from "../turns.js";
+import { isHidden, pause, soon } from "../turns.js";
 
 /** @typedef {import("./module.js").Record} Record */
 
 // Draws of so much work are timed, and cut; smaller ones are timed together.
 const LARGE = 2e6;
+// So often timers have their turn, which costs four milliseconds each time.
+const TIMERS_MS = 50;
 // A guess, until it is known.
 const MS_PER_WORK = 2e-7;
 
@@ -37,6 +39,7 @@ export class WasmJob extends Job {
     // the draw that comes next, of the step under way, and its next row
     this._draw = 0;
     this._from = 0;
+    this._timersAt = performance.now();
     try {
       this._bind();
     } catch (error) {
@@ -80,13 +83,23 @@ export class WasmJob extends Job {
         this._device.tally.now.slices++;
         this._device.tally.task(performance.now() - begun);
         this._tell(false);
-        await new Promise((resolve) => soon(() => resolve(undefined)));
+        await this._turn();
       }
       this._tell(true);
     } finally {
       this._giveBack();
     }
     return this._result();
+  }
+
+  /** A turn for the page. WebKit lets no timer fire as long as there are messages: now and then it is a timer's turn. */
+  async _turn() {
+    if (performance.now() - this._timersAt < TIMERS_MS) {
+      await new Promise((resolve) => soon(() => resolve(undefined)));
+    } else {
+      await pause();
+      this._timersAt = performance.now();
+    }
   }
 
   _giveBack() {

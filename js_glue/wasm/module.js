@@ -17,6 +17,10 @@ import { evaluator } from "../scalars.js";
  * @property {number} msPerRow as far as it is known
  */
 
+// Smaller modules compile in a few milliseconds. A page that is busy with timers would wait for its turn much longer:
+// WebKit then never tells that a module is compiled.
+const LARGE = 2 ** 17;
+
 export class LoadedModule {
   /** @param {import("./device.js").WasmDevice} device @param {import("../plan.js").Plan<Call>} plan */
   constructor(device, plan) {
@@ -43,9 +47,10 @@ export class LoadedModule {
     });
   }
 
-  /** Compile while the page goes on. */
+  /** Compile, while the page goes on where that takes long. */
   async ready() {
-    this._module ??= await WebAssembly.compile(/** @type {BufferSource} */ (this._bytes));
+    const bytes = /** @type {BufferSource} */ (this._bytes);
+    this._module ??= bytes.byteLength < LARGE ? new WebAssembly.Module(bytes) : await WebAssembly.compile(bytes);
   }
 
   /** The functions, over the memory of now. @returns {DrawFunction[]} */

@@ -56,7 +56,8 @@ def test_recorded_fits(browser, backend, kind):
 
 
 def test_data_stream_through_a_small_memory(browser, webgl):
-    """Five megabytes through chunks of two hundred kilobytes: the GPU never holds more than a few of them."""
+    """Five megabytes through chunks of two hundred kilobytes: the GPU holds a few of them, and those since the last
+    snapshot, from which training would go on elsewhere."""
     result = browser.run_python(
         """
         import numpy as np
@@ -82,7 +83,7 @@ def test_data_stream_through_a_small_memory(browser, webgl):
         timeout=200,
     )
     most, loss, traces = result
-    assert most < 4_000_000 and traces == 1 and 0 < loss < 1
+    assert most < 10_000_000 and traces == 1 and 0 < loss < 1
 
 
 def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser, webgl):
@@ -148,17 +149,17 @@ def test_pause_cancel_and_stop(browser, backend):
         seen = len(steps)
         good = bool(np.isfinite(await model.predict(x[:3]).data()).all())
         before = model.optimizer.iterations
-        promise = model.fit(x, y, batch_size=1, verbose=0)
+        promise = model.fit(x, y, batch_size=1, epochs=500, verbose=0)
         while model.optimizer.iterations == before:
             await asyncio.sleep(0.001)
         model.stop_training = True
         history = await promise
         stopped = model.optimizer.iterations - before
-        [paused, cancelled, len(steps) == seen, good, len(history.epoch), 0 < stopped < 4000]
+        [paused, cancelled, len(steps) == seen, good, len(history.epoch) < 500, 0 < stopped < 500 * 4000]
         """,
         timeout=200,
     )
-    assert counts == [[True, True, False], True, True, True, 1, True]
+    assert counts == [[True, True, False], True, True, True, True, True]
 
 
 def test_callbacks_see_and_change_the_model(browser):
