@@ -29,7 +29,7 @@ MAX_NESTING = 2
 MAX_DEPTH = 64
 
 # Operations at different places that one element takes, printed one after the other: a fragment has up to sixteen.
-MAX_PRINTED = 400
+MAX_PRINTED = 600
 # Rounds of a reduction that are printed so.
 UNROLLED = 4
 

@@ -28,6 +28,8 @@ from .plan_device import Region, TrainOrder
 PAGE = 2**16
 # Addresses are 32 bits wide.
 MOST_PAGES = 2**16
+# As many as can be counted: wasmtime allows ten thousand otherwise, which long test runs reach.
+INSTANCES = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class WasmtimeDevice:
         config.wasm_relaxed_simd = True
         self._engine = wasmtime.Engine(config)
         self._store = wasmtime.Store(self._engine)
+        # each plan that is ever loaded is one
+        self._store.set_limits(instances=INSTANCES)
         # at the program's end wasmtime itself is gone before they are
         finalize(self, _close, self._store, self._engine)
         limits = wasmtime.Limits(2 * MARGIN // PAGE + 1, MOST_PAGES)
