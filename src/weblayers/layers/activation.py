@@ -157,6 +157,11 @@ class Softmax(Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         return masked_softmax(inputs, mask, self.axis)
 
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """One of steps goes on; one that says which values are allowed has done its work."""
+        of_steps = mask is None or isinstance(mask, list) or mask.rank < inputs.rank
+        return super().compute_mask(inputs, mask) if of_steps else None
+
 
 def masked_softmax(x: Tensor, mask: Tensor | None, axis: int | Sequence[int] = -1) -> Tensor:
     """Probabilities of what a mask, which broadcasts, allows; 0 for the rest, also where nothing is allowed."""
