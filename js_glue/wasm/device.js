@@ -17,8 +17,6 @@ export class WasmDevice {
   constructor() {
     this.arena = new Arena();
     this.tally = new Counters();
-    /** Milliseconds per unit of work, learnt by training jobs; 0 before the first. */
-    this.msPerWork = 0;
     /** @type {Map<number, Texture>} */
     this._textures = new Map();
     /** @type {Map<number, LoadedModule>} */

@@ -80,7 +80,6 @@ _OTHER = {
     "to_float": "float({0})",
     "splat": "vec4({0})",
     "vec4": "vec4({0}, {1}, {2}, {3})",
-    "dot": "dot({0}, {1})",
     "fragment_x": "int(gl_FragCoord.x)",
     "fragment_y": "int(gl_FragCoord.y)",
     "uniform": "u[{0}]",

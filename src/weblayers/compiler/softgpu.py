@@ -146,7 +146,6 @@ _OPS: dict[str, Callable[..., Array]] = {
     "splat": lambda x: np.stack([x] * 4, -1),
     "vec4": _vec4,
     "component": _component,
-    "dot": lambda a, b: np.asarray(np.sum(a * b, -1, dtype=np.float32)),
     "fma": lambda a, b, c: a * b + c,
     "random": _random,
 }

@@ -147,10 +147,10 @@ class _Printer:
         is_nested = stage >= FRAGMENT and self._analysis.is_single(value, self._jam)
         for j in self._frame.instances(value):
             if not is_nested:
-                self._keep(value, j, self._code(value, j, stage), stage)
+                self._keep(value, j, self._code(value, j), stage)
                 continue
             reads = self._reads(value, j)
-            code = self._code(value, j, stage)
+            code = self._code(value, j)
             if len(code) < MAX_EXPRESSION:
                 self._pending[value, j] = Pending(code, reads)
             else:
@@ -225,9 +225,9 @@ class _Printer:
         if key in self._pending:
             return self._pending.pop(key).code
         # what is not kept, since it costs next to nothing
-        return self._code(value, j, self._frame.stage(value, value.level))
+        return self._code(value, j)
 
-    def _code(self, value: Value, j: int, stage: int) -> bytes:
+    def _code(self, value: Value, j: int) -> bytes:
         op, args, wide = value.op, value.args, value.type == "v"
         plain = (VECTOR if wide else FLOAT).get(op)
         if plain is not None:
@@ -236,7 +236,7 @@ class _Printer:
             return self._multiply_add(value, j)
         special = _SPECIAL.get(op)
         if special is not None:
-            return special(self, value, j, stage)
+            return special(self, value, j)
         if op in COMPARISONS:
             return self._operand(args[0], j) + self._operand(args[1], j) + COMPARISONS[op][wide]
         return self._called(value, j)
@@ -254,14 +254,14 @@ class _Printer:
         splats = b"".join([self._operand(a, j) + wasm.SPLAT_F32 for a in value.args])
         return splats + wasm.call(index) + wasm.EXTRACT[0]
 
-    def op_read(self, value: Value, j: int, stage: int) -> bytes:
+    def op_read(self, value: Value, j: int) -> bytes:
         return wasm.local_get(self._frame.locals[value.args[0], j])
 
-    def op_uniform(self, value: Value, j: int, stage: int) -> bytes:
+    def op_uniform(self, value: Value, j: int) -> bytes:
         at = 1 + len(self._bound.samplers) + self._bound.textures + value.args[0]
         return wasm.local_get(ARGUMENTS) + wasm.f32_load(4 * at)
 
-    def op_relu(self, value: Value, j: int, stage: int) -> bytes:
+    def op_relu(self, value: Value, j: int) -> bytes:
         x = self._operand(value.args[0], j)
         if value.type == "f":
             return x + wasm.f32_const(0.0) + FLOAT["max"]
@@ -270,40 +270,32 @@ class _Printer:
         zero = self._frame.constant(0.0, "v")
         return x + wasm.local_tee(local) + wasm.local_get(local) + zero + COMPARISONS["le"][1] + WITHOUT
 
-    def op_isnan(self, value: Value, j: int, stage: int) -> bytes:
+    def op_isnan(self, value: Value, j: int) -> bytes:
         wide = value.type == "v"
         local = self._frame.local(TYPES[value.type])
         return self._operand(value.args[0], j) + wasm.local_tee(local) + wasm.local_get(local) + UNEQUAL[wide]
 
-    def op_not(self, value: Value, j: int, stage: int) -> bytes:
+    def op_not(self, value: Value, j: int) -> bytes:
         return self._mask(value.args[0], j) + NOT[value.type == "v"]
 
-    def op_and(self, value: Value, j: int, stage: int) -> bytes:
+    def op_and(self, value: Value, j: int) -> bytes:
         return self._mask(value.args[0], j) + self._mask(value.args[1], j) + CONJOIN[value.type == "v"]
 
-    def op_or(self, value: Value, j: int, stage: int) -> bytes:
+    def op_or(self, value: Value, j: int) -> bytes:
         return self._mask(value.args[0], j) + self._mask(value.args[1], j) + DISJOIN[value.type == "v"]
 
-    def op_where(self, value: Value, j: int, stage: int) -> bytes:
+    def op_where(self, value: Value, j: int) -> bytes:
         condition, a, b = value.args
         code = self._operand(a, j) + self._operand(b, j) + self._mask(condition, j)
         return code + (wasm.BITSELECT if value.type == "v" else wasm.SELECT)
 
-    def op_select(self, value: Value, j: int, stage: int) -> bytes:
+    def op_select(self, value: Value, j: int) -> bytes:
         condition, a, b = value.args
         return self._operand(a, j) + self._operand(b, j) + self._condition(condition, j) + wasm.SELECT
 
-    def op_dot(self, value: Value, j: int, stage: int) -> bytes:
-        local = self._frame.local(V128)
-        product = self._operand(value.args[0], j) + self._operand(value.args[1], j) + VECTOR["mul"]
-        code = product + wasm.local_set(local)
-        for lane in range(4):
-            code += wasm.local_get(local) + wasm.EXTRACT[lane] + (FLOAT["add"] if lane else b"")
-        return code
-
     # -- lanes --------------------------------------------------------------------------------------------------------
 
-    def op_splat(self, value: Value, j: int, stage: int) -> bytes:
+    def op_splat(self, value: Value, j: int) -> bytes:
         (x,) = value.args
         if is_lane(x):
             vector, lane = x.args
@@ -314,7 +306,7 @@ class _Printer:
             return local + local + wasm.shuffle([lane] * 4)
         return self._operand(x, j) + wasm.SPLAT_F32
 
-    def op_component(self, value: Value, j: int, stage: int) -> bytes:
+    def op_component(self, value: Value, j: int) -> bytes:
         vector, lane = value.args
         if self._is_loadable(vector):
             place, offset = self._integers.texel(vector, self._bound.samplers[vector.args[0]], j, lane)
@@ -342,10 +334,10 @@ class _Printer:
             self._keep(value, j, self._raw(value, j), self._frame.stage(value, value.level))
         return self._operand(value, j)
 
-    def op_vec4(self, value: Value, j: int, stage: int) -> bytes:
+    def op_vec4(self, value: Value, j: int) -> bytes:
         parts = value.args
         if self._analysis.is_met(value):
-            return self._transposed(value, j, stage)
+            return self._transposed(value, j)
         if all(p.op == "random" and p.args[1:] == parts[0].args[1:] for p in parts):
             integers = self._integers.code(parts[0].args[0], j) + wasm.SPLAT_I32
             for lane in (1, 2, 3):
@@ -356,11 +348,11 @@ class _Printer:
             code += self._operand(parts[lane], j) + wasm.REPLACE[lane]
         return code
 
-    def _transposed(self, value: Value, j: int, stage: int) -> bytes:
+    def _transposed(self, value: Value, j: int) -> bytes:
         """One lane of four vectors: pairs of lanes are put together once, for two results."""
         vectors = meeting(value)
         assert vectors is not None
-        lane = value.args[0].args[1]
+        lane, stage = value.args[0].args[1], self._frame.stage(value, value.level)
         pairs = []
         for a, b in (vectors[:2], vectors[2:]):
             key = "pair", a, b, lane // 2, j if self._frame.depends[value] & self._jam.axis else 0
@@ -371,7 +363,7 @@ class _Printer:
             pairs.append(wasm.local_get(self._frame.shared[stage][key]))
         return pairs[0] + pairs[1] + wasm.shuffle([2, 3, 6, 7] if lane % 2 else [0, 1, 4, 5])
 
-    def op_random(self, value: Value, j: int, stage: int) -> bytes:
+    def op_random(self, value: Value, j: int) -> bytes:
         integer = self._integers.code(value.args[0], j) + wasm.SPLAT_I32
         return integer + self._words(value, j) + wasm.call(self._library.index("random")) + wasm.EXTRACT[0]
 
@@ -381,7 +373,7 @@ class _Printer:
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def op_fetch(self, value: Value, j: int, stage: int) -> bytes:
+    def op_fetch(self, value: Value, j: int) -> bytes:
         shape = self._bound.samplers[value.args[0]]
         place, offset = self._integers.texel(value, shape, j)
         if shape.texel == 16:
@@ -395,7 +387,7 @@ class _Printer:
         """Leaves an index predicate on the stack."""
         return self._raw(value, j)
 
-    def op_band(self, value: Value, j: int, stage: int) -> bytes:
+    def op_band(self, value: Value, j: int) -> bytes:
         a, b = value.args
         both = a.op == "ige" and b.op == "ilt" and a.args[1] == 0 and a.args[0] is b.args[0]
         if both and self._analysis.uses[a] == 1:
@@ -405,19 +397,19 @@ class _Printer:
             return self._integers.code(a.args[0], j) + wasm.i32_const(b.args[1]) + wasm.I32_LT_U
         return self._condition(a, j) + self._condition(b, j) + wasm.I32_AND
 
-    def op_ilt(self, value: Value, j: int, stage: int) -> bytes:
-        return self._compared(value, j, stage, wasm.I32_LT_S)
+    def op_ilt(self, value: Value, j: int) -> bytes:
+        return self._compared(value, j, wasm.I32_LT_S)
 
-    def op_ige(self, value: Value, j: int, stage: int) -> bytes:
-        return self._compared(value, j, stage, wasm.I32_GE_S)
+    def op_ige(self, value: Value, j: int) -> bytes:
+        return self._compared(value, j, wasm.I32_GE_S)
 
-    def op_ieq(self, value: Value, j: int, stage: int) -> bytes:
-        return self._compared(value, j, stage, wasm.I32_EQ)
+    def op_ieq(self, value: Value, j: int) -> bytes:
+        return self._compared(value, j, wasm.I32_EQ)
 
-    def _compared(self, value: Value, j: int, stage: int, code: bytes) -> bytes:
+    def _compared(self, value: Value, j: int, code: bytes) -> bytes:
         return self._integers.code(value.args[0], j) + self._integers.code(value.args[1], j) + code
 
-    def op_to_float(self, value: Value, j: int, stage: int) -> bytes:
+    def op_to_float(self, value: Value, j: int) -> bytes:
         return self._integers.code(value.args[0], j) + wasm.F32_CONVERT_I32_S
 
 

@@ -57,9 +57,7 @@ _RELAXED_MADD = {"f": simd(0x105), "d": simd(0x107)}
 _BITS = {"invert": 77, "conjoin": 78, "without": 79, "disjoin": 80, "differ": 81}
 _SHIFTS = {"i": {"left": 171, "right": 172, "right_unsigned": 173}, "l": {"left": 203, "right_unsigned": 205}}
 _CONVERSIONS = {
-    "fi": simd(248),  # cut off, as far as integers go
     "if": simd(250),
-    "uf": simd(251),
     "fd": simd(95),  # of the two low lanes
     "df": simd(94),
 }
@@ -121,9 +119,6 @@ class Vector:
     def equals(self, other: Vector | float) -> Vector:
         return self._op("eq", other)
 
-    def unlike(self, other: Vector | float) -> Vector:
-        return self._op("ne", other)
-
     def times_plus(self, factor: Vector | float, summand: Vector | float) -> Vector:
         """``self * factor + summand``."""
         factor, summand = (constant(self.lanes, o) if isinstance(o, int | float) else o for o in (factor, summand))
@@ -169,9 +164,6 @@ class Vector:
     def __xor__(self, other: Vector) -> Vector:
         return self._bits("differ", other)
 
-    def __invert__(self) -> Vector:
-        return self._bits("invert")
-
     def without(self, other: Vector) -> Vector:
         """The bits that the other has not."""
         return self._bits("without", other)
@@ -194,12 +186,7 @@ class Vector:
 
     def to(self, lanes: str) -> Vector:
         """The same numbers."""
-        source = self.lanes if lanes != "f" or self.lanes != "u" else "u"
-        return Vector(lanes, _CONVERSIONS[source + lanes], self)
-
-    def words_as_floats(self) -> Vector:
-        """Unsigned integers as floats."""
-        return Vector("f", _CONVERSIONS["uf"], self)
+        return Vector(lanes, _CONVERSIONS[self.lanes + lanes], self)
 
 
 class MultiplyAdd(Vector):
