@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -11,18 +12,37 @@ from .plan_device import TrainOrder
 from .stepping import Stepper
 
 
-class StepDevice(Protocol):
+class HostDevice(ABC):
+    """What devices that make steps so have in common."""
+
+    @abstractmethod
+    def free(self, ids: Iterable[int]) -> None: ...
+
+    @abstractmethod
+    def run(
+        self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]
+    ) -> Sequence[int]: ...
+
+    @abstractmethod
     def step(
         self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
     ) -> np.ndarray:
         """Run a plan into textures that are there; gives the row of the output ``logs``, which has none."""
-        ...
+
+    def train(self, order: TrainOrder) -> HostJob:
+        return HostJob(self, order)
+
+    def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
+        begun = time.perf_counter()
+        for _ in range(times):
+            self.free(self.run(plan, inputs, (), ()))
+        return (time.perf_counter() - begun) * 1000
 
 
 class HostJob(Stepper):
     """Steps of a plan. State goes back in where it came out: inputs and outputs exchange their textures."""
 
-    def __init__(self, device: StepDevice, order: TrainOrder) -> None:
+    def __init__(self, device: HostDevice, order: TrainOrder) -> None:
         self._device, self._order = device, order
         self._inputs, self._outputs = list(order.inputs), list(order.outputs)
         super().__init__(order.steps, order.scalars, order.increments, order.on_logs, order.every)

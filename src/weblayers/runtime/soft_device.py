@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Sequence
 from itertools import count
 from typing import Any
@@ -12,11 +11,11 @@ import numpy as np
 from ..compiler import softgpu
 from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
-from .host_job import HostJob
-from .plan_device import Region, TrainOrder
+from .host_job import HostDevice
+from .plan_device import Region
 
 
-class SoftDevice:
+class SoftDevice(HostDevice):
     name = "softgpu"
     is_losable = False
 
@@ -78,12 +77,6 @@ class SoftDevice:
         self._counts["draws"] += len(plan.draws)
         return softgpu.run_plan(plan, [self._textures[i] for i in inputs], scalars)
 
-    def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
-        begun = time.perf_counter()
-        for _ in range(times):
-            self.free(self.run(plan, inputs, (), ()))
-        return (time.perf_counter() - begun) * 1000
-
     def step(
         self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
     ) -> np.ndarray:
@@ -93,9 +86,6 @@ class SoftDevice:
             if number != logs:
                 self._textures[outputs[number]] = texels
         return made[logs].reshape(-1)
-
-    def train(self, order: TrainOrder) -> HostJob:
-        return HostJob(self, order)
 
     def memory(self) -> dict[str, Any]:
         used = sum(t.nbytes for t in self._textures.values())

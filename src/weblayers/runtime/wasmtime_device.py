@@ -6,7 +6,6 @@ https://docs.wasmtime.dev
 from __future__ import annotations
 
 import ctypes
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -22,8 +21,8 @@ from ..compiler.softgpu import host_scalars
 from ..compiler.wasm.integers import MARGIN
 from ..compiler.wasm.module import Module, compiling, shape_of
 from .heap import Heap
-from .host_job import HostJob
-from .plan_device import Region, TrainOrder
+from .host_job import HostDevice
+from .plan_device import Region
 
 PAGE = 2**16
 # Addresses are 32 bits wide.
@@ -51,7 +50,7 @@ def _close(store: Any, engine: Any) -> None:
     engine.close()
 
 
-class WasmtimeDevice:
+class WasmtimeDevice(HostDevice):
     name = "wasm"
     is_losable = False
 
@@ -179,12 +178,6 @@ class WasmtimeDevice:
         self._heap.free(arguments)
         self.free(id_ for i, id_ in enumerate(own) if i not in loaded.constants)
 
-    def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:
-        begun = time.perf_counter()
-        for _ in range(times):
-            self.free(self.run(plan, inputs, (), ()))
-        return (time.perf_counter() - begun) * 1000
-
     def step(
         self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
     ) -> np.ndarray:
@@ -195,9 +188,6 @@ class WasmtimeDevice:
         values = self._texels(self._textures[row]).reshape(-1).copy()
         self.free([row])
         return values
-
-    def train(self, order: TrainOrder) -> HostJob:
-        return HostJob(self, order)
 
     # -- figures ------------------------------------------------------------------------------------------------------
 
