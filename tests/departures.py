@@ -86,3 +86,6 @@ KERAS_OPTIMIZERS = {
 KERAS_TRAINING = {
     "SpectralNormalization": "the kernel stays normalized, as on TensorFlow; on JAX Keras drops what it assigns to it",
 }
+
+# Regularizers whose gradient at 0, where NonNeg holds weights, is a convention, in random models.
+KERAS_KINKS = dict.fromkeys(("L1", "L1L2"), "the gradient of |w| at 0 is 1 on JAX; on TensorFlow, PyTorch and ours 0")

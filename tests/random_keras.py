@@ -15,7 +15,7 @@ import numpy as np
 
 import weblayers as wl
 from tests.agreement import arrays, differences
-from tests.departures import KERAS_OPTIMIZERS, KERAS_TRAINING
+from tests.departures import KERAS_KINKS, KERAS_OPTIMIZERS, KERAS_TRAINING
 from tests.random_models import RandomModel
 
 PEER = Path(__file__).parent / "peer" / "keras_random.py"
@@ -32,7 +32,16 @@ def quiet(model):
         for name in NOISE:
             if isinstance(getattr(layer, name, None), float):
                 setattr(layer, name, 0.0)
-    return not any(layer.class_name.startswith("Random") or layer.class_name in KERAS_TRAINING for layer in layers)
+    return not any(
+        layer.class_name.startswith("Random") or layer.class_name in KERAS_TRAINING or is_held_at_kinks(layer)
+        for layer in layers
+    )
+
+
+def is_held_at_kinks(layer):
+    """Whether its kernel is kept from crossing 0, and regularized by what has no derivative there."""
+    regularizer, constraint = (getattr(layer, f"kernel_{kind}", None) for kind in ("regularizer", "constraint"))
+    return type(regularizer).__name__ in KERAS_KINKS and isinstance(constraint, wl.constraints.NonNeg)
 
 
 def departs(optimizer):

@@ -1,13 +1,13 @@
 """Fixtures that run tests in real browsers: Chromium, Firefox and WebKitGTK (Safari's engine).
 
 `browser` is a page that has Pyodide and weblayers; `site_page` is the demo site in a plain browser.
-Both are module-scoped, as a browser with Pyodide takes seconds to start: keep few, large test modules.
+Both live as long as a module, as a browser with Pyodide takes seconds to start: keep few, large test modules.
 """
 
 import json
 import textwrap
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from pytest_pyodide.runner import (
 )
 from pytest_pyodide.server import DefaultHandler
 from selenium.common.exceptions import JavascriptException as SyntaxProblem
+from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tools.browsers import NAMES, kill_browser, open_browser, virtual_display
@@ -66,6 +67,10 @@ class PythonError(Exception):
         self.kind = kind
 
 
+class BrowserCrashed(Exception):
+    """The browser has lost its page or is gone: pyproject.toml has a test run once more that met this."""
+
+
 class Browser:
     """A page with Pyodide, the glue registered and weblayers loaded.
 
@@ -74,15 +79,30 @@ class Browser:
     """
 
     PythonError = PythonError
+    driver: WebDriver
+    pyodide_version: str
 
-    def __init__(self, name: str, driver: WebDriver, url: str, distribution: Path) -> None:
+    def __init__(self, name: str, display: str, url: str, distribution: Path) -> None:
         self.name = name
-        self.driver = driver
         self.url = url
+        self._display = display
         self._distribution = distribution
-        self._lost: str | None = None
+        self._is_running = False
+        self._opened = ExitStack()
+
+    def ensure(self) -> None:
+        """Start the browser, if it is not running: a page that hung or crashed has taken its browser along."""
+        if self._is_running:
+            return
+        self.close()
+        flags = DEVICES.get(self.name, ())
+        self.driver = self._opened.enter_context(open_browser(self.name, self._display, flags))
+        self._is_running = True
         self.reload()
-        self.pyodide_version: str = self.run_js("return pyodide.version;")
+        self.pyodide_version = self.run_js("return pyodide.version;")
+
+    def close(self) -> None:
+        self._opened.close()
 
     def reload(self) -> None:
         """Load the page anew: what Python had is gone, what the browser has stored stays."""
@@ -106,8 +126,8 @@ class Browser:
 
     def run_js(self, source: str, timeout: float = SCRIPT_TIMEOUT) -> Any:
         """Run the body of an async JS function in the page and give what it returns, as JSON has it."""
-        if self._lost:
-            pytest.fail(f"the browser was ended, because it did not answer: {self._lost}", pytrace=False)
+        if not self._is_running:
+            pytest.fail("the browser was ended, because it did not answer this test", pytrace=False)
         try:
             self._runner.set_script_timeout(timeout)
             # Where a busy page keeps the driver from noticing its own timeout, this one helps.
@@ -116,9 +136,11 @@ class Browser:
         except (JavascriptException, SyntaxProblem):
             raise
         except BaseException as error:
-            # The page hangs or has crashed: the tests that follow shall fail at once instead of waiting too.
-            self._lost = f"{type(error).__name__} in {source.strip()[:200]}"
+            # The page hangs or has crashed: the tests that follow get another browser.
+            self._is_running = False
             kill_browser(self.driver)
+            if isinstance(error, WebDriverException) and not isinstance(error, TimeoutException):
+                raise BrowserCrashed(f"{self.name} in {source.strip()[:200]}") from error
             raise
 
     def run_python(self, source: str, timeout: float = SCRIPT_TIMEOUT, **variables: Any) -> Any:
@@ -176,12 +198,20 @@ def require_build(folder: Path) -> None:
         pytest.param(("webkit", MAIN_PYODIDE), id="webkit"),
     ],
 )
-def browser(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
-    """A page with Pyodide and weblayers, in every supported browser."""
+def browser_of_module(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
     name, distribution = request.param
     require_build(distribution)
-    with serving(distribution, PageHandler) as url, open_browser(name, display, DEVICES.get(name, ())) as driver:
-        yield Browser(name, driver, url, distribution)
+    with serving(distribution, PageHandler) as url:
+        made = Browser(name, display, url, distribution)
+        yield made
+        made.close()
+
+
+@pytest.fixture
+def browser(browser_of_module: Browser) -> Browser:
+    """A page with Pyodide and weblayers, in every supported browser."""
+    browser_of_module.ensure()
+    return browser_of_module
 
 
 @contextmanager

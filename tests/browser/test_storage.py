@@ -29,15 +29,9 @@ async def go_on(model):
 PREDICTED = "await model.predict(np.eye(4, dtype=np.float32)).array()"
 
 
-@pytest.fixture(scope="module")
-def page(browser):
-    browser.run_js("localStorage.clear(); indexedDB.deleteDatabase('tensorflowjs');")
-    return browser
-
-
-def test_models_are_there_after_a_reload(page):
+def test_models_are_there_after_a_reload(browser):
     """With the optimizer's state: training goes on to the very numbers that it would have reached."""
-    expected = page.run_python(
+    expected = browser.run_python(
         GO_ON
         + MODEL
         + """
@@ -51,9 +45,9 @@ infos = await wl.io.list_models()
 rest, sorted(infos), infos["indexeddb://kept"].weight_data_bytes
 """
     )
-    page.reload()
+    browser.reload()
     for url in ("localstorage://kept", "indexeddb://kept"):
-        losses = page.run_python(
+        losses = browser.run_python(
             GO_ON
             + f"""
 model = await wl.load_layers_model("{url}")
@@ -63,7 +57,7 @@ await go_on(model)
         assert losses == expected[0]
     assert expected[1] == ["indexeddb://kept", "indexeddb://noted", "localstorage://kept"]
     assert expected[2] > 4 * (15 + 12 + 8)
-    notes, left = page.run_python(
+    notes, left = browser.run_python(
         """
 import weblayers as wl
 notes = (await wl.load_layers_model("indexeddb://noted")).get_user_defined_metadata()
@@ -78,11 +72,11 @@ notes, sorted(await wl.io.list_models())
     assert left == ["indexeddb://moved"]
 
 
-def test_tensorflow_js_sees_our_models_and_we_see_its(page):
+def test_tensorflow_js_sees_our_models_and_we_see_its(browser):
     """Both libraries on one page, in both storages and both directions."""
-    if page.name != "chromium":
+    if browser.name != "chromium":
         pytest.skip("the layout of storage is one for all browsers; TensorFlow.js on the page takes long to start")
-    here = page.run_python(
+    here = browser.run_python(
         MODEL
         + f"""
 for url in ("localstorage://ours", "indexeddb://ours"):
@@ -90,8 +84,8 @@ for url in ("localstorage://ours", "indexeddb://ours"):
 {PREDICTED}
 """
     )
-    page.run_js(f"(0, eval)({json.dumps(TFJS.read_text())}); await tf.setBackend('cpu');")
-    answer = page.run_js("""
+    browser.run_js(f"(0, eval)({json.dumps(TFJS.read_text())}); await tf.setBackend('cpu');")
+    answer = browser.run_js("""
         const x = tf.eye(4), found = {};
         for (const url of ["localstorage://ours", "indexeddb://ours"]) {
             const model = await tf.loadLayersModel(url);
@@ -113,7 +107,7 @@ for url in ("localstorage://ours", "indexeddb://ours"):
             assert row == pytest.approx(other, abs=1e-5)
     stored = [f"{scheme}://{name}" for scheme in ("indexeddb", "localstorage") for name in ("ours", "theirs")]
     assert [url for url in answer["listed"] if url in stored] == stored
-    listed, predictions, notes = page.run_python(
+    listed, predictions, notes = browser.run_python(
         """
 import numpy as np
 import weblayers as wl
@@ -132,8 +126,8 @@ listed = {url: vars(info) for url, info in (await wl.io.list_models()).items()}
     assert notes == {"author": "tf"}
 
 
-def test_a_storage_that_is_full_keeps_the_earlier_model(page):
-    before, after, message, other = page.run_python(
+def test_a_storage_that_is_full_keeps_the_earlier_model(browser):
+    before, after, message, other = browser.run_python(
         MODEL
         + """
 import js
@@ -158,16 +152,16 @@ before, after, message, other
     assert other == 2000 * 1001
 
 
-def test_a_page_gives_and_takes_files(page):
+def test_a_page_gives_and_takes_files(browser):
     """Downloads, and what a user picks: the same files, by way of the browser's own objects."""
-    page.run_js("""
+    browser.run_js("""
         self.downloaded = {};
         self.createdURL ??= URL.createObjectURL.bind(URL);
         const blobs = {};
         URL.createObjectURL = (blob) => { const url = self.createdURL(blob); blobs[url] = blob; return url; };
         HTMLAnchorElement.prototype.click = function () { self.downloaded[this.download] = blobs[this.href]; };
     """)
-    names, expected, found = page.run_python(
+    names, expected, found = browser.run_python(
         MODEL
         + f"""
 import js
@@ -183,9 +177,9 @@ names, expected, {PREDICTED}
     assert found == expected
 
 
-def test_models_load_from_the_page_s_server(page):
+def test_models_load_from_the_page_s_server(browser):
     """A relative URL, that does not exist: the message says which, and how the server answered."""
-    kind, message = page.run_python(
+    kind, message = browser.run_python(
         """
 import weblayers as wl
 try:
@@ -198,9 +192,9 @@ result
     assert kind == "ModelNotFoundError" and "404" in message and "models/none.json" in message
 
 
-def test_files_of_keras_say_what_they_need(page):
+def test_files_of_keras_say_what_they_need(browser):
     """This copy of Pyodide has no h5py; with it, pages read these files as everywhere."""
-    message = page.run_python(
+    message = browser.run_python(
         MODEL
         + """
 try:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
@@ -149,8 +149,9 @@ class _Loaded:
     plan: Plan
     id: int
 
-    def __del__(self) -> None:
-        self.runtime.device.free_plan(self.id)
+    def __post_init__(self) -> None:
+        # at Python's end, when the device may be half gone, it is left alone
+        finalize(self, self.runtime.device.free_plan, self.id).atexit = False
 
 
 # Plans of training steps, whoever is to compute them.
