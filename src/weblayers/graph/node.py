@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
-from weakref import WeakValueDictionary
+from weakref import ref
 
 import numpy as np
+
+from ..unwinding import held, unwind
 
 Shape = tuple[int, ...]
 
@@ -67,16 +69,29 @@ class Primitive:
 OPERATORS: dict[str, Callable[[Any, Any], Node]] = {}
 
 
+# The node of each identity: what all that are alike have in common.
+_interned: dict[tuple[Any, ...], ref[Node]] = {}
+
+
 class Node:
     """An application of a primitive to nodes. Build it with :func:`bind`, never directly."""
 
-    __slots__ = ("__weakref__", "aval", "inputs", "is_host", "key", "prim")
+    __slots__ = ("__weakref__", "aval", "identity", "inputs", "is_host", "key", "prim")
 
     prim: Primitive
     inputs: tuple[Node, ...]
     key: tuple[tuple[str, Any], ...]
     aval: Aval
     is_host: bool
+    identity: tuple[Any, ...]
+
+    def __del__(self) -> None:
+        # of a node that went in a cycle there may be another by now
+        if _interned[self.identity]() in (None, self):
+            del _interned[self.identity]
+        held.append(self.inputs)
+        self.inputs = self.identity = ()
+        unwind()
 
     @property
     def params(self) -> dict[str, Any]:
@@ -135,7 +150,6 @@ class Node:
         return f"<{self.op}{' ' + params if params else ''}: {self.aval}>"
 
 
-_interned: WeakValueDictionary[tuple, Node] = WeakValueDictionary()
 _serial = count()
 
 
@@ -143,13 +157,14 @@ def make_node(prim: Primitive, inputs: tuple[Node, ...], params: dict[str, Any])
     """The one node for this primitive, these inputs and these (hashable) parameters."""
     key = tuple(sorted(params.items()))
     identity = (prim, inputs, tuple([_exact(value) for _, value in key]))
-    node = _interned.get(identity)
+    known = _interned.get(identity)
+    node = None if known is None else known()
     if node is None:
+        aval = prim.shape(*[i.aval for i in inputs], **params)
         node = Node()
-        node.prim, node.inputs, node.key = prim, inputs, key
-        node.aval = prim.shape(*[i.aval for i in inputs], **params)
-        node.is_host = prim.host and node.aval.shape == () and all(i.is_host for i in inputs)
-        _interned[identity] = node
+        node.prim, node.inputs, node.key, node.aval, node.identity = prim, inputs, key, aval, identity
+        node.is_host = prim.host and aval.shape == () and all(i.is_host for i in inputs)
+        _interned[identity] = ref(node)
     return node
 
 

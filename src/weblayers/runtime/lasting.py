@@ -149,9 +149,9 @@ class LastingJob:
         assert self.runtime is not None
         origin = None
         if self.runtime.is_losable or not stored:
-            at = self.scalars.at
+            at, first = self.scalars.at, moment.step
             sources = [values.source for values in moment.inputs]
-            numbers = lambda i: at(moment.step + i)  # noqa: E731
+            numbers = lambda i: at(first + i)  # noqa: E731
             origin = Origin(self._program.executable, sources, numbers, graph.swaps, step - moment.step)
         return {
             i: Values(

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..compiler.pieces import Pieces, at_once, in_turns
 from ..graph.node import DTYPES, MAX_EXACT_INTEGER, Aval
+from ..unwinding import held, unwind
 from . import device, keeper
 from .base import Executable, Runtime
 from .lost import DeviceLostError, ValuesLostError, persistently, persisting
@@ -193,7 +194,16 @@ class Origin:
 
     def forget(self) -> None:
         """Keep nothing alive: the results cannot be made again."""
-        self.inputs, self.is_forgotten = (), True
+        self.is_forgotten = True
+        self._let_go()
+
+    def __del__(self) -> None:
+        self._let_go()
+
+    def _let_go(self) -> None:
+        held.append(self.inputs)
+        self.inputs = ()
+        unwind()
 
     def running(self, runtime: Runtime, inputs: list[Any]) -> Pieces[list[Any]]:
         """The work of running the graph again; gives the storages of its outputs."""
