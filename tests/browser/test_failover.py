@@ -79,11 +79,12 @@ async def losing(at, back):
             state.extension.restoreContext()
         return await task, state.calls, state.lost
     finally:
-        if state.lost and not back:
-            state.extension.restoreContext()
-        for _ in range(100):
+        for _ in range(1000):
             if "webgl" in device._backends.started:
                 break
+            if glue.gl.isContextLost():
+                # before the page has heard of the loss this does nothing
+                state.extension.restoreContext()
             await asyncio.sleep(0.02)
 """
 
