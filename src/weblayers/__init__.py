@@ -35,7 +35,7 @@ from . import (
     util,
 )
 from . import optimizers as train
-from .callbacks import Callback, CustomCallback, History
+from .callbacks import Callback, CustomCallback, History, register_callback_constructor
 from .io import load_layers_model, model_from_json
 from .layers import InputSpec, SymbolicTensor, register_class
 from .layers.core import input
@@ -55,7 +55,7 @@ from .runtime.scopes import dispose, keep, tidy
 from .runtime.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
-    from . import data, utils
+    from . import data, page, utils
     from .models.plot import Drawing, plot_model
 
 __version__ = "0.1.0"
@@ -104,9 +104,11 @@ __all__ = [
     "models",
     "next_frame",
     "optimizers",
+    "page",
     "plot_model",
     "profile",
     "ready",
+    "register_callback_constructor",
     "register_class",
     "regularizers",
     "sequential",
@@ -125,6 +127,7 @@ __all__ = [
 # What many pages do without is imported when somebody asks for it: the module, and its attribute.
 _LATER = {
     "data": ("data", None),
+    "page": ("page", None),
     "utils": ("utils", None),
     "Drawing": ("models.plot", "Drawing"),
     "plot_model": ("models.plot", "plot_model"),

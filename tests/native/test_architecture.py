@@ -21,6 +21,7 @@ ORDER = [
     {"callbacks", "data"},
     {"models"},
     {"serialization", "util", "utils"},
+    {"page"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
@@ -28,6 +29,8 @@ BROWSER_MODULES = {
     *(f"runtime/{name}.py" for name in ("border", "glue", "page", "glue_device")),
     "io/browser.py",
     "data/devices.py",
+    "page/host.py",
+    "page/program.py",
 }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import naming
-from .base import Callback, CallbackList, CustomCallback
+from .base import Callback, CallbackList, CustomCallback, register_callback_constructor
 from .checkpoints import BackupAndRestore, ModelCheckpoint
 from .monitors import EarlyStopping, Monitor, ReduceLROnPlateau, TerminateOnNaN
 from .reports import CSVLogger, History, ProgressBar, ProgressLine
@@ -29,6 +29,7 @@ __all__ = [
     "ReduceLROnPlateau",
     "TerminateOnNaN",
     "early_stopping",
+    "register_callback_constructor",
 ]
 
 __getattr__ = naming.module_getattr(__name__, globals())

@@ -65,6 +65,38 @@ class CustomCallback(Callback):
             setattr(self, naming.snake(key), value)
 
 
+# By the level of verbosity from which on they are wanted.
+_constructors: list[tuple[int, Callable[[], Callback]]] = []
+
+
+def register_callback_constructor(verbosity_level: int, callback_constructor: Callable[[], Callback]) -> None:
+    """Have every fit from now on make itself one more callback, if its ``verbose`` is that high.
+
+    Args:
+        verbosity_level: 0 is for every fit, 1 for those that show progress.
+        callback_constructor: a class of callbacks, or a function that gives one; given twice it counts once.
+
+    Raises:
+        ValueError: the level is below 0.
+
+    >>> import weblayers as wl
+    >>> class Beep(wl.Callback):
+    ...     def on_train_end(self, logs):
+    ...         print("beep")
+    >>> wl.register_callback_constructor(2, Beep)
+    """
+    if verbosity_level < 0:
+        raise ValueError(f"a level of verbosity is 0 or more, not {verbosity_level}")
+    entry = (verbosity_level, callback_constructor)
+    if entry not in _constructors:
+        _constructors.append(entry)
+
+
+def registered_callbacks(verbose: int) -> list[Callback]:
+    """A callback of each constructor that is registered for this verbosity."""
+    return [make() for level, make in _constructors if verbose >= level]
+
+
 class CallbackList:
     """Calls every callback's hook in order and waits for those that are async.
 

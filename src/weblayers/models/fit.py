@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import CallbackList, History, ProgressLine
+from ..callbacks.base import registered_callbacks
 from ..runtime import clock, debug, device
 from ..runtime.lasting import LastingJob, Scalars
 from ..runtime.lease import Lease, Trained, outcome
@@ -59,7 +60,8 @@ class Fit:
         names = model.metrics_names
         self.history = History()
         shown = [ProgressLine()] if plan.verbose else []
-        self._callbacks = CallbackList(plan.callbacks, [self.history, *shown], plan.yield_every)
+        registered = [] if plan.is_step else registered_callbacks(plan.verbose)
+        self._callbacks = CallbackList(plan.callbacks, [self.history, *shown, *registered], plan.yield_every)
         self.history.params = {
             "epochs": plan.epochs,
             "initial_epoch": plan.initial_epoch,

@@ -92,7 +92,7 @@ async def to_pixels(img: Any, canvas: Any = None) -> np.ndarray:
     [0, 0, 0, 255, 128, 128, 128, 255]
     """
     tensor = to_tensor(img)
-    rgba = _rgba(tensor.shape, tensor.dtype, (await tensor.data()).reshape(tensor.shape), 1.0)
+    rgba = rgba_of(tensor.shape, tensor.dtype, (await tensor.data()).reshape(tensor.shape), 1.0)
     if canvas is not None:
         page.paint(canvas, rgba)
     return rgba.reshape(-1)
@@ -109,11 +109,12 @@ def draw(image: Any, canvas: Any, options: Mapping[str, Any] | None = None) -> N
     tensor = to_tensor(image)
     alpha = (given.get("image_options") or {}).get("alpha", 1)
     kept = {naming.snake(k): v for k, v in (given.get("canvas_options") or {}).items()}
-    rgba = _rgba(tensor.shape, tensor.dtype, tensor.numpy(), alpha)
+    rgba = rgba_of(tensor.shape, tensor.dtype, tensor.numpy(), alpha)
     page.paint(canvas, rgba, kept.get("context_attributes"))
 
 
-def _rgba(shape: tuple[int, ...], dtype: str, values: np.ndarray, alpha: float) -> np.ndarray:
+def rgba_of(shape: tuple[int, ...], dtype: str, values: np.ndarray, alpha: float = 1.0) -> np.ndarray:
+    """Bytes ``[height, width, 4]`` of a picture's values."""
     channels = 1 if len(shape) == 2 else shape[-1] if len(shape) == 3 else 0
     if channels not in (1, 3, 4):
         raise ValueError(f"a picture has the shape [height, width] or [height, width, 1, 3 or 4], not {list(shape)}")

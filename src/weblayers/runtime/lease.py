@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import NamedTuple
+from weakref import WeakSet
 
 import numpy as np
 
@@ -46,6 +47,14 @@ class Trained(NamedTuple):
     scalars: tuple[list[float], list[float]]
 
 
+_running: WeakSet[Lease] = WeakSet()
+
+
+def running() -> list[Lease]:
+    """Those of the trainings under way."""
+    return list(_running)
+
+
 class Lease:
     """What one training has to itself, from its first step to its last: the variables and host scalars that it changes.
 
@@ -77,11 +86,13 @@ class Lease:
         for one in wanted:
             one.lease = self
         self._lent += wanted
+        _running.add(self)
 
     def give_back(self) -> None:
         for one in self._lent:
             one.lease = None
         self._lent = []
+        _running.discard(self)
 
     async def train(
         self,

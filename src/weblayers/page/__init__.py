@@ -1,0 +1,161 @@
+"""What a program and its page say to each other: show something, ask for a number, hear a button.
+
+A program in a ``<weblayers-run>`` element shows and asks in that element; in a notebook it shows in the cell, and on a
+terminal it prints what there is to say in words, so that one file runs everywhere.
+
+>>> import weblayers as wl
+>>> wl.page.show("trained", where="state")
+state: trained
+>>> rate = wl.page.slider("Learning rate", 0.001, 1, value=0.1)
+>>> rate.value
+0.1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import naming
+from .controls import Button, Control
+from .host import host
+from .showing import content_of
+
+__all__ = [
+    "Button",
+    "Control",
+    "add",
+    "button",
+    "checkbox",
+    "choice",
+    "clear",
+    "number",
+    "on",
+    "send",
+    "show",
+    "slider",
+    "text",
+]
+
+
+def show(value: Any, where: str = "output", title: str | None = None) -> None:
+    """Show something, in the place of what was there.
+
+    Args:
+        value: a chart of ``wl.vis``; a picture, as tensor or array of shape ``[height, width]`` or
+            ``[height, width, 1, 3 or 4]``, with integers from 0 to 255 or floats from 0 to 1; whatever notebooks show
+            as HTML; anything else as text.
+        where: a name. It is the element of the page that has it as ``id``, else a panel of the program's own.
+        title: the panel's heading.
+
+    >>> import weblayers as wl
+    >>> wl.page.show(wl.zeros([2, 3]), where="picture")
+    picture: a picture of 3 x 2 pixels
+    """
+    host().post({"type": "show", "where": where, "title": title, "content": content_of(value)})
+
+
+def add(where: str, points: dict[str, Any]) -> None:
+    """Let a line chart that is shown there grow: x and y values, or one of each, by the names of its lines."""
+    host().post({"type": "add", "where": where, "points": points})
+
+
+def clear(where: str | None = None) -> None:
+    """Take away what is shown there; without a name, everything."""
+    host().post({"type": "clear", "where": where})
+
+
+def button(label: str, on_click: Callable[[], Any], where: str | None = None) -> Button:
+    """A button. What is called may be async; while it works, another click does nothing.
+
+    >>> import weblayers as wl
+    >>> wl.page.button("Train", lambda: print("training")).click()
+    training
+    """
+    return Button(label, on_click, where)
+
+
+def slider(
+    label: str,
+    minimum: float,
+    maximum: float,
+    value: float | None = None,
+    step: float | None = None,
+    log: bool = False,
+    on_change: Callable[[Any], Any] | None = None,
+    where: str | None = None,
+) -> Control:
+    """A number on a scale; ``log`` makes equal ways equal factors. ``step`` of 1 makes it an int.
+
+    Raises:
+        ValueError: the value does not lie between minimum and maximum, or a logarithmic scale begins at 0.
+    """
+    value = minimum if value is None else value
+    if not minimum <= value <= maximum:
+        raise ValueError(f"slider {label!r}: {value} does not lie between {minimum} and {maximum}")
+    if log and minimum <= 0:
+        raise ValueError(f"slider {label!r}: a logarithmic scale begins above 0, not at {minimum}")
+    limits = {"minimum": minimum, "maximum": maximum, "step": step, "log": log}
+    return Control("slider", label, value, on_change, where, **limits)
+
+
+def number(
+    label: str,
+    value: float = 0,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    on_change: Callable[[Any], Any] | None = None,
+    where: str | None = None,
+) -> Control:
+    """A number to type; an int where ``value`` is one."""
+    return Control("number", label, value, on_change, where, minimum=minimum, maximum=maximum)
+
+
+def choice(
+    label: str,
+    options: Sequence[str],
+    value: str | None = None,
+    on_change: Callable[[Any], Any] | None = None,
+    where: str | None = None,
+) -> Control:
+    """One of several.
+
+    Raises:
+        ValueError: there are none, or the value is not one of them.
+    """
+    options = list(options)
+    value = options[0] if value is None and options else value
+    if value not in options:
+        raise ValueError(f"choice {label!r}: {value!r} is none of {options}")
+    return Control("choice", label, value, on_change, where, options=options)
+
+
+def checkbox(
+    label: str, value: bool = False, on_change: Callable[[Any], Any] | None = None, where: str | None = None
+) -> Control:
+    """Yes or no."""
+    return Control("checkbox", label, bool(value), on_change, where)
+
+
+def text(
+    label: str,
+    value: str = "",
+    lines: int = 1,
+    on_change: Callable[[Any], Any] | None = None,
+    where: str | None = None,
+) -> Control:
+    """Text to type, of one line or several."""
+    return Control("text", label, value, on_change, where, lines=lines)
+
+
+def on(name: str, handler: Callable[[Any], Any]) -> None:
+    """Call a function, async or not, with what the page sends: ``element.send(name, value)``. The last counts."""
+    host().on(f"message:{name}", handler)
+
+
+def send(name: str, value: Any = None) -> None:
+    """Send something to the page: its element fires ``message`` with a ``detail`` of name and value."""
+    host().post({"type": "message", "name": name, "value": value})
+
+
+__getattr__ = naming.module_getattr(__name__, globals())

@@ -1,0 +1,157 @@
+"""Who shows what programs want to show: the element of a page, a notebook, or a terminal."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib
+import inspect
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+# What the page registers before it runs a program.
+MODULE = "weblayers_page"
+
+Message = dict[str, Any]
+
+
+class Host:
+    """Takes messages, and calls who is to hear those of the other side."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Callable[[Any], Any]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+
+    def post(self, message: Message) -> None:
+        """Say something. Messages are dictionaries of what JSON has, and of arrays."""
+        raise NotImplementedError(f"{type(self).__name__}.post(message)")
+
+    def on(self, event: str, handler: Callable[[Any], Any]) -> None:
+        self._handlers[event] = handler
+
+    def forget(self) -> None:
+        """Another program begins: nobody hears any more."""
+        self._handlers.clear()
+
+    def hear(self, event: str, value: Any = None) -> None:
+        """Somebody says something."""
+        handler = self._handlers.get(event)
+        if handler is not None:
+            self.run(lambda: handler(value))
+
+    def run(self, work: Callable[[], Any]) -> None:
+        """Do something for the page, async or not; what goes wrong is shown there."""
+        try:
+            result = work()
+        except Exception as error:
+            self.fail(error)
+            return
+        if inspect.isawaitable(result):
+            task = asyncio.ensure_future(self._awaited(result))
+            # the loop holds on to tasks weakly
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _awaited(self, result: Any) -> None:
+        try:
+            await result
+        except Exception as error:
+            self.fail(error)
+
+    def fail(self, error: BaseException) -> None:
+        raise error
+
+
+class PageHost(Host):
+    """The element of a page that runs this program."""
+
+    def __init__(self, page: Any) -> None:
+        super().__init__()
+        self._page = page
+
+    def post(self, message: Message) -> None:
+        import js
+        from pyodide.ffi import to_js
+
+        self._page.post(to_js(_plain(message), dict_converter=js.Object.fromEntries, create_pyproxies=False))
+
+    def fail(self, error: BaseException) -> None:
+        self.post(failure(error))
+
+
+class Terminal(Host):
+    """Prints what there is to say in words; what is asked for keeps its first value."""
+
+    def post(self, message: Message) -> None:
+        if message["type"] == "show":
+            print(f"{message['title'] or message['where']}: {message['content']['text']}")
+
+
+class Notebook(Host):
+    """Shows in the cell, each time in the place of what had the same name."""
+
+    def __init__(self, display: Any) -> None:
+        super().__init__()
+        self._display = display
+        self._shown: dict[str, Any] = {}
+
+    def post(self, message: Message) -> None:
+        from IPython.display import HTML  # type: ignore[import-not-found]
+
+        if message["type"] != "show":
+            return
+        shown, where = HTML(message["content"]["html"]), message["where"]
+        if where in self._shown:
+            self._shown[where].update(shown)
+        else:
+            self._shown[where] = self._display(shown, display_id=True)
+
+
+def failure(error: BaseException, program: str | None = None) -> Message:
+    """What to say of an exception: its last line, the program's own lines, and all of it for those who want it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if program is not None and frame.filename == program]
+    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else own[-1].lineno if own else None
+    return {
+        "type": "error",
+        "text": "".join(traceback.format_exception_only(error)).strip().splitlines()[-1],
+        "line": line,
+        "source": (own[-1].line or "") if own else (getattr(error, "text", "") or "").strip(),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """The same with what JavaScript knows: arrays of one axis become typed arrays there."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, np.ndarray):
+        return np.ascontiguousarray(value).reshape(-1)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _found() -> Host:
+    try:
+        return PageHost(importlib.import_module(MODULE))
+    except ImportError:
+        pass
+    try:
+        from IPython import get_ipython  # type: ignore[import-not-found]
+        from IPython.display import display
+    except ImportError:
+        return Terminal()
+    return Notebook(display) if get_ipython() is not None else Terminal()
+
+
+_hosts: list[Host] = []
+
+
+def host() -> Host:
+    """Who shows things here."""
+    if not _hosts:
+        _hosts.append(_found())
+    return _hosts[0]

@@ -1,0 +1,77 @@
+"""Runs a program for the page, from its source: with ``await`` at top level, again and again."""
+
+from __future__ import annotations
+
+import asyncio
+import linecache
+from collections.abc import Coroutine
+from typing import Any
+
+from ..callbacks.base import register_callback_constructor
+from ..runtime import device
+from ..runtime.tensor import Tensor
+from .host import failure, host
+from .reins import Reporter
+
+
+class Program:
+    """A program and its names."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, Any] = {}
+        self._task: asyncio.Task[Any] | None = None
+        self._others: list[asyncio.Future[Any]] = []
+        register_callback_constructor(0, Reporter)
+
+    async def run(self, source: str, filename: str) -> bool:
+        """Run a program to its end; whether it got there. What goes wrong is told to the page."""
+        self.stop()
+        host().forget()
+        self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None}
+        # so that tracebacks show its lines
+        linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+        self._task = asyncio.ensure_future(self._run(source, filename))
+        try:
+            await self._task
+        except asyncio.CancelledError:
+            return False
+        except BaseException as error:
+            host().post(failure(error, filename))
+            return False
+        host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
+        return True
+
+    async def _run(self, source: str, filename: str) -> None:
+        from pyodide.code import eval_code_async
+
+        # in a page it cannot wait, and would come back at once: the program has ended when what it began has
+        asyncio.run = self._begin  # type: ignore[assignment]
+        await eval_code_async(source, self.names, filename=filename)
+        while self._others:
+            await self._others.pop(0)
+
+    def _begin(self, main: Coroutine[Any, Any, Any], **_: Any) -> asyncio.Future[Any]:
+        task = asyncio.ensure_future(main)
+        self._others.append(task)
+        return task
+
+    def stop(self) -> None:
+        """End the program, wherever it waits."""
+        for task in (self._task, *self._others):
+            if task is not None:
+                task.cancel()
+        self._others.clear()
+
+    async def call(self, name: str, arguments: list[Any]) -> Any:
+        """Call a function of the program, async or not.
+
+        Raises:
+            NameError: the program has none of that name.
+        """
+        function = self.names.get(name)
+        if not callable(function):
+            raise NameError(f"the program has no function {name!r}")
+        result = function(*arguments)
+        if hasattr(result, "__await__"):
+            result = await result
+        return result.array_sync() if isinstance(result, Tensor) else result

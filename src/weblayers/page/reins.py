@@ -1,0 +1,67 @@
+"""The reins of whatever trains in a program, for the page's buttons, and what the page hears of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..callbacks import Callback
+from ..runtime import clock, device
+from ..runtime.lease import running
+from .host import host
+
+# A page draws no more often, and steps may be faster.
+TELL_SECONDS = 0.1
+
+
+def pause() -> None:
+    """Have all fits begin no further step."""
+    for lease in running():
+        lease.pause()
+
+
+def resume() -> None:
+    for lease in running():
+        lease.resume()
+
+
+def stop() -> None:
+    """Have all fits end, in order, after the steps under way."""
+    for lease in running():
+        lease.stop()
+
+
+class Reporter(Callback):
+    """Tells the page of each fit: its beginning, its progress, its epochs and its end."""
+
+    def __init__(self) -> None:
+        self._told = 0.0
+        self._epoch = 0
+
+    def on_train_begin(self, logs: dict[str, Any]) -> None:
+        known = {name: self.params[name] for name in ("epochs", "steps", "samples", "batch_size")}
+        host().post({"type": "training", "running": True, **known})
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
+        self._epoch = epoch
+
+    def on_progress(self, done: int, logs: dict[str, Any]) -> None:
+        now = clock.now()
+        if now - self._told >= TELL_SECONDS:
+            self._told = now
+            host().post({"type": "progress", "epoch": self._epoch, "step": done, "logs": _numbers(logs)})
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        now = clock.now()
+        is_last = epoch + 1 == self.params["epochs"]
+        if is_last or now - self._told >= TELL_SECONDS:
+            self._told = now
+            # another takes over from a device that is lost
+            host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
+        host().post({"type": "epoch", "epoch": epoch, "logs": _numbers(logs)})
+
+    def on_train_end(self, logs: dict[str, Any]) -> None:
+        host().post({"type": "training", "running": False})
+
+
+def _numbers(logs: dict[str, Any]) -> dict[str, float]:
+    return {name: float(value) for name, value in logs.items() if isinstance(value, int | float)}

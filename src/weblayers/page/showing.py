@@ -1,0 +1,57 @@
+"""Values as what pages, notebooks and terminals can show."""
+
+from __future__ import annotations
+
+import base64
+import html
+import struct
+import zlib
+from typing import Any
+
+import numpy as np
+
+from ..ops.browser import rgba_of
+from ..runtime.tensor import Tensor
+
+
+def content_of(value: Any) -> dict[str, Any]:
+    """What to show of a value: its kind, and always some ``text`` and ``html``."""
+    chart = getattr(value, "chart_content", None)
+    if chart is not None:
+        return dict(chart())
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    if isinstance(value, np.ndarray) and value.ndim in (2, 3):
+        return _picture(value)
+    made = getattr(value, "_repr_html_", None)
+    text = value if isinstance(value, str) else str(value) if made is None else repr(value)
+    if made is not None:
+        return {"kind": "html", "html": made(), "text": text}
+    return {"kind": "text", "text": text, "html": f"<pre>{html.escape(text)}</pre>"}
+
+
+def _picture(values: np.ndarray) -> dict[str, Any]:
+    dtype = "float32" if values.dtype.kind in "fb" else "int32"
+    rgba = rgba_of(values.shape, dtype, values.astype(dtype))
+    height, width, _ = rgba.shape
+    text = f"a picture of {width} x {height} pixels"
+    source = base64.b64encode(png(rgba)).decode()
+    image = f'<img alt="{text}" width="{width}" height="{height}" src="data:image/png;base64,{source}">'
+    return {"kind": "picture", "width": width, "height": height, "pixels": rgba, "text": text, "html": image}
+
+
+def png(rgba: np.ndarray) -> bytes:
+    """The PNG file of bytes ``[height, width, 4]`` (https://www.w3.org/TR/png/): notebooks show no bare pixels."""
+    height, width, _ = rgba.shape
+    rows = np.zeros((height, 1 + 4 * width), np.uint8)
+    rows[:, 1:] = rgba.reshape(height, -1)
+    parts = {
+        b"IHDR": struct.pack(">2I5B", width, height, 8, 6, 0, 0, 0),
+        b"IDAT": zlib.compress(rows.tobytes()),
+        b"IEND": b"",
+    }
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts.items()
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
