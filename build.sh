@@ -106,9 +106,18 @@ build_glue() {
   "${esbuild[@]}" --format=iife --global-name=weblayersGlue --outfile=src/weblayers/glue/weblayers_glue.js
 }
 
+build_page() {
+  local esbuild=("$NODE_MODULES/.bin/esbuild" --bundle --target=es2022 --log-level=warning)
+  local assets=src/weblayers/page/assets
+  "${esbuild[@]}" js_page/run.js --format=iife --outfile=$assets/weblayers-run.js
+  "${esbuild[@]}" js_page/worker.js --format=esm --outfile=$assets/weblayers-worker.js
+  "${esbuild[@]}" js_page/program.js --format=esm --outfile=$assets/weblayers-program.js
+}
+
 build_wheel() {
   setup_python
   build_glue
+  build_page
   rm -rf "$BUILD/dist"
   "$PYTHON" -m build --wheel --no-isolation --outdir "$BUILD/dist" . >"$BUILD/wheel.log" 2>&1 ||
     { cat "$BUILD/wheel.log" >&2; die "building the wheel failed"; }
@@ -168,7 +177,7 @@ locked() {
 
 demo() {
   locked build_site
-  exec "$PYTHON" tools/serve.py "$BUILD/site" "$@"
+  exec "$PYTHON" -m weblayers serve "$BUILD/site" ${1:+--port "$1"}
 }
 
 lint() {

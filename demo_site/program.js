@@ -10,7 +10,7 @@
  */
 /** @typedef {Record<string, (...args: any[]) => any>} Program */
 
-const PYODIDE = new URL("pyodide/", import.meta.url);
+const PYODIDE = new URL("weblayers/", import.meta.url);
 const FILES = ["digits.py", "data/mnist.npz"];
 // The page hears of steps at most so often: they may be faster than it can draw.
 const STEPS_MS = 60;

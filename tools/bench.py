@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT))
 
 from tools import bench_tables as tables  # noqa: E402
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
-from tools.serve import serving  # noqa: E402
+from weblayers.hosting.server import serving  # noqa: E402
 
 SITE = ROOT / "build" / "bench"
 REPORT = ROOT / "build" / "bench.json"
@@ -61,7 +61,7 @@ def assemble() -> None:
         if source.is_file():
             shutil.copy(source, SITE)
     shutil.copytree(JAX / "dist", SITE / "jax", ignore=shutil.ignore_patterns("*.cjs", "*.cts"))
-    (SITE / "pyodide").symlink_to(ROOT / "build" / "site" / "pyodide")
+    (SITE / "weblayers").symlink_to(ROOT / "build" / "site" / "weblayers")
 
 
 def measured(browser: str, query: str) -> dict:

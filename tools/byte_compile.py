@@ -45,13 +45,17 @@ def byte_compile(wheel: str, folder: str) -> None:
         sources = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     for name, data in sources.items():
         path = PurePosixPath(name)
+        if "hosting" in path.parts:
+            # pages are made elsewhere
+            continue
         if path.suffix == ".py":
             pyc = compiled(name, data)
             files[str(path.with_suffix(".pyc"))] = pyc
             caches[str(path.parent / "__pycache__" / f"{path.stem}.{sys.implementation.cache_tag}.pyc")] = pyc
         elif path.name == "RECORD":
             record_name = name
-        else:
+        elif path.parent.name != "assets":
+            # scripts for pages are served beside the wheel
             wheel_name = name if path.name == "WHEEL" else wheel_name
             files[name] = data
     pure = "-py3-none-any"

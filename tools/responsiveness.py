@@ -18,7 +18,7 @@ from selenium.webdriver.common.by import By  # noqa: E402
 
 from tools.bench import SITE, WAIT, assemble  # noqa: E402
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
-from tools.serve import serving  # noqa: E402
+from weblayers.hosting.server import serving  # noqa: E402
 
 TIMEOUT = 300
 # `window`, as Firefox gives every script a global object of its own.

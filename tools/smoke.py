@@ -9,7 +9,8 @@ from pathlib import Path
 
 from browsers import open_browser
 from selenium.webdriver.remote.webdriver import WebDriver
-from serve import serving
+
+from weblayers.hosting.server import serving
 
 BUILD = Path(__file__).parents[1] / "build"
 SCREENSHOT = BUILD / "smoke.png"

@@ -24,11 +24,11 @@ from selenium.common.exceptions import TimeoutException, WebDriverException
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tools.browsers import NAMES, kill_browser, open_browser, virtual_display
-from tools.serve import Handler, serving
+from weblayers.hosting.server import Handler, serving
 
 BUILD = Path(__file__).parents[2] / "build"
 SITE = BUILD / "site"
-MAIN_PYODIDE = SITE / "pyodide"
+MAIN_PYODIDE = SITE / "weblayers"
 OLDEST_PYODIDE = BUILD / "pyodide-0.27.7"
 
 # pytest-pyodide knows the browsers by these classes; WebKitGTK takes Safari's place.

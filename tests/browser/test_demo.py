@@ -13,7 +13,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
 from tools.browsers import open_browser
-from tools.serve import Handler, serving
+from weblayers.hosting.server import Handler, serving
 
 SITE = Path(__file__).parents[2] / "build" / "site"
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.browser.conftest import SITE, require_build
 from tools.browsers import open_browser
-from tools.serve import Handler, serving
+from weblayers.hosting.server import Handler, serving
 
 ROOT = Path(__file__).parents[2]
 PYSCRIPT = ROOT / "node_modules" / "@pyscript" / "core" / "dist"
@@ -63,13 +63,13 @@ def url(tmp_path_factory):
         pytest.fail("PyScript is not installed: run `./build.sh test`, which installs all that tests need")
     folder = tmp_path_factory.mktemp("pyscript")
     (folder / "pyscript").symlink_to(PYSCRIPT)
-    (folder / "pyodide").symlink_to(SITE / "pyodide")
+    (folder / "weblayers").symlink_to(SITE / "weblayers")
     for name, where in (("page", ""), ("worker", "worker")):
         (folder / f"{name}.html").write_text(PAGE.format(where=where, program=PROGRAM))
     with serving(folder, Isolated) as address:
-        wheel = next(p.name for p in (SITE / "pyodide").glob("weblayers-*-py3-none-any.whl"))
-        packages = json.dumps(["numpy", f"{address}/pyodide/{wheel}"])
-        config = f'interpreter = "{address}/pyodide/pyodide.mjs"\npackages = {packages}\n'
+        wheel = next(p.name for p in (SITE / "weblayers").glob("weblayers-*-py3-none-any.whl"))
+        packages = json.dumps(["numpy", f"{address}/weblayers/{wheel}"])
+        config = f'interpreter = "{address}/weblayers/pyodide.mjs"\npackages = {packages}\n'
         (folder / "pyscript.toml").write_text(config)
         yield address
 

@@ -22,6 +22,7 @@ ORDER = [
     {"models"},
     {"serialization", "util", "utils"},
     {"page"},
+    {"hosting"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
@@ -29,7 +30,7 @@ BROWSER_MODULES = {
     *(f"runtime/{name}.py" for name in ("border", "glue", "page", "glue_device")),
     "io/browser.py",
     "data/devices.py",
-    "page/host.py",
+    "page/hosts.py",
     "page/program.py",
 }
 

@@ -11,9 +11,9 @@ let workloads;
 /** Python with the modules of this folder, once. */
 export async function startPython() {
   if (pyodide) return pyodide;
-  const { loadPyodide } = await import(new URL("./pyodide/pyodide.mjs", location.href).href);
-  pyodide = await loadPyodide({ indexURL: new URL("./pyodide/", location.href).href });
-  pyodide.registerJsModule("weblayers_glue", await import(new URL("./pyodide/weblayers_glue.mjs", location.href).href));
+  const { loadPyodide } = await import(new URL("./weblayers/pyodide.mjs", location.href).href);
+  pyodide = await loadPyodide({ indexURL: new URL("./weblayers/", location.href).href });
+  pyodide.registerJsModule("weblayers_glue", await import(new URL("./weblayers/weblayers_glue.mjs", location.href).href));
   await pyodide.loadPackage("weblayers");
   for (const name of ["workloads.py", "products.py"]) pyodide.FS.writeFile(name, await (await fetch(name)).text());
   workloads = pyodide.pyimport("workloads");

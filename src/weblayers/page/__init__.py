@@ -18,7 +18,7 @@ from typing import Any
 
 from .. import naming
 from .controls import Button, Control
-from .host import host
+from .hosts import host
 from .showing import content_of
 
 __all__ = [

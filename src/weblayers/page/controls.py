@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
-from .host import host
+from .hosts import host
 
 _numbers = itertools.count()
 

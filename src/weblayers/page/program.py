@@ -10,7 +10,7 @@ from typing import Any
 from ..callbacks.base import register_callback_constructor
 from ..runtime import device
 from ..runtime.tensor import Tensor
-from .host import failure, host
+from .hosts import failure, host
 from .reins import Reporter
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from ..callbacks import Callback
 from ..runtime import clock, device
 from ..runtime.lease import running
-from .host import host
+from .hosts import host
 
 # A page draws no more often, and steps may be faster.
 TELL_SECONDS = 0.1

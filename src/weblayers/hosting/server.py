@@ -1,6 +1,7 @@
 """Serve a folder of static files on localhost."""
 
-import argparse
+from __future__ import annotations
+
 import errno
 import functools
 import http.server
@@ -55,18 +56,11 @@ def serving(folder: Path, handler: type[http.server.SimpleHTTPRequestHandler] = 
             server.shutdown()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("port", type=int, nargs="?", default=8000)
-    arguments = parser.parse_args()
-    with make_server(arguments.folder, arguments.port) as server:
+def serve(folder: Path, port: int) -> None:
+    """Serve a folder until somebody presses Ctrl+C; prints the URL."""
+    with make_server(folder, port) as server:
         print(f"Open http://localhost:{server.server_port}/ in a browser; Ctrl+C ends the server.", flush=True)
         try:
             server.serve_forever()
         except KeyboardInterrupt:
             print()
-
-
-if __name__ == "__main__":
-    main()

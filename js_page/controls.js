@@ -1,0 +1,113 @@
+// @ts-check
+/** Sliders, numbers, choices, check boxes, texts and buttons that programs ask for. */
+
+/** @typedef {{id: string, kind: string, label: string, value?: any, [option: string]: any}} Spec */
+/**
+ * @typedef {object} Made
+ * @property {HTMLElement} root
+ * @property {(value: any) => void} set
+ * @property {(busy: boolean) => void} setBusy
+ */
+
+/**
+ * @param {Spec} spec
+ * @param {(value: any) => void} onChange
+ * @returns {Made}
+ */
+export function makeControl(spec, onChange) {
+  return spec.kind === "button" ? makeButton(spec, onChange) : makeField(spec, onChange);
+}
+
+/** @param {Spec} spec @param {(value: any) => void} onChange @returns {Made} */
+function makeButton({ label }, onChange) {
+  const root = document.createElement("button");
+  root.type = "button";
+  root.textContent = label;
+  root.addEventListener("click", () => onChange(null));
+  // Not `disabled`, which would take the focus away.
+  const setBusy = (/** @type {boolean} */ busy) => root.setAttribute("aria-disabled", String(busy));
+  return { root, set() {}, setBusy };
+}
+
+/** @param {Spec} spec @param {(value: any) => void} onChange @returns {Made} */
+function makeField(spec, onChange) {
+  const root = document.createElement("label");
+  const caption = document.createElement("span");
+  caption.textContent = spec.label;
+  const { input, read, write } = FIELDS[spec.kind](spec);
+  root.className = `field ${spec.kind}`;
+  root.append(caption, input);
+  const shown = spec.kind === "slider" ? root.appendChild(document.createElement("output")) : null;
+  const set = (/** @type {any} */ value) => {
+    write(value);
+    if (shown) shown.textContent = shortened(value);
+  };
+  const isText = spec.kind === "text" || spec.kind === "number";
+  input.addEventListener(isText ? "change" : "input", () => {
+    if (!(/** @type {HTMLInputElement} */ (input).checkValidity())) return;
+    const value = read();
+    if (shown) shown.textContent = shortened(value);
+    onChange(value);
+  });
+  set(spec.value);
+  return { root, set, setBusy() {} };
+}
+
+// A slider's own steps, where the program names none.
+const STEPS = 200;
+
+/** @typedef {{input: HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement, read: () => any, write: (value: any) => void}} Field */
+/** @type {Record<string, (spec: Spec) => Field>} */
+const FIELDS = {
+  slider({ minimum, maximum, step, log }) {
+    const input = typed("range");
+    const to = log ? Math.log : (/** @type {number} */ value) => value;
+    const from = log ? Math.exp : (/** @type {number} */ place) => place;
+    input.min = String(to(minimum));
+    input.max = String(to(maximum));
+    input.step = String(log || !step ? (to(maximum) - to(minimum)) / STEPS : step);
+    return {
+      input,
+      read() {
+        const value = log ? Number(from(input.valueAsNumber).toPrecision(3)) : input.valueAsNumber;
+        return Math.min(maximum, Math.max(minimum, value));
+      },
+      write(value) {
+        input.value = String(to(value));
+        input.setAttribute("aria-valuetext", shortened(value));
+      },
+    };
+  },
+  number({ minimum, maximum }) {
+    const input = typed("number");
+    if (minimum != null) input.min = String(minimum);
+    if (maximum != null) input.max = String(maximum);
+    input.step = "any";
+    input.required = true;
+    return { input, read: () => input.valueAsNumber, write: (value) => (input.value = String(value)) };
+  },
+  choice({ options }) {
+    const input = document.createElement("select");
+    input.append(...options.map((/** @type {string} */ option) => new Option(option, option)));
+    return { input, read: () => input.value, write: (value) => (input.value = value) };
+  },
+  checkbox() {
+    const input = typed("checkbox");
+    return { input, read: () => input.checked, write: (value) => (input.checked = value) };
+  },
+  text({ lines }) {
+    const input = lines > 1 ? document.createElement("textarea") : typed("text");
+    if (input instanceof HTMLTextAreaElement) input.rows = lines;
+    return { input, read: () => input.value, write: (value) => (input.value = value) };
+  },
+};
+
+/** @param {string} type */
+function typed(type) {
+  const input = document.createElement("input");
+  input.type = type;
+  return input;
+}
+
+/** @param {number} value */
+const shortened = (value) => String(Number(Number(value).toPrecision(3)));

@@ -1,0 +1,165 @@
+// @ts-check
+/** Pyodide with weblayers, as commands that host.js calls, in a worker or in the page. */
+
+/**
+ * What a program tells unasked: `loading` and `log` from here, the other types from weblayers.page.
+ * @typedef {{type: string, [key: string]: any}} ProgramEvent
+ */
+/**
+ * @typedef {object} LoadOptions
+ * @property {string} runtime URL of the runtime's folder
+ * @property {string} base URL that files are relative to
+ * @property {string[]} files to copy into Python's folder
+ * @property {string[]} packages of Pyodide's to load
+ * @property {string} executor who computes: a backend of weblayers
+ */
+
+// Lines of a program that prints all the time go together.
+const LOG_MS = 50;
+
+/**
+ * @param {(event: ProgramEvent) => void} post
+ * @returns {Record<string, (...args: any[]) => any>}
+ */
+export function createProgram(post) {
+  /** @type {any} */
+  let pyodide;
+  /** @type {Record<string, any>} */
+  let python = {};
+
+  const log = lineLog(post);
+
+  /** @param {LoadOptions} options */
+  async function load({ runtime, base, files, packages, executor }) {
+    const about = await (await got(new URL("runtime.json", runtime))).json();
+    const loading = new Loading(about.bytes, post);
+    try {
+      loading.tell("Loading Python");
+      const [{ loadPyodide }, glue] = await Promise.all([
+        import(new URL("pyodide.mjs", runtime).href),
+        import(new URL("weblayers_glue.mjs", runtime).href),
+      ]);
+      pyodide = await loadPyodide({
+        indexURL: runtime,
+        stdout: (/** @type {string} */ text) => log("out", text),
+        stderr: (/** @type {string} */ text) => log("err", text),
+      });
+      pyodide.registerJsModule("weblayers_glue", glue);
+      pyodide.registerJsModule("weblayers_page", { post });
+      loading.tell("Loading NumPy and weblayers");
+      await pyodide.loadPackage(["weblayers", ...packages], {
+        messageCallback() {},
+        errorCallback: (/** @type {string} */ text) => log("err", text),
+      });
+      loading.tell("Loading the program's files");
+      await Promise.all(files.map((name) => copyFile(pyodide, name, base)));
+    } finally {
+      loading.end();
+    }
+    loading.tell("Starting weblayers");
+    const program = pyodide.pyimport("weblayers.page.program").Program();
+    const { host } = pyodide.pyimport("weblayers.page.hosts");
+    python = { program, host: host(), reins: pyodide.pyimport("weblayers.page.reins") };
+    if (executor !== "auto") pyodide.pyimport("weblayers").set_backend(executor);
+  }
+
+  return {
+    load,
+
+    /** @param {string} source @param {string} name @returns {Promise<boolean>} whether it got to its end */
+    run: (source, name) => python.program.run(source, name),
+
+    /** @param {string} name a function of the program's @param {any[]} args */
+    async call(name, args) {
+      const result = await python.program.call(name, pyodide.toPy(args));
+      return result?.toJs ? result.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false }) : result;
+    },
+
+    /** @param {string} event @param {any} value */
+    hear: (event, value) => python.host.hear(event, pyodide.toPy(value)),
+
+    pause: () => python.reins.pause(),
+    resume: () => python.reins.resume(),
+    /** End what trains, in order. */
+    stop: () => python.reins.stop(),
+    /** End the program where it waits. */
+    end: () => python.program?.stop(),
+  };
+}
+
+/** Counts the bytes that come in, by way of `fetch`, which Pyodide uses. */
+class Loading {
+  /** @param {number} total @param {(event: ProgramEvent) => void} post */
+  constructor(total, post) {
+    this._total = total;
+    this._post = post;
+    this._text = "";
+    this._bytes = 0;
+    const original = (this._fetch = globalThis.fetch);
+    globalThis.fetch = async (input, init) => this._counted(await original(input, init));
+  }
+
+  /** @param {string} text */
+  tell(text) {
+    this._text = text;
+    this._post({ type: "loading", text, bytes: this._bytes, total: this._total });
+  }
+
+  end() {
+    globalThis.fetch = this._fetch;
+  }
+
+  /** @param {Response} response */
+  _counted(response) {
+    if (!response.ok || !response.body) return response;
+    const count = new TransformStream({
+      transform: (chunk, controller) => {
+        this._bytes += chunk.length;
+        this.tell(this._text);
+        controller.enqueue(chunk);
+      },
+    });
+    const { status, statusText, headers, url } = response;
+    const counted = new Response(response.body.pipeThrough(count), { status, statusText, headers });
+    return Object.defineProperty(counted, "url", { value: url });
+  }
+}
+
+/**
+ * Gathers lines; a task that prints without an end cannot be seen before its end anyway.
+ * @param {(event: ProgramEvent) => void} post
+ * @returns {(stream: "out" | "err", text: string) => void}
+ */
+function lineLog(post) {
+  /** @type {{stream: "out" | "err", text: string}[]} */
+  let lines = [];
+  return (stream, text) => {
+    if (!lines.length) {
+      setTimeout(() => {
+        post({ type: "log", lines });
+        lines = [];
+      }, LOG_MS);
+    }
+    lines.push({ stream, text });
+  };
+}
+
+/** @param {URL} url */
+async function got(url) {
+  let response;
+  try {
+    response = await fetch(url);
+  } catch (error) {
+    throw new Error(`${url.href} could not be loaded: ${error instanceof Error ? error.message : error}`);
+  }
+  if (!response.ok) throw new Error(`${url.href} could not be loaded: the server answered ${response.status}`);
+  return response;
+}
+
+/** Fetch a file into the folder that Python works in. @param {any} pyodide @param {string} name @param {string} base */
+async function copyFile(pyodide, name, base) {
+  const data = new Uint8Array(await (await got(new URL(name, base))).arrayBuffer());
+  const path = name.split("/").filter((part) => part && part !== "." && part !== "..");
+  if (path.length > 1) pyodide.FS.mkdirTree(path.slice(0, -1).join("/"));
+  pyodide.FS.writeFile(path.join("/"), data);
+}

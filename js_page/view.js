@@ -1,0 +1,214 @@
+// @ts-check
+/** What the reader of a page sees of an element: buttons, status, progress, problems, output. */
+
+// Of a program that prints without end, the last lines.
+const MOST_LINES = 2000;
+// After so long without a byte the reader is told what is waited for.
+const QUIET_MS = 10_000;
+
+export class View {
+  /**
+   * @param {ShadowRoot} root
+   * @param {{run: () => void, pause: () => void, stop: () => void}} actions
+   */
+  constructor(root, actions) {
+    const frame = make("div", "frame", root);
+    const bar = make("div", "bar", frame);
+    this._run = button("Run", bar, actions.run);
+    this._run.classList.add("primary");
+    this._pause = button("Pause", bar, actions.pause);
+    this._stop = button("Stop", bar, actions.stop);
+    this._status = make("span", "status", bar);
+    this._status.setAttribute("role", "status");
+    this._backend = make("span", "backend", bar);
+    this._progress = /** @type {HTMLProgressElement} */ (make("progress", "", frame));
+    this._progress.setAttribute("aria-label", "Progress");
+    this._progress.max = 1;
+    this._problem = make("div", "problem", frame);
+    this._problem.setAttribute("role", "alert");
+    this._problem.hidden = true;
+    this._source = make("div", "source", frame);
+    this._source.hidden = true;
+    this._body = make("div", "body", frame);
+    this.controls = make("div", "controls", this._body);
+    this.panels = make("div", "panels", this._body);
+    this._log = make("pre", "log", frame);
+    this._log.tabIndex = 0;
+    this._log.setAttribute("role", "log");
+    this._log.setAttribute("aria-label", "Output");
+    this._lastByte = 0;
+    this._text = "";
+    for (const [name, element] of Object.entries({ frame, bar, log: this._log, controls: this.controls, panels: this.panels })) {
+      element.setAttribute("part", name);
+    }
+  }
+
+  /** @param {string | null} height */
+  setHeight(height) {
+    this._body.style.maxHeight = height ? (/^\d+$/.test(height) ? `${height}px` : height) : "";
+  }
+
+  /** @param {string} state @param {boolean} isTraining @param {boolean} isPaused */
+  setState(state, isTraining, isPaused) {
+    const isBusy = state === "loading" || state === "running";
+    this._run.textContent = state === "done" || state === "failed" ? "Run again" : "Run";
+    enable(this._run, !isBusy);
+    enable(this._pause, isTraining);
+    this._pause.textContent = isPaused ? "Resume" : "Pause";
+    enable(this._stop, isTraining || state === "running");
+    // A reader that speaks need not read each step.
+    this._status.ariaLive = isTraining ? "off" : "polite";
+    this._progress.hidden = !isBusy && !isTraining;
+  }
+
+  /** @param {string} text */
+  say(text) {
+    this._text = text;
+    this._status.textContent = text;
+  }
+
+  /** @param {string} who @param {string} why */
+  setBackend(who, why) {
+    this._backend.textContent = `Computes ${who}`;
+    this._backend.title = why;
+  }
+
+  clear() {
+    this._problem.hidden = true;
+    this._problem.replaceChildren();
+    this._log.replaceChildren();
+    this.controls.replaceChildren();
+    this.say("");
+  }
+
+  // -- progress ---------------------------------------------------------------------------------------
+
+  /** @param {string} text @param {number} bytes @param {number} total */
+  loading(text, bytes, total) {
+    this._lastByte = performance.now();
+    this._progress.value = total ? Math.min(1, bytes / total) : 0;
+    const megabytes = (/** @type {number} */ n) => (n / 1e6).toFixed(1);
+    const done = bytes ? `: ${megabytes(bytes)} of ${megabytes(Math.max(bytes, total))} MB` : "";
+    this.say(`${text}${done}`);
+  }
+
+  /** Say so where nothing comes any more. @returns {{end: () => void}} */
+  watch() {
+    this._lastByte = performance.now();
+    this.say("Starting …");
+    const timer = setInterval(() => {
+      const quiet = performance.now() - this._lastByte;
+      if (quiet < QUIET_MS) return;
+      this._status.textContent = `${this._text} (nothing has come for ${Math.round(quiet / 1000)} s: the network may be slow or gone)`;
+    }, 1000);
+    return { end: () => clearInterval(timer) };
+  }
+
+  /**
+   * @param {{epochs?: number, steps?: number}} training
+   * @param {number} epoch @param {number} step @param {Record<string, number>} logs
+   */
+  progress({ epochs = 1, steps }, epoch, step, logs) {
+    const share = steps ? step / steps : 0;
+    this._progress.value = (epoch + share) / epochs;
+    this.say(`Epoch ${epoch + 1} of ${epochs}, step ${step}${steps ? ` of ${steps}` : ""} · ${numbers(logs)}`);
+  }
+
+  /** @param {{epochs?: number}} training @param {number} epoch @param {Record<string, number>} logs */
+  epoch({ epochs = 1 }, epoch, logs) {
+    this._progress.value = (epoch + 1) / epochs;
+    this.say(`Epoch ${epoch + 1} of ${epochs} · ${numbers(logs)}`);
+  }
+
+  // -- output -----------------------------------------------------------------------------------------
+
+  /** @param {{stream: string, text: string}[]} lines */
+  log(lines) {
+    const log = this._log;
+    const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
+    log.append(
+      ...lines.slice(-MOST_LINES).map(({ stream, text }) => {
+        const line = document.createElement("span");
+        line.className = stream;
+        line.textContent = `${text}\n`;
+        return line;
+      }),
+    );
+    while (log.childElementCount > MOST_LINES) log.firstElementChild?.remove();
+    if (follows) log.scrollTop = log.scrollHeight;
+  }
+
+  get hasProblem() {
+    return !this._problem.hidden;
+  }
+
+  /** @param {{text: string, advice?: string, line?: number | null, source?: string, traceback?: string}} problem */
+  showProblem({ text, advice, line, source, traceback }) {
+    const at = line ? [`Line ${line}`, source].filter(Boolean).join(": ") : "";
+    this._problem.replaceChildren(element("strong", text));
+    for (const each of [at, advice]) if (each) this._problem.append(element("p", each));
+    if (traceback) {
+      const details = document.createElement("details");
+      details.append(element("summary", "Details"), element("pre", traceback));
+      this._problem.append(details);
+    }
+    this._problem.hidden = false;
+    this.say("Stopped by an error");
+  }
+
+  // -- the program's text -----------------------------------------------------------------------------
+
+  /** Have the program edited. @param {string} text */
+  edit(text) {
+    this._source.hidden = false;
+    if (!this._area) {
+      this._area = document.createElement("textarea");
+      this._area.spellcheck = false;
+      this._area.setAttribute("aria-label", "The program");
+      this._source.append(this._area);
+    }
+    this._area.value = text;
+    this._area.rows = Math.min(30, text.split("\n").length + 1);
+  }
+
+  /** @returns {string | null} */
+  get source() {
+    return this._area?.value ?? null;
+  }
+}
+
+/** @param {string} tag @param {string} name @param {ParentNode & Node} parent @returns {HTMLElement} */
+function make(tag, name, parent) {
+  const made = document.createElement(tag);
+  if (name) made.className = name;
+  parent.appendChild(made);
+  return made;
+}
+
+/** @param {string} tag @param {string} text */
+function element(tag, text) {
+  const made = document.createElement(tag);
+  made.textContent = text;
+  return made;
+}
+
+/** @param {string} label @param {HTMLElement} parent @param {() => void} action */
+function button(label, parent, action) {
+  const made = /** @type {HTMLButtonElement} */ (make("button", "", parent));
+  made.type = "button";
+  made.textContent = label;
+  made.addEventListener("click", () => made.ariaDisabled === "true" || action());
+  return made;
+}
+
+/** Not by `disabled`, which takes the focus from who uses the keyboard. @param {HTMLElement} one @param {boolean} on */
+function enable(one, on) {
+  one.ariaDisabled = String(!on);
+}
+
+/** @param {Record<string, number>} logs */
+function numbers(logs) {
+  return Object.entries(logs)
+    .map(([name, value]) => `${name} ${Number(value.toPrecision(4))}`)
+    .join(", ");
+}

@@ -1,0 +1,147 @@
+"""A program's page: a folder for any static host."""
+
+from __future__ import annotations
+
+import ast
+import html
+import shutil
+from collections.abc import Iterable, Sequence
+from importlib import resources
+from pathlib import Path
+
+# Where a page has its runtime, unless it takes one from elsewhere.
+RUNTIME = "weblayers/"
+
+PAGE = """<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <meta name="color-scheme" content="light dark">
+  <title>{title}</title>
+  <link rel="icon" href="data:,">
+  <link rel="stylesheet" href="page.css">
+  <script src="{runtime}weblayers-run.js"></script>
+</head>
+<body>
+  <h1>{title}</h1>
+{prose}
+  <weblayers-run {attributes}></weblayers-run>
+  <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
+  <footer>
+    <p><a href="{program}">{program}</a> is all the Python of this page, and runs without one too.</p>
+  </footer>
+</body>
+</html>
+"""
+
+
+def build_page(
+    program: Path,
+    out: Path,
+    runtime: Path | str,
+    files: Iterable[Path] = (),
+    packages: Sequence[str] = (),
+    title: str | None = None,
+    autorun: bool = False,
+) -> list[str]:
+    """Write a page that runs a program, and all that it needs, into a folder; gives the names of the files.
+
+    Args:
+        program: a Python file. Its docstring is the page's text: the first line is the title, if none is given.
+        out: the folder; what is in it and not the page's stays.
+        runtime: a runtime's folder, which is copied, or the URL of one.
+        files: what the program opens: files beside or below it. The modules beside it that it imports come by
+            themselves.
+        packages: of Pyodide's, that the runtime has, or wheels: files that are copied too.
+
+    Raises:
+        ValueError: the program is no Python, a file does not lie beside or below it, or the folder has no runtime.
+    """
+    try:
+        source = program.read_text(encoding="utf-8")
+        tree = ast.parse(source, str(program))
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise ValueError(f"{program} is no Python program: {error}") from None
+    folder = program.resolve().parent
+    needed = [*_modules(tree, folder), *(path.resolve() for path in files)]
+    wheels = [Path(name).resolve() for name in packages if name.endswith(".whl")]
+    copied = {_name(path, folder): path for path in dict.fromkeys(needed)}
+    copied |= {path.name: path for path in wheels}
+    where = RUNTIME if isinstance(runtime, Path) else runtime.rstrip("/") + "/"
+    if isinstance(runtime, Path) and not (runtime / "weblayers-run.js").is_file():
+        raise ValueError(f"{runtime} has no weblayers-run.js: it is not a runtime's folder")
+    text = _page(program.name, tree, where, [n for n in copied if not n.endswith(".whl")], packages, title, autorun)
+
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "index.html").write_text(text, encoding="utf-8")
+    (out / "page.css").write_bytes(resources.files(__package__).joinpath("template/page.css").read_bytes())
+    for name, path in {program.name: program, **copied}.items():
+        target = out / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.resolve() != path.resolve():
+            shutil.copyfile(path, target)
+    if isinstance(runtime, Path):
+        shutil.copytree(runtime, out / RUNTIME, dirs_exist_ok=True)
+    return ["index.html", "page.css", program.name, *copied]
+
+
+def new_page(folder: Path) -> list[str]:
+    """Write a program to begin with, and a test of it, into a new folder; gives the names of the files.
+
+    Raises:
+        FileExistsError: the folder has something in it.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise FileExistsError(f"{folder} is there already, and not empty")
+    folder.mkdir(parents=True, exist_ok=True)
+    names = ["program.py", "test_program.py"]
+    for name in names:
+        (folder / name).write_bytes(resources.files(__package__).joinpath(f"template/{name}").read_bytes())
+    return names
+
+
+def _page(
+    program: str,
+    tree: ast.Module,
+    runtime: str,
+    files: Sequence[str],
+    packages: Sequence[str],
+    title: str | None,
+    autorun: bool,
+) -> str:
+    first, *rest = (ast.get_docstring(tree) or program.removesuffix(".py")).split("\n\n")
+    given = {"src": program, "files": " ".join(files), "packages": " ".join(Path(p).name for p in packages)}
+    attributes = [f'{name}="{html.escape(value)}"' for name, value in given.items() if value]
+    return PAGE.format(
+        title=html.escape(title or " ".join(first.split()).rstrip(".")),
+        prose="\n".join(f"  <p>{html.escape(' '.join(part.split()))}</p>" for part in rest),
+        runtime=html.escape(runtime),
+        program=html.escape(program),
+        attributes=" ".join([*attributes, *(["autorun"] if autorun else [])]),
+    )
+
+
+def _modules(tree: ast.Module, folder: Path) -> list[Path]:
+    """The files beside a program that it imports, and those that they import."""
+    found: dict[Path, None] = {}
+    waiting = [tree]
+    while waiting:
+        for node in ast.walk(waiting.pop()):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
+            for name in names:
+                path = folder.joinpath(*name.split("."))
+                for candidate in (path.with_suffix(".py"), path / "__init__.py"):
+                    if candidate.is_file() and candidate not in found:
+                        found[candidate] = None
+                        waiting.append(ast.parse(candidate.read_text(encoding="utf-8"), str(candidate)))
+    return list(found)
+
+
+def _name(path: Path, folder: Path) -> str:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    if " " in path.name or not path.is_relative_to(folder):
+        raise ValueError(f"{path} must lie beside or below the program, in {folder}, and have no spaces in its name")
+    return path.relative_to(folder).as_posix()

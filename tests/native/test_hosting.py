@@ -1,0 +1,105 @@
+"""Pages from programs: what is written into the folder, and what is refused."""
+
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import pytest
+
+from weblayers.__main__ import main
+from weblayers.hosting.pages import build_page
+from weblayers.hosting.server import make_server
+
+
+@pytest.fixture
+def runtime(tmp_path):
+    folder = tmp_path / "runtime"
+    folder.mkdir()
+    for name in ("weblayers-run.js", "runtime.json"):
+        (folder / name).write_text("{}")
+    return folder
+
+
+@pytest.fixture
+def program(tmp_path):
+    path = tmp_path / "work" / "train.py"
+    path.parent.mkdir()
+    path.write_text('"""A <curve>.\n\nWith some\nwords & more."""\nimport numpy\nimport helper\n')
+    (path.parent / "helper.py").write_text("import deeper.more\n")
+    (path.parent / "deeper").mkdir()
+    (path.parent / "deeper" / "__init__.py").write_text("")
+    (path.parent / "deeper" / "more.py").write_text("import helper\n")
+    (path.parent / "data.csv").write_text("1,2\n")
+    return path
+
+
+def test_a_page_has_all_that_its_program_needs(tmp_path, program, runtime, capsys):
+    out = tmp_path / "site"
+    data = str(program.parent / "data.csv")
+    given = ["build", str(program), "--out", str(out), "--runtime", str(runtime), "--files", data, "--autorun"]
+    assert main(given) == 0
+    names = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+    assert names >= {"index.html", "page.css", "train.py", "data.csv", "helper.py", "deeper/more.py"}
+    assert "weblayers/weblayers-run.js" in names
+    page = (out / "index.html").read_text()
+    assert "<title>A &lt;curve&gt;</title>" in page and "<p>With some words &amp; more.</p>" in page
+    assert 'src="train.py" files="helper.py deeper/more.py data.csv" autorun' in page
+    # strict policies forbid what stands in the page itself
+    assert "<style" not in page and "style=" not in page and "<script>" not in page
+    assert str(out) in capsys.readouterr().out
+
+
+def test_a_runtime_from_elsewhere_is_not_copied(tmp_path, program):
+    build_page(program, tmp_path / "site", "https://cdn.example/weblayers")
+    page = (tmp_path / "site" / "index.html").read_text()
+    assert '<script src="https://cdn.example/weblayers/weblayers-run.js">' in page
+    assert not (tmp_path / "site" / "weblayers").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda p: p.write_text("def f(:\n"), "no Python program"),
+        (lambda p: p.write_bytes(b"\xff\xfe\x00x"), "no Python program"),
+        (lambda p: p.unlink(), "No such file"),
+    ],
+    ids=["syntax", "bytes", "missing"],
+)
+def test_what_is_no_program_is_refused(tmp_path, program, runtime, capsys, change, message):
+    change(program)
+    assert main(["build", str(program), "--out", str(tmp_path / "site"), "--runtime", str(runtime)]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+def test_files_lie_below_the_program(tmp_path, program, runtime):
+    (tmp_path / "secret.txt").write_text("x")
+    for path in (tmp_path / "secret.txt", program.parent / "none.txt"):
+        with pytest.raises(ValueError, match="beside or below|no file"):
+            build_page(program, tmp_path / "site", runtime, [path])
+    with pytest.raises(ValueError, match="not a runtime's folder"):
+        build_page(program, tmp_path / "site", program.parent)
+
+
+def test_a_new_program_runs_and_is_tested(tmp_path, runtime, capsys):
+    folder = tmp_path / "curve"
+    assert main(["new", str(folder)]) == 0
+    assert main(["new", str(folder)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=folder)
+    assert done.returncode == 0, done.stdout
+    assert main(["build", str(folder / "program.py"), "--out", str(tmp_path / "site"), "--runtime", str(runtime)]) == 0
+    assert "<title>A network learns a curve</title>" in (tmp_path / "site" / "index.html").read_text()
+
+
+def test_serving_names_the_types_that_browsers_insist_on(tmp_path, capsys):
+    (tmp_path / "a.mjs").write_text("1")
+    with make_server(tmp_path) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/a.mjs", timeout=10) as answer:
+            assert answer.headers["Content-Type"] == "text/javascript"
+        server.shutdown()
+    assert main(["serve", str(tmp_path / "none")]) == 1
+    assert "weblayers build" in capsys.readouterr().err
