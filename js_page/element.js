@@ -56,6 +56,9 @@ class WeblayersRun extends HTMLElement {
     this._panels = null;
     this._isPaused = false;
     this._isTraining = false;
+    this._isStopped = false;
+    /** @type {Promise<boolean>} */
+    this._ended = Promise.resolve(true);
     /** @type {State} */
     this._state = "idle";
     /** @type {{epochs?: number, steps?: number}} */
@@ -126,6 +129,7 @@ class WeblayersRun extends HTMLElement {
     this._view.clear();
     this._panels?.clear(null);
     this._controls.clear();
+    this._isStopped = false;
     try {
       this._program ??= await readSource(this);
       this._setState("loading");
@@ -134,17 +138,16 @@ class WeblayersRun extends HTMLElement {
       this._setState("running");
       this._view.say(host.thread === "main" ? "Running, in the page's own thread" : "Running");
       const { source, name } = { ...this._program, source: this.source };
-      const ended = await host.call("run", source, name);
+      this._ended = host.call("run", source, name);
+      const ended = await this._ended;
       if (this._state !== "running") return false;
       this._setTraining(false);
-      if (ended) {
+      if (this._view.hasProblem) this._setState("failed");
+      else {
         this._setState("done");
-        this._view.say("Done");
-        this._fire("done");
-      } else if (!this._view.hasProblem) {
-        this._setState("done");
-        this._view.say("Stopped");
-      } else this._setState("failed");
+        this._view.say(this._isStopped || !ended ? "Stopped" : "Done");
+        this._fire("done", { stopped: this._isStopped || !ended });
+      }
       return ended;
     } catch (error) {
       if (!(error instanceof Error && error.message === ENDED)) {
@@ -166,18 +169,27 @@ class WeblayersRun extends HTMLElement {
     await this._call("resume");
   }
 
-  /** End what trains, and then the program; one that does not listen is ended with all that it knew. */
+  /**
+   * End what trains, in order, and let the program go on from there; one that does not train is ended where it waits,
+   * and one that does not listen with all that it knew.
+   */
   async stop() {
     if (this._state !== "running" && !this._isTraining) return;
+    this._isStopped = true;
     this._setPaused(false);
     this._view.say("Stopping …");
-    await this._call("resume");
-    await this._call("stop");
+    if (!this._isTraining) {
+      await this._within(STOP_MS, this._call("end"));
+      await this._within(STOP_MS, this._ended);
+      if (this._state === "running") this._end();
+      this._view.say("Stopped");
+      return;
+    }
+    await this._within(STOP_MS, Promise.all([this._call("resume"), this._call("stop")]));
     const limit = performance.now() + STOP_MS;
     while (this._isTraining && performance.now() < limit) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (this._state === "running" && this._isTraining) this._end();
-    if (this._state === "running") await this._call("end");
-    if (!this._isTraining) this._view.say("Stopped");
+    if (this._isTraining) this._end();
+    if (this._state !== "running") this._view.say("Stopped");
   }
 
   /** Call a function of the program, with what JSON has and typed arrays. @param {string} name @param {any[]} args */
@@ -221,6 +233,11 @@ class WeblayersRun extends HTMLElement {
     } catch (error) {
       if (!(error instanceof Error && error.message === ENDED)) throw error;
     }
+  }
+
+  /** Wait for something, but no longer than so long. @param {number} ms @param {Promise<any>} promise */
+  _within(ms, promise) {
+    return Promise.race([promise.catch(() => {}), new Promise((resolve) => setTimeout(resolve, ms))]);
   }
 
   /** @param {string} event @param {any} value */
@@ -269,6 +286,9 @@ class WeblayersRun extends HTMLElement {
         return view.setBackend(BACKENDS[/** @type {keyof typeof BACKENDS} */ (event.backend)] ?? event.backend, event.why);
       case "message":
         return this._fire("message", { name: event.name, value: event.value });
+      case "crashed":
+        this._end();
+        return this._fail({ text: "Python has crashed.", advice: "Run it again: it then begins anew.", traceback: event.text });
       case "error":
         this._setTraining(false);
         return this._fail(/** @type {any} */ (event));

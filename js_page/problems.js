@@ -40,10 +40,8 @@ const CAUSES = [
  * @returns {string} what is probably missing
  */
 export function causeOf(message) {
-  const found = CAUSES.find(([pattern]) => pattern.test(message));
-  if (found) return found[1];
   if (self.origin === "null") {
-    return "The page is in a sandbox without an origin: its iframe needs sandbox=\"allow-scripts allow-same-origin\".";
+    return 'The page is in a sandbox without an origin: its iframe needs sandbox="allow-scripts allow-same-origin".';
   }
-  return "";
+  return CAUSES.find(([pattern]) => pattern.test(message))?.[1] ?? "";
 }

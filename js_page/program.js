@@ -14,6 +14,7 @@
  * @property {string} executor who computes: a backend of weblayers
  */
 
+const EMPTY_MODULE = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
 // Lines of a program that prints all the time go together.
 const LOG_MS = 50;
 
@@ -27,10 +28,12 @@ export function createProgram(post) {
   /** @type {Record<string, any>} */
   let python = {};
 
-  const log = lineLog(post);
+  const log = new Log(post);
 
   /** @param {LoadOptions} options */
   async function load({ runtime, base, files, packages, executor }) {
+    // Where a policy forbids it, Pyodide waits for ever.
+    new WebAssembly.Module(EMPTY_MODULE);
     const about = await (await got(new URL("runtime.json", runtime))).json();
     const loading = new Loading(about.bytes, post);
     try {
@@ -41,15 +44,18 @@ export function createProgram(post) {
       ]);
       pyodide = await loadPyodide({
         indexURL: runtime,
-        stdout: (/** @type {string} */ text) => log("out", text),
-        stderr: (/** @type {string} */ text) => log("err", text),
+        stdout: (/** @type {string} */ text) => log.add("out", text),
+        stderr: (/** @type {string} */ text) => log.add("err", text),
       });
+      // Whoever waits for Python would wait for ever.
+      pyodide._api.on_fatal = (/** @type {unknown} */ error) => post({ type: "crashed", text: String(error) });
       pyodide.registerJsModule("weblayers_glue", glue);
       pyodide.registerJsModule("weblayers_page", { post });
       loading.tell("Loading NumPy and weblayers");
-      await pyodide.loadPackage(["weblayers", ...packages], {
+      const wheels = packages.map((name) => (name.endsWith(".whl") ? new URL(name, base).href : name));
+      await pyodide.loadPackage(["weblayers", ...wheels], {
         messageCallback() {},
-        errorCallback: (/** @type {string} */ text) => log("err", text),
+        errorCallback: (/** @type {string} */ text) => log.add("err", text),
       });
       loading.tell("Loading the program's files");
       await Promise.all(files.map((name) => copyFile(pyodide, name, base)));
@@ -67,7 +73,11 @@ export function createProgram(post) {
     load,
 
     /** @param {string} source @param {string} name @returns {Promise<boolean>} whether it got to its end */
-    run: (source, name) => python.program.run(source, name),
+    async run(source, name) {
+      const ended = await python.program.run(source, name);
+      log.flush();
+      return ended;
+    },
 
     /** @param {string} name a function of the program's @param {any[]} args */
     async call(name, args) {
@@ -125,23 +135,25 @@ class Loading {
   }
 }
 
-/**
- * Gathers lines; a task that prints without an end cannot be seen before its end anyway.
- * @param {(event: ProgramEvent) => void} post
- * @returns {(stream: "out" | "err", text: string) => void}
- */
-function lineLog(post) {
-  /** @type {{stream: "out" | "err", text: string}[]} */
-  let lines = [];
-  return (stream, text) => {
-    if (!lines.length) {
-      setTimeout(() => {
-        post({ type: "log", lines });
-        lines = [];
-      }, LOG_MS);
-    }
-    lines.push({ stream, text });
-  };
+/** Gathers lines that go together. */
+class Log {
+  /** @param {(event: ProgramEvent) => void} post */
+  constructor(post) {
+    this._post = post;
+    /** @type {{stream: "out" | "err", text: string}[]} */
+    this._lines = [];
+  }
+
+  /** @param {"out" | "err"} stream @param {string} text */
+  add(stream, text) {
+    if (!this._lines.length) setTimeout(() => this.flush(), LOG_MS);
+    this._lines.push({ stream, text });
+  }
+
+  flush() {
+    if (this._lines.length) this._post({ type: "log", lines: this._lines });
+    this._lines = [];
+  }
 }
 
 /** @param {URL} url */

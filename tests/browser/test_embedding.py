@@ -1,0 +1,339 @@
+"""`<weblayers-run>` in pages of many kinds: what works there, and what the page says where something is missing."""
+
+import textwrap
+import threading
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.browser.conftest import SITE, require_build
+from tools.browsers import open_browser
+from weblayers.hosting.pages import build_page
+from weblayers.hosting.server import Handler, make_server, serving
+
+STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src data:"
+RUNTIME = SITE / "weblayers"
+
+TRAINING = '''"""Trains
+
+A network."""
+import numpy as np
+import weblayers as wl
+
+x = np.random.default_rng(0).random((64, 3)).astype("f")
+model = wl.sequential([wl.layers.dense(8, activation="relu", input_shape=[3]), wl.layers.dense(1)])
+model.compile("sgd", "mse")
+print("before")
+await model.fit(x, x.sum(1, keepdims=True), epochs=EPOCHS, verbose=0)
+print("after", wl.get_backend())
+'''
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
+<script src="{runtime}weblayers-run.js"></script>{body}
+<script src="events.js"></script></html>"""
+EVENTS = """
+window.events = [];
+for (const type of ["ready", "log", "epoch", "done", "error", "message"]) {
+  document.querySelector("weblayers-run").addEventListener(type, ({ detail }) => events.push([type, detail]));
+}
+"""
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox", "webkit"])
+def driver(request, display):
+    require_build(SITE)
+    with open_browser(request.param, display) as opened:
+        opened.name_of_test = request.param
+        yield opened
+
+
+@pytest.fixture
+def chromium(driver):
+    if driver.name_of_test != "chromium":
+        pytest.skip("what the page says is the same in every browser; one of them is asked")
+    return driver
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Writes a page with an element."""
+    (tmp_path / "weblayers").symlink_to(RUNTIME)
+    (tmp_path / "events.js").write_text(EVENTS)
+
+    def write(program=None, attributes="autorun", inside="", runtime="weblayers/", name="index.html"):
+        source = ""
+        if program is not None:
+            (tmp_path / "program.py").write_text(textwrap.dedent(program))
+            source = 'src="program.py"'
+        body = f"<weblayers-run {source} {attributes}>{inside}</weblayers-run>"
+        (tmp_path / name).write_text(PAGE.format(runtime=runtime, body=body))
+        return tmp_path
+
+    return write
+
+
+@contextmanager
+def served(folder, **headers):
+    class WithHeaders(Handler):
+        def end_headers(self):
+            for name, value in headers.items():
+                self.send_header(name.replace("_", "-"), value)
+            super().end_headers()
+
+    with serving(folder, WithHeaders) as url:
+        yield url
+
+
+ELEMENT = "document.querySelector('weblayers-run')"
+SHADOW = f"{ELEMENT}.shadowRoot"
+
+
+def until(driver, condition, seconds=90):
+    """Wait for a condition of the page's; gives its value."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        value = driver.execute_script(f"return {condition};")
+        if value:
+            return value
+        time.sleep(0.05)
+    shown = driver.execute_script(f"return {SHADOW} && {SHADOW}.textContent")
+    pytest.fail(f"{condition} did not come true; the element shows {shown!r}")
+
+
+def ended(driver):
+    """The text of the element once its program is done or has failed."""
+    until(driver, f"['done', 'failed'].includes({ELEMENT}.state) && {ELEMENT}.state")
+    return driver.execute_script(f"return {SHADOW}.textContent")
+
+
+def problem(driver):
+    until(driver, f"{ELEMENT}.state === 'failed'")
+    return driver.execute_script(f"return {SHADOW}.querySelector('.problem').textContent")
+
+
+def click(driver, label):
+    driver.execute_script(
+        f"[...{SHADOW}.querySelectorAll('button')].find((b) => b.textContent === arguments[0]).click()", label
+    )
+
+
+def test_a_built_page_trains_below_a_path_and_under_a_strict_policy(driver, tmp_path):
+    program = tmp_path / "train.py"
+    program.write_text(TRAINING.replace("EPOCHS", "5"))
+    build_page(program, tmp_path / "host" / "deep" / "path", RUNTIME, autorun=True)
+    with served(tmp_path / "host", Content_Security_Policy=STRICT) as url:
+        driver.get(f"{url}/deep/path/")
+        text = ended(driver)
+    assert "before" in text and "after wasm" in text
+    assert "on the processor (WebAssembly)" in text and driver.title == "Trains"
+
+
+def test_events_of_a_program_inside_the_page(chromium, site):
+    inside = f'<script type="text/x-python">\n{textwrap.indent(TRAINING.replace("EPOCHS", "3"), "    ")}</script>'
+    with served(site(attributes="", inside=inside)) as url:
+        chromium.get(url)
+        chromium.execute_script(f"{ELEMENT}.run()")
+        ended(chromium)
+        events = until(chromium, "events.at(-1)?.[0] === 'done' && events")
+    types = [type_ for type_, _ in events]
+    assert types.count("epoch") == 3 and types.count("ready") == types.count("done") == 1 and "error" not in types
+    epochs = [detail for type_, detail in events if type_ == "epoch"]
+    assert [e["epoch"] for e in epochs] == [0, 1, 2] and all(e["logs"]["loss"] > 0 for e in epochs)
+    assert [x["text"] for t, d in events if t == "log" for x in d["lines"]] == ["before", "after wasm"]
+
+
+def test_pause_resume_and_stop(driver, site):
+    with served(site(TRAINING.replace("EPOCHS", "1000000"))) as url:
+        driver.get(url)
+        until(driver, "events.some(([type]) => type === 'epoch')")
+        click(driver, "Pause")
+        until(driver, f"{SHADOW}.querySelector('.bar').textContent.includes('Resume')")
+        time.sleep(0.3)
+        count = driver.execute_script("return events.length")
+        time.sleep(0.3)
+        # what was on its way has come
+        assert driver.execute_script("return events.length") <= count + 1
+        click(driver, "Resume")
+        until(driver, f"events.length > {count + 1}")
+        click(driver, "Stop")
+        text = ended(driver)
+    assert "after wasm" in text and "Stopped" in text
+
+
+@pytest.mark.parametrize(
+    "rest", ["import asyncio\nawait asyncio.sleep(1000)", "while True: pass"], ids=["waits", "does not listen"]
+)
+def test_a_program_that_does_not_end_is_ended_and_begins_anew(chromium, site, rest):
+    with served(site(f"print('begun', flush=True)\nimport asyncio\nawait asyncio.sleep(0.2)\n{rest}\n")) as url:
+        chromium.get(url)
+        until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('begun')")
+        time.sleep(0.3)
+        click(chromium, "Stop")
+        until(chromium, f"{ELEMENT}.state !== 'running' && {SHADOW}.querySelector('.status').textContent === 'Stopped'")
+        chromium.execute_script(f"{ELEMENT}.source = \"print('again')\"; {ELEMENT}.run()")
+        until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('again')")
+        assert "the program has no function 'nothing'" in chromium.execute_async_script(
+            f"{ELEMENT}.call('nothing').catch((error) => arguments[0](String(error)))"
+        )
+
+
+CONTROLS = """
+from weblayers import page
+import numpy as np
+
+rate = page.slider("Rate", 0.001, 1, 0.1, log=True, on_change=lambda value: print("rate", value))
+units = page.number("Units", 4, 1, 9, on_change=lambda value: print("units", repr(value)))
+page.choice("Data", ["spiral", "circle"], on_change=lambda value: print("data", value))
+page.checkbox("Noise", on_change=lambda value: print("noise", value))
+page.text("Name", "a", on_change=lambda value: print("name", value), where="outside")
+
+async def clicked():
+    page.show(np.arange(12).reshape(3, 4) / 11, where="picture", title="A picture")
+    page.show("some text", where="outside")
+    rate.value = 0.5
+    print("clicked")
+
+page.button("Do it", clicked)
+page.button("Fail", lambda: 1 / 0)
+page.on("hello", lambda value: page.send("answer", {"twice": 2 * value["x"]}))
+
+async def double(values):
+    return {"doubled": [2 * v for v in values]}
+"""
+
+
+def test_controls_pictures_calls_and_messages(chromium, site):
+    folder = site(CONTROLS)
+    page = folder / "index.html"
+    page.write_text(page.read_text().replace("</weblayers-run>", '</weblayers-run><div id="outside"></div>'))
+    with served(folder) as url:
+        chromium.get(url)
+        ended(chromium)
+        chromium.execute_script(
+            f"""
+            const field = (label) => [...{SHADOW}.querySelectorAll('label')]
+                .find((each) => each.firstChild.textContent === label).querySelector('input, select');
+            const set = (label, key, value, type) => {{
+                const input = field(label);
+                input[key] = value;
+                input.dispatchEvent(new Event(type));
+            }};
+            set('Rate', 'value', Math.log(0.01), 'input');
+            set('Units', 'value', '99', 'change');
+            set('Units', 'value', '7', 'change');
+            set('Data', 'value', 'circle', 'input');
+            set('Noise', 'checked', true, 'input');
+            window.answer = {ELEMENT}.call('double', [1, 2]);
+            {ELEMENT}.send('hello', {{ x: 21 }});
+            """
+        )
+        click(chromium, "Do it")
+        until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('clicked')")
+        assert chromium.execute_script("return window.answer") == {"doubled": [2, 4]}
+        assert until(chromium, "events.find(([type]) => type === 'message')")[1] == {
+            "name": "answer",
+            "value": {"twice": 42},
+        }
+        log = chromium.execute_script(f"return {SHADOW}.querySelector('.log').textContent").split("\n")
+        # a slider has steps; 99 is out of range
+        assert float(log[0].removeprefix("rate ")) == pytest.approx(0.01, rel=0.05)
+        assert log[1:5] == ["units 7", "data circle", "noise True", "clicked"]
+        canvas = f"{SHADOW}.querySelector('[data-panel=picture]').shadowRoot.querySelector('canvas')"
+        assert until(chromium, f"{canvas} && [{canvas}.width, {canvas}.height, {canvas}.ariaLabel]")[:2] == [4, 3]
+        outside = "document.querySelector('#outside > [data-panel]').shadowRoot"
+        assert "some text" in until(chromium, f"{outside}.textContent")
+        assert chromium.execute_script(f"return {SHADOW}.querySelector('output').textContent") == "0.5"
+        click(chromium, "Fail")
+        assert "ZeroDivisionError" in problem(chromium)
+
+
+def test_errors_name_the_line(chromium, site):
+    with served(site("import numpy\n\nvalue = 3\nvalue.nothing()\n")) as url:
+        chromium.get(url)
+        text = problem(chromium)
+    assert "AttributeError: 'int' object has no attribute 'nothing'" in text
+    assert "Line 4: value.nothing()" in text
+
+
+@pytest.mark.parametrize(
+    ("attributes", "message"),
+    [
+        ('src="none.py" autorun', "none.py could not be loaded: the server answered 404"),
+        ('src="program.py" files="data/none.csv" autorun', "A file is missing on the server"),
+        ('src="program.py" runtime="elsewhere" autorun', "A module could not be loaded"),
+        ('src="program.py" executor="cuda" autorun', "unknown backend 'cuda'"),
+        ('src="program.py" packages="nothing" autorun', "No known package with name 'nothing'"),
+    ],
+    ids=["program", "file", "runtime", "executor", "package"],
+)
+def test_what_is_missing_is_named(chromium, site, attributes, message):
+    folder = site("print('here')\n", attributes)
+    page = folder / "index.html"
+    page.write_text(page.read_text().replace('src="program.py" src=', "src="))
+    with served(folder) as url:
+        chromium.get(url)
+        assert message in problem(chromium)
+
+
+@pytest.mark.parametrize(
+    ("policy", "message"),
+    [
+        (STRICT.replace(" 'wasm-unsafe-eval'", ""), "forbids WebAssembly"),
+        (STRICT.replace("connect-src 'self'", "connect-src 'none'"), "could not be loaded"),
+    ],
+    ids=["wasm", "connect"],
+)
+def test_policies_that_forbid_too_much_are_named(chromium, site, policy, message):
+    with served(site("print('here')\n"), Content_Security_Policy=policy) as url:
+        chromium.get(url)
+        assert message in problem(chromium)
+
+
+def test_without_workers_the_page_s_own_thread_does(chromium, site):
+    with served(site(TRAINING.replace("EPOCHS", "3")), Content_Security_Policy=STRICT + "; worker-src 'none'") as url:
+        chromium.get(url)
+        assert "after wasm" in ended(chromium)
+        (ready,) = [detail for type_, detail in chromium.execute_script("return events") if type_ == "ready"]
+    assert ready == {"thread": "main"}
+
+
+def test_a_page_that_was_opened_as_a_file_says_so(driver, site):
+    if driver.name_of_test == "webkit":
+        pytest.skip("WebDriver opens no files in WebKitGTK")
+    driver.get((site("print('here')\n") / "index.html").as_uri())
+    assert "weblayers serve" in problem(driver)
+
+
+def test_sandboxed_frames_say_what_they_need(chromium, site):
+    folder = site("print('here')\n")
+    (folder / "outer.html").write_text('<iframe sandbox="allow-scripts" src="index.html"></iframe>')
+    with served(folder) as url:
+        chromium.get(f"{url}/outer.html")
+        chromium.switch_to.frame(0)
+        assert "allow-same-origin" in problem(chromium)
+        chromium.switch_to.default_content()
+
+
+def test_frames_and_runtimes_of_other_origins(chromium, site, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "runtime").symlink_to(RUNTIME)
+    with served(other, Access_Control_Allow_Origin="*") as runtime:
+        folder = site(TRAINING.replace("EPOCHS", "2"), runtime=f"{runtime}/runtime/")
+        with served(folder) as url, make_server(folder) as third:
+            threading.Thread(target=third.serve_forever, daemon=True).start()
+            (folder / "outer.html").write_text(f'<iframe src="{url}/index.html"></iframe>')
+            chromium.get(f"http://127.0.0.1:{third.server_port}/outer.html")
+            chromium.switch_to.frame(0)
+            assert "after wasm" in ended(chromium)
+            chromium.switch_to.default_content()
+            third.shutdown()
+
+
+def test_a_crash_of_python_is_told(chromium, site):
+    program = "import js, pyodide_js\nprint('here')\npyodide_js._api.fatal_error(js.Error.new('boom'))\n"
+    with served(site(program)) as url:
+        chromium.get(url)
+        assert "Python has crashed" in problem(chromium)
+        (chromium.execute_script(f"{ELEMENT}.source = \"print('again')\"; {ELEMENT}.run()"))
+        until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('again')")
