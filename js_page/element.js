@@ -83,7 +83,7 @@ class WeblayersRun extends HTMLElement {
 
   set source(text) {
     this._program = { source: text, name: this._program?.name ?? "program.py" };
-    if (this.hasAttribute("editable")) this._view.edit(text);
+    if (this.hasAttribute("editable")) this._view.edit(text, this.runtime);
   }
 
   /** @param {string} name @param {string | null} _before @param {string | null} value */
@@ -113,7 +113,7 @@ class WeblayersRun extends HTMLElement {
     }
     try {
       this._program ??= await readSource(this);
-      if (this.hasAttribute("editable")) this._view.edit(this._program.source);
+      if (this.hasAttribute("editable")) this._view.edit(this._program.source, this.runtime);
       if (this.hasAttribute("autorun")) await this.run();
     } catch (error) {
       this._failBy(error, "The program could not be loaded.");

@@ -42,6 +42,7 @@ progress::-moz-progress-bar { background: var(--accent); }
 .problem p { margin: 0.3rem 0 0; }
 .problem pre { max-height: 16rem; overflow: auto; }
 .source { border-bottom: 1px solid var(--line); }
+.source { font: 400 0.82rem/1.5 var(--wl-mono, ui-monospace, "SF Mono", Menlo, Consolas, monospace); }
 .source textarea {
   display: block; width: 100%; border: 0; padding: 0.8rem; resize: vertical; min-height: 12rem;
   color: var(--text); background: var(--background); tab-size: 4;

@@ -38,6 +38,9 @@ export class View {
     this._log.setAttribute("aria-label", "Output");
     this._lastByte = 0;
     this._text = "";
+    this._actions = actions;
+    /** @type {{text: string} | null} */
+    this._edited = null;
     for (const [name, element] of Object.entries({ frame, bar, log: this._log, controls: this.controls, panels: this.panels })) {
       element.setAttribute("part", name);
     }
@@ -158,22 +161,39 @@ export class View {
 
   // -- the program's text -----------------------------------------------------------------------------
 
-  /** Have the program edited. @param {string} text */
-  edit(text) {
-    this._source.hidden = false;
-    if (!this._area) {
-      this._area = document.createElement("textarea");
-      this._area.spellcheck = false;
-      this._area.setAttribute("aria-label", "The program");
-      this._source.append(this._area);
+  /** Have the program edited, by an editor once it is loaded. @param {string} text @param {string} runtime */
+  edit(text, runtime) {
+    if (this._edited) {
+      this._edited.text = text;
+      return;
     }
-    this._area.value = text;
-    this._area.rows = Math.min(30, text.split("\n").length + 1);
+    this._source.hidden = false;
+    const area = document.createElement("textarea");
+    area.spellcheck = false;
+    area.setAttribute("aria-label", "The program");
+    area.value = text;
+    area.rows = Math.min(30, text.split("\n").length + 1);
+    this._source.append(area);
+    this._edited = {
+      get text() {
+        return area.value;
+      },
+      set text(value) {
+        area.value = value;
+      },
+    };
+    // A page without the editor's file still has the text.
+    import(new URL("weblayers-editor.js", runtime).href).then(({ edit }) => {
+      const focused = area.matches(":focus");
+      this._edited = edit(this._source, area.value, this._actions.run);
+      area.remove();
+      if (focused) /** @type {HTMLElement} */ (this._source.querySelector(".cm-content")).focus();
+    }, () => {});
   }
 
   /** @returns {string | null} */
   get source() {
-    return this._area?.value ?? null;
+    return this._edited?.text ?? null;
   }
 }
 

