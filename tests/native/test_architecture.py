@@ -22,6 +22,7 @@ ORDER = [
     {"models"},
     {"serialization", "util", "utils"},
     {"page"},
+    {"vis"},
     {"__init__", "__main__"},
 ]
 RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
