@@ -68,8 +68,7 @@ export function colorMap(options, values) {
     high,
     bytes,
     /** @param {number} value the number of its step */
-    step: (value) =>
-      Math.max(0, Math.min(STEPS - 1, Math.round(((value - low) / (high - low || 1)) * (STEPS - 1)))),
+    step: (value) => Math.max(0, Math.min(STEPS - 1, Math.round(((value - low) / (high - low || 1)) * (STEPS - 1)))),
     /** @param {number} step */
     css: (step) => `rgb(${bytes[4 * step]},${bytes[4 * step + 1]},${bytes[4 * step + 2]})`,
     /** @param {number} step whether black is better to read on it than white */

@@ -37,7 +37,7 @@ const VIEWS = {
 const EMPTY = {
   points: (data) => data.series.every((/** @type {any} */ each) => !limits(each.y) || !limits(each.x)),
   bars: (data) => !limits(data.values),
-  histogram: (data) => !(limits(data.counts)?.[1]),
+  histogram: (data) => !limits(data.counts)?.[1],
   heatmap: (data) => !limits(data.values),
   confusion: (data) => !data.labels.length,
   table: (data) => !data.rows.length,
@@ -69,7 +69,8 @@ class Single {
 
   /** @param {Chart} chart */
   update(chart) {
-    if (chart.kind !== this.chart.kind) throw new Error(`a chart of ${this.chart.kind} cannot become one of ${chart.kind}`);
+    if (chart.kind !== this.chart.kind)
+      throw new Error(`a chart of ${this.chart.kind} cannot become one of ${chart.kind}`);
     this.chart = chart;
     this._frame.describe(chart);
     this._frame.showsNothing(EMPTY[chart.kind]?.(chart.data) ?? false);
@@ -116,7 +117,8 @@ class Group {
     const charts = chart.data.charts;
     this._heading.textContent = chart.title;
     this._heading.hidden = !chart.title;
-    const isSame = charts.length === this._members.length && charts.every((each, i) => each.kind === this._members[i].chart.kind);
+    const isSame =
+      charts.length === this._members.length && charts.every((each, i) => each.kind === this._members[i].chart.kind);
     if (isSame) {
       charts.forEach((each, i) => this._members[i].update(each));
     } else {

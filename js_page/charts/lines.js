@@ -13,7 +13,9 @@ const MOST = 4000;
 // Lines of so few points have dots.
 const FEW = 40;
 const HEIGHT = 260;
-const WHOLE_STEPS = [1, 2, 5].flatMap((step) => Array.from({ length: 12 }, (_, i) => step * 10 ** i)).sort((a, b) => a - b);
+const WHOLE_STEPS = [1, 2, 5]
+  .flatMap((step) => Array.from({ length: 12 }, (_, i) => step * 10 ** i))
+  .sort((a, b) => a - b);
 
 /** @implements {View} */
 export class Lines {
@@ -69,7 +71,8 @@ export class Lines {
       const ys = typeof y === "number" ? [y] : y;
       for (let i = 0; i < xs.length; i++) this._put(line, xs[i], ys[i]);
       const last = xs.length - 1;
-      if (last >= 0) news.push(`${name}: ${written(ys[last])} at ${this._chart?.options.xLabel ?? "x"} ${written(xs[last])}`);
+      if (last >= 0)
+        news.push(`${name}: ${written(ys[last])} at ${this._chart?.options.xLabel ?? "x"} ${written(xs[last])}`);
     }
     return news.join("; ");
   }
@@ -162,13 +165,22 @@ export class Lines {
     return {
       width,
       height,
-      legend: { show: true, live: true },
+      legend: {
+        show: true,
+        live: true,
+        markers: { width: 0, fill: (_, i) => options.seriesColors?.[i - 1] ?? this._colors.series(i - 1) },
+      },
       cursor: { y: false, drag: { x: true, y: false } },
       scales: {
-        x: { time: false, range: (_, low, high) => options.xAxisDomain ?? (low === high ? [low - 0.5, high + 0.5] : [low, high]) },
+        x: {
+          time: false,
+          range: (_, low, high) => options.xAxisDomain ?? (low === high ? [low - 0.5, high + 0.5] : [low, high]),
+        },
         y: {
           distr: isLog ? 3 : 1,
-          range: (_, low, high) => options.yAxisDomain ?? (isLog ? uPlot.rangeLog(low ?? 0.1, high ?? 1, 10, false) : around(low, high, options.zoomToFit)),
+          range: (_, low, high) =>
+            options.yAxisDomain ??
+            (isLog ? uPlot.rangeLog(low ?? 0.1, high ?? 1, 10, false) : around(low, high, options.zoomToFit)),
         },
       },
       axes: [
@@ -183,7 +195,9 @@ export class Lines {
         {
           ...axis,
           ...(options.yLabel ? { label: options.yLabel } : {}),
-          size: (_, values) => 14 + 0.62 * size * Math.max(3, ...(values ?? []).map((text) => String(text ?? "").length)),
+          ...(isLog ? { grid: { ...axis.grid, filter: powers } } : {}),
+          size: (_, values) =>
+            14 + 0.62 * size * Math.max(3, ...(values ?? []).map((text) => String(text ?? "").length)),
           // on a logarithmic scale uPlot leaves out those that would overlap
           values: (_, values) => values.map((value) => (value == null ? "" : written(value))),
         },
@@ -212,10 +226,19 @@ export class Lines {
     event.preventDefault();
     const next = ways[event.key];
     plot.setCursor({ left: plot.valToPos(this._xs[next], "x"), top: plot.over.clientHeight / 2 });
-    const values = this._names.map((name, i) => `${name} ${isNumber(this._ys[i][next]) ? written(this._ys[i][next]) : "missing"}`);
+    const values = this._names.map(
+      (name, i) => `${name} ${isNumber(this._ys[i][next]) ? written(this._ys[i][next]) : "missing"}`,
+    );
     this._says.textContent = `${this._chart?.options.xLabel ?? "x"} ${written(this._xs[next])}: ${values.join(", ")}`;
   }
 }
+
+/**
+ * Of the numbers of a logarithmic scale those that are powers of 10.
+ * @param {uPlot} _
+ * @param {number[]} values
+ */
+const powers = (_, values) => values.map((value) => (Math.abs(Math.log10(value) % 1) < 1e-9 ? value : null));
 
 /**
  * Where a scale goes: from 0, or around what there is, with some room.

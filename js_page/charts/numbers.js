@@ -7,13 +7,17 @@ export const isNumber = (value) => value != null && Number.isFinite(value);
 /**
  * Short enough for axes and cells.
  * @param {any} value
+ * @param {number} [digits]
  * @returns {string}
  */
-export function written(value) {
+export function written(value, digits = 4) {
   if (typeof value !== "number" || !Number.isFinite(value)) return value == null ? "" : String(value);
-  if (Number.isInteger(value)) return Math.abs(value) < 1e9 ? value.toLocaleString() : value.toExponential(3);
+  if (Number.isInteger(value))
+    return Math.abs(value) < 1e9 ? value.toLocaleString() : Number(value.toPrecision(digits)).toExponential();
   const size = Math.abs(value);
-  return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  return size >= 1e6 || size < 1e-4
+    ? Number(value.toPrecision(3)).toExponential()
+    : String(Number(value.toPrecision(digits)));
 }
 
 /**

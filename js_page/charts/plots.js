@@ -1,7 +1,21 @@
 // @ts-check
 /** Points, bars, histograms and fields of colours, by Observable Plot. */
 
-import { axisX, axisY, barY, cell, dot, gridX, gridY, plot, pointer, rectY, ruleY, text, tip } from "@observablehq/plot";
+import {
+  axisX,
+  axisY,
+  barY,
+  cell,
+  dot,
+  gridX,
+  gridY,
+  plot,
+  pointer,
+  rectY,
+  ruleY,
+  text,
+  tip,
+} from "@observablehq/plot";
 import { bytesOf, canvasOf, colorMap, colorsOf } from "./colors.js";
 import { isNumber, limits, written } from "./numbers.js";
 
@@ -53,7 +67,8 @@ const titled = (label) => ({ label: label ?? null, labelAnchor: "center", labelA
  * @param {string[]} texts
  * @param {string | undefined} label
  */
-const roomFor = (texts, label) => Math.min(160, 18 + 7 * Math.max(2, ...texts.map((each) => each.length))) + (label ? 18 : 0);
+const roomFor = (texts, label) =>
+  Math.min(160, 18 + 7 * Math.max(2, ...texts.map((each) => each.length))) + (label ? 18 : 0);
 
 /** @param {[string, string][]} entries names and colours */
 function legend(entries) {
@@ -85,7 +100,12 @@ export const makePoints = view((chart, width, place) => {
     marginLeft: 44 + (options.yLabel ? 18 : 0),
     marginBottom: 44,
     x: { domain: options.xAxisDomain, nice: !options.xAxisDomain, zero: !options.zoomToFit },
-    y: { domain: options.yAxisDomain, nice: !options.yAxisDomain, type: isLog ? "log" : "linear", ...(isLog ? {} : { zero: !options.zoomToFit }) },
+    y: {
+      domain: options.yAxisDomain,
+      nice: !options.yAxisDomain,
+      type: isLog ? "log" : "linear",
+      ...(isLog ? {} : { zero: !options.zoomToFit }),
+    },
     color: { type: "identity" },
     marks: [
       gridX(),
@@ -112,18 +132,24 @@ export const makeBars = view((chart, width, place) => {
   return [
     plotted(chart, width, {
       marginLeft: roomFor([written(low), written(high)], options.yLabel),
-      marginBottom: (isTurned ? Math.min(90, 5 * most + 16) : 26) + (options.xLabel ? 18 : 0),
+      marginBottom: (isTurned ? Math.min(110, 5.5 * most + 20) : 26) + (options.xLabel ? 18 : 0),
       x: { type: "band", padding: 0.2 },
       marks: [
         gridY(),
-        axisX(rows.map((row) => row.i).filter((i) => i % every === 0), {
-          ...titled(options.xLabel),
-          tickFormat: (/** @type {number} */ i) => labels[i],
-          tickRotate: isTurned ? -40 : 0,
-          tickSize: 0,
-        }),
+        axisX(
+          rows.map((row) => row.i).filter((i) => i % every === 0),
+          {
+            ...titled(options.xLabel),
+            tickFormat: (/** @type {number} */ i) => labels[i],
+            tickRotate: isTurned ? -40 : 0,
+            tickSize: 0,
+          },
+        ),
         axisY({ ...titled(options.yLabel), ticks: 5, tickFormat: written }),
-        barY(rows.filter((row) => isNumber(row.value)), { x: "i", y: "value", fill: options.color ?? colorsOf(place).series(0) }),
+        barY(
+          rows.filter((row) => isNumber(row.value)),
+          { x: "i", y: "value", fill: options.color ?? colorsOf(place).series(0) },
+        ),
         ruleY([0]),
         tip(rows, pointer({ x: "i", y: "value", title: (row) => `${row.label}: ${written(row.value)}` })),
       ],
@@ -134,7 +160,11 @@ export const makeBars = view((chart, width, place) => {
 export const makeHistogram = view((chart, width, place) => {
   const { options } = chart;
   const { edges, counts, stats } = chart.data;
-  const rows = Array.from(/** @type {ArrayLike<number>} */ (counts), (count, i) => ({ x1: edges[i], x2: edges[i + 1], count }));
+  const rows = Array.from(/** @type {ArrayLike<number>} */ (counts), (count, i) => ({
+    x1: edges[i],
+    x2: edges[i + 1],
+    count,
+  }));
   /** @type {HTMLElement | null} */
   let numbers = null;
   if (options.stats) {
@@ -162,7 +192,14 @@ export const makeHistogram = view((chart, width, place) => {
         axisY({ ...titled(options.yLabel), ticks: 4, tickFormat: written }),
         rectY(rows, { x1: "x1", x2: "x2", y: "count", fill: options.color ?? colorsOf(place).series(0), inset: 0.5 }),
         ruleY([0]),
-        tip(rows, pointer({ x: (row) => (row.x1 + row.x2) / 2, y: "count", title: (row) => `${written(row.count)} from ${written(row.x1)} to ${written(row.x2)}` })),
+        tip(
+          rows,
+          pointer({
+            x: (row) => (row.x1 + row.x2) / 2,
+            y: "count",
+            title: (row) => `${written(row.count)} from ${written(row.x1)} to ${written(row.x2)}`,
+          }),
+        ),
       ],
     }),
   ];
@@ -199,25 +236,34 @@ function cellAxes({ rows, columns, xs, ys }, options, width) {
   const isTurned = 7 * most + 4 > band * Math.ceil(24 / band);
   const everyX = Math.ceil((isTurned ? 16 : 24) / band);
   const bottom = (isTurned ? Math.min(110, 5.5 * most + 14) : 24) + (options.xLabel ? 18 : 0);
-  const height = options.height ?? Math.max(140, Math.min(440, ((width - left - 16) * rows) / columns, rows * 40) + bottom + 16);
+  const height =
+    options.height ?? Math.max(140, Math.min(440, ((width - left - 16) * rows) / columns, rows * 40) + bottom + 16);
   const everyY = Math.ceil((14 * rows) / (height - bottom - 16));
   const indices = (/** @type {number} */ many) => Array.from({ length: many }, (_, i) => i);
+  /** @type {import("@observablehq/plot").PlotOptions & {marginLeft: number}} */
+  const settings = {
+    height,
+    marginLeft: left,
+    marginBottom: bottom,
+    x: { type: "band", domain: indices(columns), padding: 0, round: false },
+    y: { type: "band", domain: indices(rows), padding: 0, round: false },
+  };
   return {
-    settings: {
-      height,
-      marginLeft: left,
-      marginBottom: bottom,
-      x: { type: "band", domain: indices(columns), padding: 0, round: false },
-      y: { type: "band", domain: indices(rows), padding: 0, round: false },
-    },
+    settings,
     axes: [
-      axisX(indices(columns).filter((i) => i % everyX === 0), {
-        ...titled(options.xLabel),
-        tickFormat: (/** @type {number} */ i) => xs[i],
-        tickRotate: isTurned ? -40 : 0,
-        tickSize: 0,
-      }),
-      axisY(indices(rows).filter((i) => i % everyY === 0), { ...titled(options.yLabel), tickFormat: (/** @type {number} */ i) => ys[i], tickSize: 0 }),
+      axisX(
+        indices(columns).filter((i) => i % everyX === 0),
+        {
+          ...titled(options.xLabel),
+          tickFormat: (/** @type {number} */ i) => xs[i],
+          tickRotate: isTurned ? -40 : 0,
+          tickSize: 0,
+        },
+      ),
+      axisY(
+        indices(rows).filter((i) => i % everyY === 0),
+        { ...titled(options.yLabel), tickFormat: (/** @type {number} */ i) => ys[i], tickSize: 0 },
+      ),
     ],
   };
 }
@@ -273,8 +319,13 @@ export const makeConfusion = view((chart, width) => {
   const { values, labels } = chart.data;
   const many = labels.length;
   const side = Math.min(width, 90 * many + 200);
-  const cells = Array.from({ length: many * many }, (_, i) => ({ row: Math.floor(i / many), column: i % many, value: values[i] }));
-  const isShaded = (/** @type {any} */ each) => isNumber(each.value) && (options.shadeDiagonal || each.row !== each.column);
+  const cells = Array.from({ length: many * many }, (_, i) => ({
+    row: Math.floor(i / many),
+    column: i % many,
+    value: values[i],
+  }));
+  const isShaded = (/** @type {any} */ each) =>
+    isNumber(each.value) && (options.shadeDiagonal || each.row !== each.column);
   const shaded = cells.filter(isShaded);
   const map = colorMap(options, [0, limits(shaded.map((each) => each.value))?.[1] ?? 1]);
   const { settings, axes } = cellAxes({ rows: many, columns: many, xs: labels, ys: labels }, options, side);
@@ -294,7 +345,14 @@ export const makeConfusion = view((chart, width) => {
           text: (each) => written(each.value),
           fill: (each) => (!isShaded(each) ? "currentColor" : map.isLight(map.step(each.value)) ? "#000" : "#fff"),
         }),
-        tip(cells, pointer({ x: "column", y: "row", title: (each) => `${labels[each.row]} taken for ${labels[each.column]}: ${written(each.value)}` })),
+        tip(
+          cells,
+          pointer({
+            x: "column",
+            y: "row",
+            title: (each) => `${labels[each.row]} taken for ${labels[each.column]}: ${written(each.value)}`,
+          }),
+        ),
       ],
     }),
   ];
@@ -314,9 +372,12 @@ export const makeBoundary = view((chart, width, place) => {
   context.putImageData(image, 0, 0);
   canvas.className = "wl-smooth";
   const side = Math.min(width, 560);
-  const points = Array.from(/** @type {ArrayLike<number>} */ (x), (value, i) => ({ x: value, y: y[i], color: colors.series(classes[i]), name: labels[classes[i]] })).filter(
-    (each) => isNumber(each.x) && isNumber(each.y),
-  );
+  const points = Array.from(/** @type {ArrayLike<number>} */ (x), (value, i) => ({
+    x: value,
+    y: y[i],
+    color: colors.series(classes[i]),
+    name: labels[classes[i]],
+  })).filter((each) => isNumber(each.x) && isNumber(each.y));
   const svg = plotted(chart, side, {
     height: options.height ?? Math.round(0.8 * side),
     marginLeft: 44 + (options.yLabel ? 18 : 0),
@@ -331,5 +392,8 @@ export const makeBoundary = view((chart, width, place) => {
       tip(points, pointer({ x: "x", y: "y", title: (each) => `${each.name}\n${written(each.x)}, ${written(each.y)}` })),
     ],
   });
-  return [legend(labels.map((/** @type {string} */ name, /** @type {number} */ i) => [name, colors.series(i)])), over(svg, canvas)];
+  return [
+    legend(labels.map((/** @type {string} */ name, /** @type {number} */ i) => [name, colors.series(i)])),
+    over(svg, canvas),
+  ];
 });

@@ -8,6 +8,7 @@ import { isNumber, written } from "./numbers.js";
 
 // Rows of data that somebody would read.
 const MOST_ROWS = 200;
+const DIGITS = 6;
 
 /**
  * @param {Table} table
@@ -34,7 +35,7 @@ export function tableElement(table, name) {
     const line = body.insertRow();
     row.forEach((value, i) => {
       const cell = line.insertCell();
-      cell.textContent = value == null || Number.isNaN(value) ? "–" : written(value);
+      cell.textContent = value == null || Number.isNaN(value) ? "–" : written(value, DIGITS);
       cell.className = columns[i] ? "wl-number" : "";
     });
   }

@@ -41,6 +41,9 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     if not known.any():
         return f"{name}: {NOTHING}" if not len(y) else f"{name}: none of {count(len(y), 'value')} is a finite number"
     gaps = len(y) - int(known.sum())
+    # of batches, some may have been left out
+    counted = unit in ("epoch", "batch", "step") and bool(np.all(np.diff(x) == 1))
+    over = count(len(y), unit) if counted else f"{unit} {number(np.nanmin(x))} to {number(np.nanmax(x))}"
     missing = f", {count(gaps, 'gap')}" if gaps else ""
     x, y = x[known], y[known]
     if len(y) == 1:
@@ -56,8 +59,6 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     else:
         way = f"rises from {number(first)} to {number(last)}"
         way += f", highest {number(high)} at {unit} {number(x[y.argmax()])}" if high > last else ""
-    counted = unit in ("epoch", "batch", "step")
-    over = count(len(y), unit) if counted else f"{unit} from {number(x.min())} to {number(x.max())}"
     return f"{name} over {over}: {way}{missing}"
 
 
