@@ -41,11 +41,12 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     if not known.any():
         return f"{name}: {NOTHING}" if not len(y) else f"{name}: none of {count(len(y), 'value')} is a finite number"
     gaps = len(y) - int(known.sum())
+    missing = f", {count(gaps, 'gap')}" if gaps else ""
     # of batches, some may have been left out
     counted = unit in ("epoch", "batch", "step") and bool(np.all(np.diff(x) == 1))
-    over = count(len(y), unit) if counted else f"{unit} {number(np.nanmin(x))} to {number(np.nanmax(x))}"
-    missing = f", {count(gaps, 'gap')}" if gaps else ""
-    x, y = x[known], y[known]
+    over, (x, y) = count(len(y), unit), (x[known], y[known])
+    if not counted:
+        over = f"{unit} {number(x.min())} to {number(x.max())}"
     if len(y) == 1:
         return f"{name}: {number(y[0])} at {unit} {number(x[0])}{missing}"
     first, last, low, high = y[0], y[-1], y.min(), y.max()
