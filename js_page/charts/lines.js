@@ -190,7 +190,7 @@ export class Lines {
           space: 60,
           size: size + 14,
           ...(isWhole ? { incrs: WHOLE_STEPS } : {}),
-          values: (_, values) => values.map(written),
+          values: (_, values) => values.map((value) => written(value)),
         },
         {
           ...axis,

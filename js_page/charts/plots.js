@@ -62,6 +62,9 @@ function plotted({ options }, width, settings) {
  */
 const titled = (label) => ({ label: label ?? null, labelAnchor: "center", labelArrow: "none" });
 
+/** @param {number} value */
+const tick = (value) => written(value);
+
 /**
  * Room for the numbers of a vertical axis.
  * @param {string[]} texts
@@ -110,8 +113,8 @@ export const makePoints = view((chart, width, place) => {
     marks: [
       gridX(),
       gridY(),
-      axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: written }),
-      axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: written }),
+      axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: tick }),
+      axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: tick }),
       dot(rows, { x: "x", y: "y", fill: "color", fillOpacity: 0.75, r: 3.5 }),
       tip(rows, pointer({ x: "x", y: "y", title: (row) => `${row.name}\n${written(row.x)}, ${written(row.y)}` })),
     ],
@@ -145,7 +148,7 @@ export const makeBars = view((chart, width, place) => {
             tickSize: 0,
           },
         ),
-        axisY({ ...titled(options.yLabel), ticks: 5, tickFormat: written }),
+        axisY({ ...titled(options.yLabel), ticks: 5, tickFormat: tick }),
         barY(
           rows.filter((row) => isNumber(row.value)),
           { x: "i", y: "value", fill: options.color ?? colorsOf(place).series(0) },
@@ -188,8 +191,8 @@ export const makeHistogram = view((chart, width, place) => {
       y: { zero: true },
       marks: [
         gridY(),
-        axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: written }),
-        axisY({ ...titled(options.yLabel), ticks: 4, tickFormat: written }),
+        axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: tick }),
+        axisY({ ...titled(options.yLabel), ticks: 4, tickFormat: tick }),
         rectY(rows, { x1: "x1", x2: "x2", y: "count", fill: options.color ?? colorsOf(place).series(0), inset: 0.5 }),
         ruleY([0]),
         tip(
@@ -386,8 +389,8 @@ export const makeBoundary = view((chart, width, place) => {
     y: { domain: yRange },
     color: { type: "identity" },
     marks: [
-      axisX({ ...titled(options.xLabel), ticks: 6, tickFormat: written }),
-      axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: written }),
+      axisX({ ...titled(options.xLabel), ticks: 6, tickFormat: tick }),
+      axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: tick }),
       dot(points, { x: "x", y: "y", fill: "color", stroke: "#fff", strokeWidth: 1, r: 4 }),
       tip(points, pointer({ x: "x", y: "y", title: (each) => `${each.name}\n${written(each.x)}, ${written(each.y)}` })),
     ],

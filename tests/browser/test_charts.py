@@ -1,5 +1,6 @@
 """Charts as browsers draw them: files of every kind, and charts that grow inside a shadow root under a strict policy."""
 
+import functools
 import time
 from pathlib import Path
 
@@ -18,6 +19,7 @@ SECONDS = 20
 render, show = wl.vis.render, wl.vis.show
 
 
+@functools.cache
 def charts():
     """One of every kind, by names."""
     rng = np.random.default_rng(0)
