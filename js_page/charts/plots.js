@@ -218,6 +218,7 @@ function over(svg, canvas) {
   box.className = "wl-field";
   const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
   const [x, y] = ["x", "y"].map((name) => [...svg.scale(name).range].sort((a, b) => a - b));
+  box.style.width = `${width}px`;
   canvas.style.left = `${(100 * x[0]) / width}%`;
   canvas.style.top = `${(100 * y[0]) / height}%`;
   canvas.style.width = `${(100 * (x[1] - x[0])) / width}%`;

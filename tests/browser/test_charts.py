@@ -118,6 +118,18 @@ def test_a_file_of_every_kind(driver, folder, name):
     show_page(driver, 760, 500, "light")
 
 
+def test_fields_lie_where_the_axes_say(driver, folder):
+    render.boundary(None, lambda p: p[:, 0] > 0, resolution=4, title="Boundary").save(folder / "field.html")
+    driver.get((folder / "field.html").as_uri())
+    wait_for(driver, "document.querySelector('.wl-field svg')")
+    edges = driver.execute_script("""
+        const svg = document.querySelector(".wl-field svg").getBoundingClientRect();
+        const canvas = document.querySelector(".wl-field canvas").getBoundingClientRect();
+        return [canvas.left - svg.left, svg.right - canvas.right, canvas.top - svg.top, svg.bottom - canvas.bottom];
+    """)
+    assert edges == pytest.approx([44, 16, 16, 28], abs=0.1)
+
+
 def test_data_are_a_table_on_request(driver, folder):
     render.linechart(None, {"loss": [3, float("nan"), 1]}, x_label="epoch").save(folder / "data.html")
     driver.get((folder / "data.html").as_uri())
