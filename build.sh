@@ -115,10 +115,22 @@ build_page() {
   "${esbuild[@]}" js_page/editor.js --format=esm --minify --legal-comments=inline --outfile=$assets/weblayers-editor.js
 }
 
+build_charts() {
+  setup_node
+  local assets=src/weblayers/vis/assets
+  local esbuild=("$NODE_MODULES/.bin/esbuild" js_page/charts/index.js --bundle --minify --target=es2022
+    --loader:.css=text --legal-comments=inline --log-level=warning)
+  mkdir -p "$assets"
+  # A module for pages, and a script for the HTML files that Python writes.
+  "${esbuild[@]}" --format=esm --outfile="$assets/weblayers_charts.mjs"
+  "${esbuild[@]}" --format=iife --global-name=weblayersCharts --outfile="$assets/weblayers_charts.js"
+}
+
 build_wheel() {
   setup_python
   build_glue
   build_page
+  build_charts
   rm -rf "$BUILD/dist"
   "$PYTHON" -m build --wheel --no-isolation --outdir "$BUILD/dist" . >"$BUILD/wheel.log" 2>&1 ||
     { cat "$BUILD/wheel.log" >&2; die "building the wheel failed"; }

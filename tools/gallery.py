@@ -34,8 +34,10 @@ HEAD = """<!doctype html>
   <link rel="stylesheet" href="{root}gallery.css">
 {scripts}</head>
 <body>
-  <nav aria-label="Site"><a class="brand" href="{root}"><img src="{root}icon.svg" alt="" width="24" height="24"> weblayers</a>
-    <a href="{root}gallery/">Gallery</a></nav>
+  <nav aria-label="Site">
+    <a class="brand" href="{root}"><img src="{root}icon.svg" alt="" width="24" height="24"> weblayers</a>
+    <a href="{root}gallery/">Gallery</a>
+  </nav>
 """
 PROGRAM = """  <main>
     <h1>{title}</h1>

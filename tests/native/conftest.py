@@ -1,7 +1,9 @@
+import importlib
 import sys
 import types
 
 import pytest
+from weblayers.page.host import Host
 
 import weblayers as wl
 from weblayers.compiler import verify
@@ -37,6 +39,27 @@ def moving_clock(monkeypatch):
     """A clock that a test moves; at first a second passes at every look, so that all that waits for time is due."""
     made = Clock()
     monkeypatch.setattr(clock, "now", made.now)
+    return made
+
+
+class Recorder(Host):
+    """Keeps what a program says to its page."""
+
+    def __init__(self):
+        super().__init__()
+        self.said = []
+
+    def post(self, message):
+        self.said.append(message)
+
+
+@pytest.fixture
+def page_host(monkeypatch):
+    """A page that shows nothing, and knows what it was told."""
+    made = Recorder()
+    # the names of both are functions of their packages
+    monkeypatch.setattr(importlib.import_module("weblayers.page.host"), "_hosts", [made])
+    monkeypatch.setattr(importlib.import_module("weblayers.vis.visor"), "_visors", [])
     return made
 
 

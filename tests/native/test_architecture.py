@@ -22,6 +22,7 @@ ORDER = [
     {"models"},
     {"serialization", "util", "utils"},
     {"page"},
+    {"vis"},
     {"hosting"},
     {"__init__", "__main__"},
 ]

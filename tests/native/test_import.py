@@ -18,7 +18,9 @@ LATER = {
     "weblayers.layers.lookup",
     "weblayers.io.keras.hdf5",
     "weblayers.models.plot",
+    "weblayers.page",
     "weblayers.utils",
+    "weblayers.vis",
 }
 
 

@@ -21,7 +21,7 @@ from .wheels import WANTED
 # The last two are one file under the names that newer and older versions give it.
 CORE = ("pyodide.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide.asm.mjs", "pyodide.asm.js")
 # What pages load without Python, from the wheel.
-SCRIPTS = ("weblayers/glue/weblayers_glue.mjs", "weblayers/page/assets/", "weblayers/vis/assets/")
+SCRIPTS = ("weblayers/glue/weblayers_glue.mjs", "weblayers/page/assets/", "weblayers/vis/assets/weblayers_charts.mjs")
 
 Files = dict[str, bytes]
 

@@ -1,0 +1,263 @@
+"""Charts as browsers draw them: files of every kind, and charts that grow in a shadow root under a strict policy."""
+
+import functools
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tools.serve import Handler, serving
+
+import weblayers as wl
+from tests.browser.conftest import BUILD
+from tools.browsers import open_browser
+
+ASSETS = Path(wl.__file__).parent / "vis" / "assets"
+PICTURES = BUILD / "charts"
+SECONDS = 20
+
+render, show = wl.vis.render, wl.vis.show
+
+
+@functools.cache
+def charts():
+    """One of every kind, by names."""
+    rng = np.random.default_rng(0)
+    epochs = np.arange(1, 61)
+    loss = np.exp(-epochs / 15)
+    loss[20] = np.nan
+    words = ["the", "cat", "sat", "on", "the", "mat"]
+    points = rng.normal(size=(120, 2))
+    model = wl.sequential(
+        [
+            wl.layers.conv2d(filters=8, kernel_size=3, input_shape=[12, 12, 1], name="conv"),
+            wl.layers.flatten(),
+            wl.layers.dense(units=10, name="out"),
+        ]
+    )
+
+    def inside(places):
+        return 1 / (1 + np.exp(6 * (np.hypot(*places.T) - 1)))
+
+    return {
+        "lines": render.linechart(None, {"loss": (epochs, loss), "val_loss": (epochs, loss + 0.1)}, title="Loss"),
+        "log": render.linechart(None, {"loss": (epochs, loss)}, title="Loss", x_label="epoch", y_type="log"),
+        "points": render.scatterplot(None, {"a": points, "b": points + 2}, title="Points", x_label="x"),
+        "bars": render.barchart(None, {f"a long name {i}": i for i in range(12)}, title="Bars", y_label="share"),
+        "histogram": render.histogram(None, [*rng.normal(size=500), np.nan, np.inf], title="Histogram"),
+        "heatmap": render.heatmap(None, rng.random((30, 12)), title="Heatmap", x_label="time", y_label="unit"),
+        "confusion": render.confusion_matrix(None, [[50, 3, 0], [2, 45, 7], [1, 9, 40]], labels=["a", "b", "c"]),
+        "table": render.table(None, {"rate": [0.1, 1e-5], "name": ["a", "<b>"]}, title="Table"),
+        "images": render.images(None, rng.random((20, 14, 14, 3)), labels=range(20), title="Pictures"),
+        "boundary": render.boundary(None, inside, points, np.hypot(*points.T) < 1, title="Boundary"),
+        "attention": show.attention(None, rng.random((2, 6, 6)), queries=words, keys=words, title="Attention"),
+        "layer": show.layer(None, model.layers[0]),
+        "filters": show.filters(None, model.layers[2]),
+        "feature_maps": show.feature_maps(None, model, "conv", rng.random((12, 12, 1))),
+        "history": show.history(None, {"loss": loss, "val_loss": loss, "acc": 1 - loss}),
+        "empty": render.linechart(None, {"loss": []}, title="Empty"),
+    }
+
+
+@pytest.fixture(scope="module")
+def driver():
+    with open_browser("chromium") as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    if not ASSETS.is_dir():
+        pytest.fail("the charts' script is not built: run `./build.sh test`, which builds all that tests need")
+    return tmp_path_factory.mktemp("charts")
+
+
+def wait_for(driver, script):
+    end = time.monotonic() + SECONDS
+    while not (found := driver.execute_script(f"return {script}")) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert found, f"{script}: {faults(driver)}"
+    return found
+
+
+def faults(driver):
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def show_page(driver, width, height, theme):
+    scheme = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", scheme)
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+@pytest.mark.parametrize("name", charts())
+def test_a_file_of_every_kind(driver, folder, name):
+    chart = charts()[name]
+    chart.save(folder / f"{name}.html")
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    single = chart.data["charts"] if chart.kind == "group" else [chart]
+    drawn = ".wl-place :is(canvas, svg, table), .wl-empty:not([hidden])"
+    for theme, width in (("light", 760), ("dark", 390)):
+        show_page(driver, width, 100, theme)
+        driver.get((folder / f"{name}.html").as_uri())
+        wait_for(driver, f"[...document.querySelectorAll('.wl-chart')].every(c => c.querySelector('{drawn}'))")
+        assert driver.execute_script("return document.documentElement.scrollWidth") <= width
+        assert not faults(driver)
+        if name == "empty":
+            assert driver.find_element("css selector", ".wl-empty").is_displayed()
+        else:
+            places = driver.find_elements("css selector", ".wl-place")
+            assert len(places) == len(single)
+            for place, each in zip(places, single, strict=True):
+                assert each.text in place.accessible_name
+                assert place.aria_role == ("group" if each.kind == "table" else "image")
+        height = driver.execute_script("return document.documentElement.scrollHeight")
+        show_page(driver, width, height, theme)
+        driver.save_screenshot(str(PICTURES / f"{name}-{theme}-{width}.png"))
+    show_page(driver, 760, 500, "light")
+
+
+def test_fields_lie_where_the_axes_say(driver, folder):
+    render.boundary(None, lambda p: p[:, 0] > 0, resolution=4, title="Boundary").save(folder / "field.html")
+    driver.get((folder / "field.html").as_uri())
+    wait_for(driver, "document.querySelector('.wl-field svg')")
+    edges = driver.execute_script("""
+        const svg = document.querySelector(".wl-field svg").getBoundingClientRect();
+        const canvas = document.querySelector(".wl-field canvas").getBoundingClientRect();
+        return [canvas.left - svg.left, svg.right - canvas.right, canvas.top - svg.top, svg.bottom - canvas.bottom];
+    """)
+    assert edges == pytest.approx([44, 16, 16, 28], abs=0.1)
+
+
+def test_data_are_a_table_on_request(driver, folder):
+    render.linechart(None, {"loss": [3, float("nan"), 1]}, x_label="epoch").save(folder / "data.html")
+    driver.get((folder / "data.html").as_uri())
+    wait_for(driver, "document.querySelector('.uplot')")
+    assert not driver.find_elements("css selector", ".wl-data table")
+    driver.find_element("css selector", ".wl-data summary").click()
+    wait_for(driver, "document.querySelector('.wl-data table')")
+    rows = driver.find_elements("css selector", ".wl-data tr")
+    assert [row.text for row in rows] == ["epoch loss", "0 3", "1 –", "2 1"]
+
+
+PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>Charts</title>
+<div id="host"></div>
+<script type="module" src="page.js"></script>
+"""
+SCRIPT = """
+import { draw } from "./weblayers_charts.mjs";
+
+const root = document.getElementById("host").attachShadow({ mode: "open" });
+const place = root.appendChild(document.createElement("div"));
+const lines = { kind: "lines", title: "Loss", text: "loss: 1 at epoch 1", options: { xLabel: "epoch" },
+  data: { series: [{ name: "loss", x: new Float64Array([1]), y: new Float64Array([1]) }] } };
+const group = { kind: "group", title: "", text: "", options: {}, data: { charts: [lines] } };
+
+globalThis.root = root;
+globalThis.chart = draw(place, lines);
+globalThis.group = draw(place, group);
+globalThis.lines = lines;
+globalThis.draws = 0;
+const clear = CanvasRenderingContext2D.prototype.clearRect;
+CanvasRenderingContext2D.prototype.clearRect = function (...box) {
+  if (this.canvas.getRootNode() === root) globalThis.draws++;
+  clear.apply(this, box);
+};
+globalThis.frames = (many) => new Promise((done) => {
+  const next = () => (many-- ? requestAnimationFrame(next) : done());
+  next();
+});
+"""
+
+
+class Strict(Handler):
+    """A page that allows nothing but its own files."""
+
+    def end_headers(self):
+        self.send_header("Content-Security-Policy", "default-src 'none'; script-src 'self'")
+        super().end_headers()
+
+
+@pytest.fixture
+def live(driver, folder):
+    """Charts in a shadow root, under a strict policy."""
+    (folder / "page.html").write_text(PAGE)
+    (folder / "page.js").write_text(SCRIPT)
+    (folder / "weblayers_charts.mjs").write_bytes((ASSETS / "weblayers_charts.mjs").read_bytes())
+    with serving(folder, Strict) as url:
+        driver.get(f"{url}/page.html")
+        wait_for(driver, "globalThis.root?.querySelectorAll('canvas').length === 2")
+        driver.execute_async_script("frames(3).then(arguments[0])")
+        faults(driver)
+        yield driver
+
+
+def test_charts_grow_by_one_drawing_per_frame(live):
+    grown = live.execute_async_script("""
+        const done = arguments[0];
+        draws = 0;
+        for (let i = 2; i <= 100; i++) {
+            chart.add({ loss: [i, 1 / i] });
+        }
+        frames(3).then(() => done([draws, root.querySelector("[role=img]").ariaLabel]));
+    """)
+    assert grown == [1, "Loss: loss: 0.01 at epoch 100"]
+    more = live.execute_async_script("""
+        const done = arguments[0];
+        chart.add({ val_loss: [[1, 50, 100], [2, NaN, 1]] });
+        group.add({ Loss: { loss: [new Float64Array([2, 3]), new Float64Array([1, null])] }, Other: { loss: [1, 1] } });
+        frames(3).then(() => done([...root.querySelectorAll(".u-legend")].map((each) => each.textContent)));
+    """)
+    assert "val_loss" in more[0] and "val_loss" not in more[1]
+    assert not faults(live)
+
+
+def test_a_chart_that_grows_long_stays_quick(live):
+    """Its points become fewer; the last one is always there."""
+    length = live.execute_async_script("""
+        const done = arguments[0];
+        for (let i = 2; i <= 20000; i++) chart.add({ loss: [i, 1 / i] });
+        frames(3).then(() => {
+            const place = root.querySelector("[role=img]");
+            place.focus();
+            place.dispatchEvent(new KeyboardEvent("keydown", { key: "End" }));
+            done([chart._view._xs.length, root.querySelector(".wl-says").textContent]);
+        });
+    """)
+    assert length[0] <= 4000 and length[1] == "epoch 20,000: loss 5e-5"
+    assert not faults(live)
+
+
+def test_charts_in_shadow_roots_have_their_styles(live):
+    style = "getComputedStyle(root.querySelector('.u-over')).position"
+    assert live.execute_script(f"return {style}") == "absolute"
+    assert live.execute_script("return root.adoptedStyleSheets.length") == 1
+    assert live.execute_script("return document.adoptedStyleSheets.length") == 0
+
+
+def test_charts_are_replaced_resized_and_taken_away(live):
+    widths = live.execute_async_script("""
+        const done = arguments[0];
+        const width = () => root.querySelector(".uplot").clientWidth;
+        const before = width();
+        root.host.style.width = "300px";
+        const two = { ...lines, data: { series: [{ name: "acc", x: [1, 2], y: [null, 0.5] }] } };
+        chart.update(two);
+        frames(4).then(() => {
+            const legend = root.querySelector(".u-legend").textContent;
+            const after = width();
+            chart.destroy();
+            group.destroy();
+            done([before, after, legend, root.querySelectorAll("figure, canvas").length]);
+        });
+    """)
+    assert widths[0] > 400 and widths[1] <= 300 and "acc" in widths[2] and "loss" not in widths[2]
+    assert widths[3] == 0
+    refused = live.execute_script("""
+        try { chart.update({ ...lines, kind: "bars" }); } catch (error) { return error.message; }
+    """)
+    assert refused == "a chart of lines cannot become one of bars"
+    assert not faults(live)
