@@ -3,7 +3,7 @@ import sys
 import types
 
 import pytest
-from weblayers.page.host import Host
+from weblayers.page.hosts import Host
 
 import weblayers as wl
 from weblayers.compiler import verify
@@ -58,7 +58,7 @@ def page_host(monkeypatch):
     """A page that shows nothing, and knows what it was told."""
     made = Recorder()
     # the names of both are functions of their packages
-    monkeypatch.setattr(importlib.import_module("weblayers.page.host"), "_hosts", [made])
+    monkeypatch.setattr(importlib.import_module("weblayers.page.hosts"), "_hosts", [made])
     monkeypatch.setattr(importlib.import_module("weblayers.vis.visor"), "_visors", [])
     return made
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .. import naming
-from ..page.host import Notebook, host
+from ..page.hosts import Notebook, host
 from . import files
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import naming
-from ..page.host import host
+from ..page.hosts import host
 
 DEFAULT_TAB = "Visor"
 
