@@ -8,7 +8,7 @@ import { tags } from "@lezer/highlight";
 import { minimalSetup } from "codemirror";
 
 const LOOKS = EditorView.theme({
-  "&": { color: "var(--text)", backgroundColor: "var(--background)", maxHeight: "36rem" },
+  "&": { color: "var(--text)", backgroundColor: "var(--background)", maxHeight: "24rem" },
   "&.cm-focused": { outline: "2px solid var(--accent)", outlineOffset: "-2px" },
   ".cm-scroller": { font: "inherit", overflow: "auto" },
   ".cm-content": { padding: "0.8rem 0", caretColor: "var(--text)" },
@@ -48,7 +48,7 @@ export function edit(parent, text, run) {
       syntaxHighlighting(COLORS),
       LOOKS,
       EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ "aria-label": "The program" }),
+      EditorView.contentAttributes.of({ "aria-label": "The program", tabindex: "0" }),
     ],
   });
   return {

@@ -22,8 +22,11 @@ export class Panels {
   panel(name, title = null) {
     let panel = this._panels.get(name);
     if (!panel) {
-      panel = new Panel(document.getElementById(name) ?? this._own, this._runtime, name);
+      const place = document.getElementById(name);
+      panel = new Panel(place ?? this._own, this._runtime, name);
       this._panels.set(name, panel);
+      // A place of the page has its own heading, a panel of ours the name that it was given.
+      if (!place && name !== "output") panel.setTitle(name);
     }
     if (title) panel.setTitle(title);
     return panel;

@@ -31,7 +31,7 @@ as_today = np.abs(values[DAYS - 1 : -1, :1] - y)[split:].mean()
 
 
 async def draw(epoch, logs):
-    if epoch % 5 == 4:
+    if epoch % 5 == 4 and "val_loss" in logs:
         guessed = (await model.predict(x[split:]).data()).ravel()
         lines = [
             [{"x": day, "y": value} for day, value in enumerate(line.tolist())] for line in (y[split:, 0], guessed)

@@ -103,8 +103,13 @@ def until(driver, condition, seconds=90):
 
 def ended(driver):
     """The text of the element once its program is done or has failed."""
-    until(driver, f"['done', 'failed'].includes({ELEMENT}.state) && {ELEMENT}.state")
+    until(driver, problem_or("done"))
     return driver.execute_script(f"return {SHADOW}.textContent")
+
+
+def problem_or(state):
+    """The condition that a program has come to a state, or has failed."""
+    return f"['{state}', 'failed'].includes({ELEMENT}.state)"
 
 
 def problem(driver):

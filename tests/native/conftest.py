@@ -3,10 +3,10 @@ import sys
 import types
 
 import pytest
-from weblayers.page.hosts import Host
 
 import weblayers as wl
 from weblayers.compiler import verify
+from weblayers.page.hosts import Host
 from weblayers.runtime import clock
 
 

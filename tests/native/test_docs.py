@@ -28,7 +28,7 @@ def test_ops_have_docstrings():
     assert not missing
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/backends.md", "docs/vis.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/backends.md", "docs/vis.md", "docs/embedding.md"])
 def test_pages_run(page, capsys, tmp_path, monkeypatch):
     """Their Python, block after block in one namespace, as in a notebook."""
     blocks = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), re.DOTALL)

@@ -21,6 +21,8 @@ class Host:
     """Takes messages, and calls who is to hear those of the other side."""
 
     def __init__(self) -> None:
+        # whether the reader has asked for an end, and for nothing since
+        self.is_stopping = False
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -33,10 +35,12 @@ class Host:
 
     def forget(self) -> None:
         """Another program begins: nobody hears any more."""
+        self.is_stopping = False
         self._handlers.clear()
 
     def hear(self, event: str, value: Any = None) -> None:
         """Somebody says something."""
+        self.is_stopping = False
         handler = self._handlers.get(event)
         if handler is not None:
             self.run(lambda: handler(value))

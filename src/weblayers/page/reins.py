@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from ..callbacks import Callback
@@ -25,7 +26,8 @@ def resume() -> None:
 
 
 def stop() -> None:
-    """Have all fits end, in order, after the steps under way."""
+    """Have all fits end, in order, after the steps under way; a program that begins another has ended there."""
+    host().is_stopping = True
     for lease in running():
         lease.stop()
 
@@ -38,6 +40,8 @@ class Reporter(Callback):
         self._epoch = 0
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
+        if host().is_stopping:
+            raise asyncio.CancelledError
         known = {name: self.params[name] for name in ("epochs", "steps", "samples", "batch_size")}
         host().post({"type": "training", "running": True, **known})
 

@@ -1,0 +1,62 @@
+"""Every page of the gallery runs its program; nothing is too wide for a phone, and nothing is without a name."""
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import require_build
+from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
+from tools.browsers import open_browser
+from tools.gallery import PROGRAMS
+
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
+# Those that show what they show soon enough for a test come to their end.
+SHORT = {"first", "tensorflow_js", "spiral"}
+
+
+@pytest.fixture(scope="module")
+def chromium(display):
+    with open_browser("chromium", display) as driver:
+        driver.set_window_size(390, 900)
+        yield driver
+
+
+def serious(driver):
+    """What keeps people with disabilities from using the page, as axe-core sees it."""
+    driver.execute_script(AXE.read_text())
+    found = driver.execute_async_script("axe.run().then(arguments[0])")
+    return [
+        (each["id"], [node["target"] for node in each["nodes"]])
+        for each in found["violations"]
+        if each["impact"] in ("serious", "critical")
+    ]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_program_runs(chromium, site_url, name):
+    chromium.get(f"{site_url}/gallery/{name}/")
+    until(chromium, f"{ELEMENT}.source.length > 100")
+    click(chromium, "Run")
+    if name in SHORT:
+        until(chromium, problem_or("done"))
+        assert chromium.execute_script(f"return {ELEMENT}.state") == "done"
+    else:
+        # something to see, and then an end on request
+        shown = f"({SHADOW}.querySelector('.panels').childElementCount || {SHADOW}.querySelector('.log').textContent)"
+        until(chromium, f"{ELEMENT}.state === 'failed' || {ELEMENT}.state === 'done' || {shown}")
+        time.sleep(1)
+        click(chromium, "Stop")
+        until(chromium, f"{ELEMENT}.state !== 'running'")
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+    width = chromium.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1]
+    assert serious(chromium) == []
+
+
+def test_the_gallery_leads_to_all(chromium, site_url):
+    require_build(Path(__file__).parents[2] / "build" / "site" / "gallery")
+    chromium.get(f"{site_url}/gallery/")
+    links = chromium.execute_script("return [...document.querySelectorAll('.cards a')].map((a) => a.href)")
+    assert links == [f"{site_url}/", *(f"{site_url}/gallery/{name}/" for name in PROGRAMS)]
+    assert serious(chromium) == []
