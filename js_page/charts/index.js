@@ -51,10 +51,24 @@ const EMPTY = {
  * @returns {Drawn}
  */
 export function draw(container, chart) {
-  return chart.kind === "group" ? new Group(container, chart) : new Single(container, chart);
+  const make = () => (chart.kind === "group" ? new Group(container, chart) : new Single(container, chart));
+  let drawn = make();
+  return {
+    update(next) {
+      const isSameKind = next.kind === chart.kind;
+      chart = next;
+      if (isSameKind) drawn.update(chart);
+      else {
+        drawn.destroy();
+        drawn = make();
+      }
+    },
+    add: (points) => drawn.add(points),
+    destroy: () => drawn.destroy(),
+  };
 }
 
-/** @implements {Drawn} */
+/** One that is none of several. */
 class Single {
   /** @param {Element} container @param {Chart} chart */
   constructor(container, chart) {
@@ -63,7 +77,6 @@ class Single {
     this.chart = chart;
     this._frame = new Frame(container, (width) => this._draw(width));
     this._view = make(this._frame.place);
-    this._make = make;
     this.update(chart);
   }
 
@@ -98,7 +111,7 @@ class Single {
   }
 }
 
-/** Charts below each other. @implements {Drawn} */
+/** Charts below each other. */
 class Group {
   /** @param {Element} container @param {Chart} chart */
   constructor(container, chart) {

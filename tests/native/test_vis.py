@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
-from weblayers.vis import files, fields
+from weblayers.vis import fields, files
 
 NAN, INF = float("nan"), float("inf")
 render, show, metrics = wl.vis.render, wl.vis.show, wl.vis.metrics
