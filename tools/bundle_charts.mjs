@@ -45,9 +45,12 @@ async function licences(packages) {
   return [...texts.values()].map(({ text, owners }) => `${owners.join("\n")}\n\n${text}`).join("\n\n");
 }
 
+/** Pages and frames may be read in another encoding. */
+const asAscii = (text) => text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+
 await mkdir(folder, { recursive: true });
 for (const [name, options] of Object.entries(OUTPUTS)) {
   const { outputFiles, metafile } = await build({ ...COMMON, ...options });
   const notice = `/*!\nIn here, besides weblayers:\n\n${await licences(packagesIn(metafile))}\n*/\n`;
-  await writeFile(join(folder, name), notice + outputFiles[0].text);
+  await writeFile(join(folder, name), asAscii(notice + outputFiles[0].text));
 }

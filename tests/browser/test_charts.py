@@ -69,6 +69,7 @@ def driver():
 def folder(tmp_path_factory):
     if not ASSETS.is_dir():
         pytest.fail("the charts' script is not built: run `./build.sh test`, which builds all that tests need")
+    PICTURES.mkdir(parents=True, exist_ok=True)
     return tmp_path_factory.mktemp("charts")
 
 
@@ -76,7 +77,7 @@ def wait_for(driver, script):
     end = time.monotonic() + SECONDS
     while not (found := driver.execute_script(f"return {script}")) and time.monotonic() < end:
         time.sleep(0.02)
-    assert found, f"{script}: {faults(driver)}"
+    assert found, script
     return found
 
 
@@ -95,7 +96,6 @@ def show_page(driver, width, height, theme):
 def test_a_file_of_every_kind(driver, folder, name):
     chart = charts()[name]
     chart.save(folder / f"{name}.html")
-    PICTURES.mkdir(parents=True, exist_ok=True)
     single = chart.data["charts"] if chart.kind == "group" else [chart]
     drawn = ".wl-place :is(canvas, svg, table), .wl-empty:not([hidden])"
     for theme, width in (("light", 760), ("dark", 390)):
@@ -116,6 +116,17 @@ def test_a_file_of_every_kind(driver, folder, name):
         show_page(driver, width, height, theme)
         driver.save_screenshot(str(PICTURES / f"{name}-{theme}-{width}.png"))
     show_page(driver, 760, 500, "light")
+
+
+@pytest.mark.parametrize("browser", ["firefox", "webkit"])
+def test_other_browsers_draw_the_same(browser, display, folder):
+    shown = {"lines": "canvas", "boundary": ".wl-field > svg", "images": ".wl-pictures canvas", "layer": "svg"}
+    with open_browser(browser, display) as other:
+        for name, drawn in shown.items():
+            charts()[name].save(folder / f"{name}.html")
+            other.get((folder / f"{name}.html").as_uri())
+            wait_for(other, f"document.querySelector('{drawn}')?.getBoundingClientRect().width > 50")
+            other.save_screenshot(str(PICTURES / f"{name}-{browser}.png"))
 
 
 def test_fields_lie_where_the_axes_say(driver, folder):

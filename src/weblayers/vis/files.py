@@ -34,9 +34,14 @@ def document(chart: dict[str, Any], title: str) -> str:
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n<body>\n"
+        f"<title>{_in_ascii(title)}</title>\n<body>\n"
         f'<script type="application/json" id="chart">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n'
     )
+
+
+def _in_ascii(text: str) -> str:
+    """Text for HTML, which may become a part of a page in any encoding."""
+    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 @functools.cache
