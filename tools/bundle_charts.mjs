@@ -46,7 +46,8 @@ async function licences(packages) {
 }
 
 /** Pages and frames may be read in another encoding. */
-const asAscii = (text) => text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+const asAscii = (text) =>
+  text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 await mkdir(folder, { recursive: true });
 for (const [name, options] of Object.entries(OUTPUTS)) {

@@ -130,14 +130,12 @@ class Group {
     const charts = chart.data.charts;
     this._heading.textContent = chart.title;
     this._heading.hidden = !chart.title;
-    const isSame =
-      charts.length === this._members.length && charts.every((each, i) => each.kind === this._members[i].chart.kind);
-    if (isSame) {
-      charts.forEach((each, i) => this._members[i].update(each));
-    } else {
-      for (const member of this._members) member.destroy();
-      this._members = charts.map((each) => new Single(this._box, each));
-    }
+    // those at the beginning that stay of their kinds stay
+    const different = charts.findIndex((each, i) => each.kind !== this._members[i]?.chart.kind);
+    const kept = different < 0 ? charts.length : different;
+    for (const member of this._members.splice(kept)) member.destroy();
+    this._members.forEach((member, i) => member.update(charts[i]));
+    this._members.push(...charts.slice(kept).map((each) => new Single(this._box, each)));
   }
 
   /** @param {Record<string, any>} points by the charts' titles */

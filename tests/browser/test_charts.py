@@ -267,6 +267,24 @@ def test_charts_in_shadow_roots_have_their_styles(live):
     assert live.execute_script("return document.adoptedStyleSheets.length") == 0
 
 
+def test_groups_keep_what_stays(live):
+    counts = live.execute_async_script("""
+        const done = arguments[0];
+        const titles = () => [...root.querySelectorAll(".wl-charts figcaption")].map((each) => each.textContent);
+        const first = root.querySelector(".wl-charts canvas");
+        const more = { ...lines, title: "More" };
+        group.update({ kind: "group", data: { charts: [lines, more] }, options: {}, title: "" });
+        frames(3).then(() => {
+            const isKept = root.querySelector(".wl-charts canvas") === first;
+            const two = titles();
+            group.update({ kind: "group", data: { charts: [more] }, options: {}, title: "All" });
+            frames(3).then(() => done([isKept, two, titles(), root.querySelectorAll(".wl-charts canvas").length]));
+        });
+    """)
+    assert counts == [True, ["Loss", "More"], ["More"], 1]
+    assert not faults(live)
+
+
 def test_charts_are_replaced_resized_and_taken_away(live):
     widths = live.execute_async_script("""
         const done = arguments[0];
