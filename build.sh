@@ -108,7 +108,7 @@ build_glue() {
 
 build_charts() {
   setup_node
-  node tools/bundle_charts.mjs src/weblayers/vis/assets
+  node tools/bundle_charts.mjs src/weblayers/vis/assets/weblayers_charts.mjs
 }
 
 build_wheel() {

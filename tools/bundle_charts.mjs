@@ -1,25 +1,9 @@
-// Bundles what draws charts, with the licences of what is inside: bundle_charts.mjs FOLDER
+// Bundles what draws charts, with the licences of what is inside: bundle_charts.mjs FILE
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build } from "esbuild";
 
-const [folder] = process.argv.slice(2);
-
-const COMMON = {
-  entryPoints: ["js_page/charts/index.js"],
-  bundle: true,
-  minify: true,
-  target: "es2022",
-  loader: { ".css": "text" },
-  legalComments: "none",
-  metafile: true,
-  write: false,
-};
-// A module for pages, and a script for the HTML files that Python writes.
-const OUTPUTS = {
-  "weblayers_charts.mjs": { format: "esm" },
-  "weblayers_charts.js": { format: "iife", globalName: "weblayersCharts" },
-};
+const [path] = process.argv.slice(2);
 
 /** The folders of the packages that an output has anything of. */
 function packagesIn(metafile) {
@@ -49,9 +33,17 @@ async function licences(packages) {
 const asAscii = (text) =>
   text.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
-await mkdir(folder, { recursive: true });
-for (const [name, options] of Object.entries(OUTPUTS)) {
-  const { outputFiles, metafile } = await build({ ...COMMON, ...options });
-  const notice = `/*!\nIn here, besides weblayers:\n\n${await licences(packagesIn(metafile))}\n*/\n`;
-  await writeFile(join(folder, name), asAscii(notice + outputFiles[0].text));
-}
+const { outputFiles, metafile } = await build({
+  entryPoints: ["js_page/charts/index.js"],
+  bundle: true,
+  minify: true,
+  format: "esm",
+  target: "es2022",
+  loader: { ".css": "text" },
+  legalComments: "none",
+  metafile: true,
+  write: false,
+});
+const notice = `/*!\nIn here, besides weblayers:\n\n${await licences(packagesIn(metafile))}\n*/\n`;
+await mkdir(dirname(path), { recursive: true });
+await writeFile(path, asAscii(notice + outputFiles[0].text));

@@ -150,3 +150,7 @@ class Group {
     this._box.remove();
   }
 }
+
+// The HTML files that Python writes have their chart beside this script.
+const given = document.getElementById("weblayers-chart");
+if (given) draw(document.body, JSON.parse(given.textContent ?? ""));

@@ -203,8 +203,8 @@ def test_charts_may_be_awaited():
 
 def parts_of(text):
     policy = re.search(r'http-equiv="Content-Security-Policy" content="([^"]*)"', text).group(1)
-    data = json.loads(re.search(r'id="chart">(.*?)</script>', text, re.DOTALL).group(1))
-    script = re.search(r"<script>(.*?)</script>", text, re.DOTALL).group(1)
+    data = json.loads(re.search(r'id="weblayers-chart">(.*?)</script>', text, re.DOTALL).group(1))
+    script = re.search(r'<script type="module">(.*?)</script>', text, re.DOTALL).group(1)
     return policy, data, script
 
 
