@@ -117,13 +117,7 @@ build_page() {
 
 build_charts() {
   setup_node
-  local assets=src/weblayers/vis/assets
-  local esbuild=("$NODE_MODULES/.bin/esbuild" js_page/charts/index.js --bundle --minify --target=es2022
-    --loader:.css=text --legal-comments=inline --log-level=warning)
-  mkdir -p "$assets"
-  # A module for pages, and a script for the HTML files that Python writes.
-  "${esbuild[@]}" --format=esm --outfile="$assets/weblayers_charts.mjs"
-  "${esbuild[@]}" --format=iife --global-name=weblayersCharts --outfile="$assets/weblayers_charts.js"
+  node tools/bundle_charts.mjs src/weblayers/vis/assets/weblayers_charts.mjs
 }
 
 build_wheel() {

@@ -96,6 +96,8 @@ export class Frame {
       this._pending = 0;
       this._width = this.figure.clientWidth;
       if (this._width) this._draw(this._width);
+      // The place has the chart's name; the names of a drawing's parts say how it is drawn.
+      for (const drawing of this.place.querySelectorAll("svg")) drawing.setAttribute("aria-hidden", "true");
     });
   }
 

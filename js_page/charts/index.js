@@ -51,10 +51,24 @@ const EMPTY = {
  * @returns {Drawn}
  */
 export function draw(container, chart) {
-  return chart.kind === "group" ? new Group(container, chart) : new Single(container, chart);
+  const make = () => (chart.kind === "group" ? new Group(container, chart) : new Single(container, chart));
+  let drawn = make();
+  return {
+    update(next) {
+      const isSameKind = next.kind === chart.kind;
+      chart = next;
+      if (isSameKind) drawn.update(chart);
+      else {
+        drawn.destroy();
+        drawn = make();
+      }
+    },
+    add: (points) => drawn.add(points),
+    destroy: () => drawn.destroy(),
+  };
 }
 
-/** @implements {Drawn} */
+/** One that is none of several. */
 class Single {
   /** @param {Element} container @param {Chart} chart */
   constructor(container, chart) {
@@ -63,7 +77,6 @@ class Single {
     this.chart = chart;
     this._frame = new Frame(container, (width) => this._draw(width));
     this._view = make(this._frame.place);
-    this._make = make;
     this.update(chart);
   }
 
@@ -98,7 +111,7 @@ class Single {
   }
 }
 
-/** Charts below each other. @implements {Drawn} */
+/** Charts below each other. */
 class Group {
   /** @param {Element} container @param {Chart} chart */
   constructor(container, chart) {
@@ -117,14 +130,12 @@ class Group {
     const charts = chart.data.charts;
     this._heading.textContent = chart.title;
     this._heading.hidden = !chart.title;
-    const isSame =
-      charts.length === this._members.length && charts.every((each, i) => each.kind === this._members[i].chart.kind);
-    if (isSame) {
-      charts.forEach((each, i) => this._members[i].update(each));
-    } else {
-      for (const member of this._members) member.destroy();
-      this._members = charts.map((each) => new Single(this._box, each));
-    }
+    // those at the beginning that stay of their kinds stay
+    const different = charts.findIndex((each, i) => each.kind !== this._members[i]?.chart.kind);
+    const kept = different < 0 ? charts.length : different;
+    for (const member of this._members.splice(kept)) member.destroy();
+    this._members.forEach((member, i) => member.update(charts[i]));
+    this._members.push(...charts.slice(kept).map((each) => new Single(this._box, each)));
   }
 
   /** @param {Record<string, any>} points by the charts' titles */
@@ -139,3 +150,7 @@ class Group {
     this._box.remove();
   }
 }
+
+// The HTML files that Python writes have their chart beside this script.
+const given = document.getElementById("weblayers-chart");
+if (given) draw(document.body, JSON.parse(given.textContent ?? ""));

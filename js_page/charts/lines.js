@@ -1,6 +1,7 @@
 // @ts-check
 /** Lines, which may grow while somebody looks at them. */
 
+import "./locale.js";
 import uPlot from "uplot";
 import { colorsOf } from "./colors.js";
 import { isNumber, written } from "./numbers.js";

@@ -13,9 +13,8 @@ from typing import Any
 
 import numpy as np
 
-SCRIPT = "weblayers_charts.js"
-
-_START = 'weblayersCharts.draw(document.body,JSON.parse(document.getElementById("chart").textContent));'
+# The module that pages import, too. It draws what stands in an element of this name.
+SCRIPT, _ELEMENT = "weblayers_charts.mjs", "weblayers-chart"
 
 # Pixels that a chart takes by itself; tables and pictures take what they have.
 _HEIGHTS = {"heatmap": 420, "confusion": 460, "boundary": 480}
@@ -34,9 +33,15 @@ def document(chart: dict[str, Any], title: str) -> str:
         '<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width">\n<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n<body>\n"
-        f'<script type="application/json" id="chart">{data}</script>\n<script>{script}</script>\n</body>\n</html>\n'
+        f"<title>{_in_ascii(title)}</title>\n<body>\n"
+        f'<script type="application/json" id="{_ELEMENT}">{data}</script>\n'
+        f'<script type="module">{script}</script>\n</body>\n</html>\n'
     )
+
+
+def _in_ascii(text: str) -> str:
+    """Text for HTML, which may become a part of a page in any encoding."""
+    return html.escape(text).encode("ascii", "xmlcharrefreplace").decode()
 
 
 @functools.cache
@@ -44,7 +49,7 @@ def _script() -> str:
     found = importlib.resources.files(__package__) / "assets" / SCRIPT
     if not found.is_file():
         raise FileNotFoundError(f"weblayers/vis/assets/{SCRIPT} is missing, which draws charts: run `./build.sh wheel`")
-    return found.read_text(encoding="utf-8").replace("</script", "<\\/script").strip() + _START
+    return found.read_text(encoding="utf-8").replace("</script", "<\\/script").strip()
 
 
 def height(chart: dict[str, Any]) -> int:

@@ -47,7 +47,8 @@ def linechart(
             ``{"x": ..., "y": ...}``.
         x_label, y_label: what the axes mean.
         x_axis_domain, y_axis_domain: where they begin and end.
-        y_type: ``"log"`` for a logarithmic scale, which leaves out what is not above 0.
+        y_type: ``"log"`` for a logarithmic scale, which leaves out what is not above 0; ``"quantitative"`` is the
+            default.
         zoom_to_fit: whether the y axis spans the values alone, without 0.
         series_colors: a CSS colour for each line.
 
@@ -244,7 +245,7 @@ def _plot_options(
         y_label=y_label,
         x_axis_domain=given.domain(x_axis_domain, "x_axis_domain"),
         y_axis_domain=given.domain(y_axis_domain, "y_axis_domain"),
-        y_type=None if y_type is None else given.one_of(y_type, ("linear", "log"), "y_type"),
+        y_type=None if y_type is None else given.one_of(y_type, ("linear", "log", "quantitative"), "y_type"),
         zoom_to_fit=zoom_to_fit,
         series_colors=None if series_colors is None else [str(color) for color in series_colors],
         width=width,

@@ -39,6 +39,7 @@ def fit_callbacks(
     metrics: Any = None,
     *,
     callbacks: Sequence[str] = ("on_batch_end", "on_epoch_end"),
+    x_label: str | None = None,
     y_label: str | None = None,
     y_axis_domain: Any = None,
     y_type: str | None = None,
@@ -73,6 +74,7 @@ def fit_callbacks(
     units = [naming.lookup("callback", name, _HOOKS) for name in callbacks]
     kind = curves.BatchCurves if "batch" in units else curves.EpochCurves
     options = {
+        **({} if x_label is None else {"x_label": x_label}),
         "y_label": y_label,
         "y_axis_domain": y_axis_domain,
         "y_type": y_type,
@@ -94,6 +96,7 @@ def history(
     metrics: Any = None,
     *,
     title: str = "",
+    x_label: str = "epoch",
     y_label: str | None = None,
     y_axis_domain: Any = None,
     y_type: str | None = None,
@@ -138,7 +141,7 @@ def history(
                 None,
                 lines,
                 title=", ".join(group),
-                x_label="epoch",
+                x_label=x_label,
                 y_label=y_label,
                 y_axis_domain=y_axis_domain,
                 y_type=y_type,
