@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tools.serve import Handler, serving
 
 import weblayers as wl
 from tests.browser.conftest import BUILD
 from tools.browsers import open_browser
+from weblayers.hosting.server import Handler, serving
 
 ASSETS = Path(wl.__file__).parent / "vis" / "assets"
 PICTURES = BUILD / "charts"

@@ -211,7 +211,7 @@ class Fit:
             sums.hold()
             logs = sums.logs()
             due = plan.validation is not None and (epoch + i + 1) % plan.validation_freq == 0
-            if due and not self.stopped:
+            if due:
                 logs = {**await self._validated(), **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
 
