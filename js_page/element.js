@@ -93,7 +93,7 @@ class WeblayersRun extends HTMLElement {
   }
 
   connectedCallback() {
-    this._panels ??= new Panels(this._view.panels, this.runtime);
+    this._panels ??= new Panels(this._view.panels, this.runtime, (isOpen) => this._hear("visor", isOpen));
     // What is inside comes later, if the page is still being read.
     if (document.readyState === "loading") {
       document.addEventListener("DOMContentLoaded", () => this._connected(), { once: true });
@@ -268,6 +268,8 @@ class WeblayersRun extends HTMLElement {
         return this._panels?.panel(event.where).add(event.points);
       case "clear":
         return this._panels?.clear(event.where);
+      case "visor":
+        return this._panels?.visor(event);
       case "control":
         return this._addControl(/** @type {any} */ (event));
       case "set":

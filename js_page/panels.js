@@ -2,6 +2,7 @@
 /** Places where a program shows something: its own panels, and elements of the page that have their names as ids. */
 
 import { adopt } from "./style.js";
+import { Visor } from "./visor.js";
 
 /** @typedef {{kind: string, text: string, [key: string]: any}} Content */
 /** @typedef {{update: (chart: any) => void, add: (points: any) => void, destroy: () => void}} Drawn */
@@ -10,10 +11,14 @@ export class Panels {
   /**
    * @param {HTMLElement} own where panels without an element of the page go
    * @param {string} runtime
+   * @param {(isOpen: boolean) => void} onVisor hears what the reader does with the visor
    */
-  constructor(own, runtime) {
+  constructor(own, runtime, onVisor) {
     this._own = own;
     this._runtime = runtime;
+    this._onVisor = onVisor;
+    /** @type {Visor | null} */
+    this._visor = null;
     /** @type {Map<string, Panel>} */
     this._panels = new Map();
   }
@@ -23,7 +28,7 @@ export class Panels {
     let panel = this._panels.get(name);
     if (!panel) {
       const place = document.getElementById(name);
-      panel = new Panel(place ?? this._own, this._runtime, name);
+      panel = new Panel(place ?? this._visor?.place(name) ?? this._own, this._runtime, name);
       this._panels.set(name, panel);
       // A place of the page has its own heading, a panel of ours the name that it was given.
       if (!place && name !== "output") panel.setTitle(name);
@@ -39,6 +44,17 @@ export class Panels {
       panel.remove();
       this._panels.delete(key);
     }
+    if (name) return;
+    this._visor?.remove();
+    this._visor = null;
+  }
+
+  /** What the program does with the visor. @param {any} message */
+  visor({ action, name, tab, styles }) {
+    this._visor ??= new Visor(this._onVisor);
+    if (action === "surface") this._visor.surface(name, tab, styles);
+    else if (action === "tab") this._visor.show(name);
+    else this._visor.toggle(action === "open");
   }
 }
 

@@ -72,6 +72,14 @@ progress::-moz-progress-bar { background: var(--accent); }
 .panel canvas.small { image-rendering: pixelated; }
 .panel table { border-collapse: collapse; font-size: 0.85rem; }
 .panel td, .panel th { padding: 0.15rem 0.5rem; border-bottom: 1px solid var(--line); text-align: left; }
+.visor {
+  position: fixed; inset: 0 0 0 auto; z-index: 1000; width: min(30rem, 92vw); display: flex; flex-direction: column;
+  background: var(--background); border-left: 1px solid var(--line); box-shadow: 0 0 24px rgb(0 0 0 / 0.25);
+}
+.visor .tabs { flex: 1; display: flex; gap: 0.4rem; overflow-x: auto; }
+.visor [role="tab"][aria-selected="true"] { border-color: var(--accent); color: var(--accent); font-weight: 600; }
+.visor-page { flex: 1; overflow: auto; padding: 0.8rem; display: grid; gap: 1rem; align-content: start; }
+.visor-handle { position: fixed; right: 0; top: 40%; z-index: 1000; border-radius: 7px 0 0 7px; }
 pre, .source textarea { font: 400 0.82rem/1.5 var(--wl-mono, ui-monospace, "SF Mono", Menlo, Consolas, monospace); }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .log { max-height: 14rem; overflow: auto; padding: 0.6rem 0.8rem; border-top: 1px solid var(--line); background: var(--raised); }

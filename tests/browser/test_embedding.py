@@ -253,6 +253,42 @@ def test_controls_pictures_calls_and_messages(chromium, site):
         assert "ZeroDivisionError" in problem(chromium)
 
 
+def test_the_visor(chromium, site):
+    program = """
+    import weblayers as wl
+    visor = wl.vis.visor()
+    wl.vis.render.linechart({"name": "Loss", "tab": "Training"}, {"loss": [3, 2, 1]})
+    wl.vis.render.table({"name": "Numbers", "tab": "Data"}, {"headers": ["a"], "values": [[1]]})
+    """
+    with served(site(program)) as url:
+        chromium.get(url)
+        ended(chromium)
+        drawer = "document.body.lastElementChild.shadowRoot"
+        tabs = f"[...{drawer}.querySelectorAll('[role=tab]')]"
+        assert until(chromium, f"{tabs}.length === 2 && {tabs}.map((t) => [t.textContent, t.ariaSelected])") == [
+            ["Training", "true"],
+            ["Data", "false"],
+        ]
+        chart = f"{drawer}.querySelector('[data-panel=Loss]').shadowRoot"
+        until(chromium, f"{chart}.querySelector('[role=img]')?.ariaLabel.includes('falls from 3 to 1')")
+        chromium.save_screenshot(str(SITE.parent / "visor.png"))
+        chromium.execute_script(f"{tabs}[1].click()")
+        assert (
+            chromium.execute_script(f"return {drawer}.querySelector('[role=tabpanel]:not([hidden])').ariaLabel")
+            == "Data"
+        )
+        chromium.execute_script(
+            f"[...{drawer}.querySelectorAll('button')].find((b) => b.textContent === 'Close').click()"
+        )
+        assert chromium.execute_script(f"return {drawer}.querySelector('aside').hidden")
+        # another run begins without
+        chromium.execute_script(f"{ELEMENT}.source = 'print(1)'; {ELEMENT}.run()")
+        until(
+            chromium,
+            f"{ELEMENT}.state === 'done' && !document.body.lastElementChild.shadowRoot?.querySelector('aside')",
+        )
+
+
 def test_errors_name_the_line(chromium, site):
     with served(site("import numpy\n\nvalue = 3\nvalue.nothing()\n")) as url:
         chromium.get(url)
