@@ -126,6 +126,8 @@ class Panel {
 
   /** @param {Content} content */
   async _showChart({ chart }) {
+    // Several lie side by side, if there is room.
+    this._frame.classList.toggle("wide", chart.kind === "group");
     if (this._drawn) return this._drawn.update(chart);
     const { draw } = await import(new URL("weblayers_charts.mjs", this._runtime).href);
     this._body.replaceChildren();

@@ -52,6 +52,7 @@ progress::-moz-progress-bar { background: var(--accent); }
 .controls { display: flex; flex-wrap: wrap; gap: 0.6rem 1.2rem; align-items: end; }
 .controls:empty, .panels:empty { display: none; }
 .panels { display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); }
+.panels > .wide { grid-column: 1 / -1; }
 .field { display: inline-grid; gap: 0.1rem; }
 .field > span { color: var(--quiet); font-size: 0.85rem; }
 .field.slider { grid-template-columns: 1fr auto; }
