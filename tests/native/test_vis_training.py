@@ -11,12 +11,12 @@ from weblayers.vis.curves import Curves
 show = wl.vis.show
 
 
-def trained(model, *, epochs=2, callbacks, validation=False, steps=3):
+def trained(model, *, epochs=2, callbacks, validation=False, steps=3, initial_epoch=0):
     x = np.linspace(-1, 1, 4 * steps, dtype=np.float32)[:, None]
     model.compile("sgd", "mse", metrics=["mae"])
 
     async def main():
-        more = {"validation_data": (x, x)} if validation else {}
+        more = {"initial_epoch": initial_epoch, **({"validation_data": (x, x)} if validation else {})}
         return await model.fit(x, x, epochs=epochs, batch_size=4, verbose=0, callbacks=callbacks, **more)
 
     return asyncio.run(main())
@@ -75,11 +75,12 @@ def test_curves_of_all_that_is_logged(page_host):
     assert list(charts_of(page_host.said[0])) == ["loss, val_loss by epoch", "mae, val_mae by epoch"]
 
 
-def test_a_second_training_begins_anew(page_host):
+def test_a_second_training_goes_on(page_host):
+    """Whether it counts its epochs from the beginning, or from where the first one ended."""
     callback, model = show.fit_callbacks("a", ["loss"], callbacks=["on_epoch_end"]), line()
-    for _ in range(2):
-        trained(model, callbacks=callback)
-        assert lines_of(charts_of(page_host.said[-1])["loss by epoch"])["loss"][0] == [1, 2]
+    for first, epochs in ((0, [1, 2]), (0, [1, 2, 3, 4]), (4, [1, 2, 3, 4, 5, 6])):
+        trained(model, callbacks=callback, epochs=first + 2, initial_epoch=first)
+        assert lines_of(charts_of(page_host.said[-1])["loss by epoch"])["loss"][0] == epochs
 
 
 def test_an_unknown_metric_is_told_once_and_trains(page_host):

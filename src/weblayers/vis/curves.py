@@ -95,16 +95,19 @@ class EpochCurves(Callback):
         self._curves: dict[str, Curves] = {}
         self._drawn: set[str] = set()
         self._before = self._batch = 0
+        self._last = self._offset = 0
 
     def on_train_begin(self, logs: Mapping[str, Any]) -> None:
-        self._curves, self._drawn = {}, set()
-        self._before = self._batch = 0
+        """Go on where an earlier fit ended, as TensorFlow.js does: programs train round by round."""
+        self._offset = max(0, self._last - self.params["initial_epoch"])
+        self._batch = 0
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         self._warn(logs)
         self._before += self.params["steps"] or self._batch
+        self._last = self._offset + epoch + 1
         if "epoch" in self._units:
-            self._add("epoch", epoch + 1, logs)
+            self._add("epoch", self._last, logs)
 
     def on_train_end(self, logs: Mapping[str, Any]) -> None:
         """Show all of it once more, for those that do not see how it grows."""
