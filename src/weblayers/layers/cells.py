@@ -22,7 +22,8 @@ StateShapes = list[tuple[int, ...]]
 class Cell(Layer):
     """A step of a recurrent layer: ``call(inputs, states)`` gives the output and the new states.
 
-    A cell of your own defines ``state_size`` (a number, a shape, or a list of them), ``build`` and ``call``. The
+    A cell of your own defines ``state_size`` (a number, a shape, or a list of them), ``build`` and ``call``; its states
+    come in a list, also if there is one. It may have ``get_initial_state(batch_size)``, where they are not zeros. The
     built-in ones split the step: :meth:`project` is what does not need the states, and is done for all steps at once.
     """
 
