@@ -57,6 +57,11 @@ class BaseModel(Stepping):
             return as_given(x, y, sample_weight)
         return self._evaluator.samples(self, x, y, sample_weight)
 
+    def tested(self, samples: Samples, x: Any, y: Any, sample_weight: Any) -> Samples:
+        """What :meth:`samples` gave for training, for steps without training."""
+        alike = self._has_own_step(True) == self._has_own_step(False)
+        return samples if alike else self.samples(x, y, sample_weight, training=False)
+
     def read_batch(self, element: Any, training: bool = True) -> Samples:
         """The samples of a data set's element."""
         x, y, sample_weight = (*parts_of(element, anything=self._has_own_step(training)), None)[:3]

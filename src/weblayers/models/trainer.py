@@ -12,7 +12,7 @@ from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
 from .class_weights import ClassWeights, class_weights
-from .data_sets import alone, unpack_x_y_sample_weight
+from .data_sets import Samples, alone
 from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
 from .fit import Feed, Fit, FitPlan
 from .promise import FitPromise
@@ -104,7 +104,8 @@ def _fit_plan(
                 f"validation_split={validation_split} of {samples.count} samples leaves none to train on: give more"
                 " samples, or a smaller share"
             )
-        validation_data = unpack_x_y_sample_weight(samples.part(at, samples.count).data())
+        # what the host makes of data is made once
+        validation_data = model.tested(samples, x, y, sample_weight).part(at, samples.count)
         samples = samples.part(0, at)
     if steps_per_epoch is not None:
         steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
@@ -166,8 +167,8 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> An
         data = parts_of(data)
     if is_dataset(data) or (isinstance(data, list) and data and is_batch(data[0])):
         return partial(DatasetFeed, model.steps.test, partial(model.read_batch, training=False), data, steps)
-    if isinstance(data, tuple | list) and len(data) in (2, 3):
-        samples = model.samples(*data, training=False)
+    if isinstance(data, Samples) or (isinstance(data, tuple | list) and len(data) in (2, 3)):
+        samples = data if isinstance(data, Samples) else model.samples(*data, training=False)
         size = positive("fit", "validation_batch_size", batch_size)
         most = -(-samples.count // size)
         return ArrayFeed(model.steps.test, samples, size, steps=min(steps or most, most)).again
