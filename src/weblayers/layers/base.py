@@ -402,6 +402,16 @@ class Layer(Used, metaclass=naming.Configurable):
 
 
 @contextmanager
+def hooked(layer: Layer, call_hook: Callable[[Any, dict[str, Any]], Any]) -> Iterator[None]:
+    """Inside, a function is told of the layer's calls in place of its hook."""
+    before, layer._call_hook = layer._call_hook, call_hook
+    try:
+        yield
+    finally:
+        layer._call_hook = before
+
+
+@contextmanager
 def _inside(layer: Layer) -> Iterator[list[Layer]]:
     """A layer's sublayers but for those that are asking: a part may know the layer around it."""
     asking = _asking.get() | {id(layer)}

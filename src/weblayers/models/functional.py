@@ -8,6 +8,7 @@ from typing import Any
 from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer
+from ..layers.inference import inferred_specs
 from ..layers.symbolic import BatchShape, LayerCall, Spec, SymbolicTensor
 from ..runtime.tensor import Tensor
 from .data_sets import alone
@@ -212,6 +213,11 @@ class Functional(Model):
         if isinstance(inputs, Mapping):
             return {key: i for i, key in enumerate(self._input_keys())}
         return alone(list(range(len(self.inputs))))
+
+    def trace(self) -> None:
+        """Call the layers once, on tensors without values."""
+        begins = self._handed_over if self._hosted else self.inputs
+        inferred_specs(self.name, lambda x, _: self.apply(x), alone(list(begins)), {})
 
     def _input_keys(self) -> list[str]:
         """The names under which a dictionary has the inputs, in their order."""

@@ -13,7 +13,8 @@ from ...layers.wrappers import Bidirectional
 from ..topology import topology_of
 from ..training import training_config
 from . import optimization
-from .differences import read_loss, write_activation, write_initializer, write_loss
+from .differences import read_loss, warn_of_targets, write_activation, write_initializer, write_loss
+from .masked import warn_of_masks
 from .operations import write_operation
 from .optimization import described
 
@@ -67,6 +68,7 @@ _OUR_LAYERS = (
 
 def configuration(model: Any) -> dict[str, Any]:
     """``config.json`` of a model."""
+    warn_of_masks(model)
     topology = topology_of(model)
     return _model(topology["class_name"], topology["config"])
 
@@ -204,6 +206,8 @@ _OF_OUTPUTS = {"loss": "keras.losses", "metrics": "keras.metrics", "weighted_met
 def compile_configuration(model: Any) -> dict[str, Any]:
     """``compile_config`` of a compiled model."""
     written = training_config(model)
+    for key in _OF_OUTPUTS:
+        warn_of_targets(written.get(key))
     shared = {k: write_loss(written.get(k), module) for k, module in _OF_OUTPUTS.items()}
     shared["loss_weights"] = written.get("loss_weights")
     return {"optimizer": optimization.settings(model.compiled().optimizer), **shared}
