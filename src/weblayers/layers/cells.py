@@ -11,6 +11,7 @@ from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, slicing
 from ..ops.random import Noise
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from . import context, serialization
 from .base import BatchShape, Layer, positive, sized
@@ -160,8 +161,10 @@ class _GatedCell(Cell):
         return self._mask(self.recurrent_dropout, x, (batch, *self.state_shapes()[0]), 2)
 
     def _mask(self, rate: float, x: Tensor, shape: Sequence[int], stream: int) -> Tensor | None:
-        if not 0 < rate < 1:
+        if not rate:
             return None
+        if rate == 1:
+            return tracing.zeros(shape)
         keep = a.less_equal(rate, self._noise.uniform(x, shape, stream))
         return a.mul(a.cast(keep, "float32"), 1 / (1 - rate))
 
