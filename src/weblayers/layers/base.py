@@ -42,6 +42,13 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}{next(_counters[prefix])}"
 
 
+def made_name(name: str) -> tuple[str, int] | None:
+    """The prefix and number of a name that :func:`unique_name` has made, here or in another program; else None."""
+    digits = len(name) - len(name.rstrip("0123456789"))
+    splits = (len(name) - i for i in range(digits, 0, -1))
+    return next(((name[:at], int(name[at:])) for at in splits if name[:at] in _counters), None)
+
+
 class Layer(Used, metaclass=naming.Configurable):
     """Base class of layers. A subclass makes its weights in :meth:`build` and computes in :meth:`call`.
 
