@@ -53,7 +53,9 @@ def test_a_whole_model(tmp_path, shape):
     block = {"Block": type(model.layers[1])}
     again = run(lambda: wl.load_layers_model(tmp_path, custom_objects=block))
     np.testing.assert_array_equal(again.predict(X).numpy(), model.predict(X).numpy())
-    losses = [run(lambda m=m: m.fit(X, np.ones((3, 2)), verbose=0, shuffle=False)).history["loss"] for m in (model, again)]
+    losses = [
+        run(lambda m=m: m.fit(X, np.ones((3, 2)), verbose=0, shuffle=False)).history["loss"] for m in (model, again)
+    ]
     assert losses[0] == losses[1]
 
 

@@ -83,11 +83,12 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             name = f"{first['name']}_input"
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, described("keras.layers", "InputLayer", inputs))
-    ends = {
-        key: [_place(end, kinds, ("Sequential",)) for end in config[key]]
-        for key in ("input_layers", "output_layers")
-        if key in config
-    }
+    ends: dict[str, Any] = {}
+    for end in ("input", "output"):
+        if f"{end}_layers" in config:
+            places = [_place(place, kinds, ("Sequential",)) for place in config[f"{end}_layers"]]
+            keys = config.get(f"{end}_keys")
+            ends[f"{end}_layers"] = dict(zip(keys, places, strict=True)) if keys else places
     kind = _MODELS[class_name]
     return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
