@@ -149,3 +149,63 @@ def test_a_shared_layer_is_written_once(tmp_path):
         found = []
         file.visititems(lambda name, item: found.append(name) if isinstance(item, h5py.Dataset) else None)
     assert found == ["layers/dense/vars/0", "layers/dense/vars/1"]
+
+
+KERAS = """
+import os, sys
+os.environ["KERAS_BACKEND"] = "jax"
+import keras, numpy as np
+
+def block(register):
+    @register
+    class Block(keras.layers.Layer):
+        def __init__(self, units, **base):
+            super().__init__(**base)
+            self.units = units
+            self.inner = {"one": keras.layers.Dense(units)}
+        def call(self, x):
+            return self.inner["one"](x)
+        def get_config(self):
+            return {**super().get_config(), "units": self.units}
+    return Block
+
+x = np.load(sys.argv[1] + "/x.npy")
+plain = block(lambda kind: kind)
+one = keras.models.load_model(sys.argv[1] + "/plain.keras", custom_objects={"Block": plain})
+block(keras.saving.register_keras_serializable(package="mine"))
+two = keras.models.load_model(sys.argv[1] + "/package.keras")
+two.save(sys.argv[1] + "/again.keras")
+np.savez(sys.argv[1] + "/found.npz", one=one(x), two=two(x))
+"""
+
+
+def test_keras_knows_classes_of_ones_own(tmp_path):
+    def block(name):
+        class Block(wl.layers.Layer):
+            class_name = name
+
+            def __init__(self, units, **base):
+                super().__init__(**base)
+                self.units = units
+                self.inner = {"one": wl.layers.Dense(units)}
+
+            def call(self, x):
+                return self.inner["one"](x)
+
+        return Block
+
+    np.save(tmp_path / "x.npy", X)
+    expected = {}
+    for file, name in (("plain", "Block"), ("package", "mine>Block")):
+        model = functional(lambda x, name=name: block(name)(3).apply(x))
+        run(lambda model=model, file=file: model.save(tmp_path / f"{file}.keras"))
+        expected[file] = predicted(model)
+    done = subprocess.run([sys.executable, "-c", KERAS, tmp_path], capture_output=True, text=True, timeout=300)
+    assert not done.returncode, done.stderr
+    found = np.load(tmp_path / "found.npz")
+    np.testing.assert_allclose(found["one"], expected["plain"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found["two"], expected["package"], rtol=1e-5, atol=1e-6)
+    # Keras writes the package; here its classes have their names alone, or with it
+    for objects in ({"Block": block("Block")}, {"mine>Block": block("mine>Block")}):
+        again = run(lambda objects=objects: wl.load_layers_model(tmp_path / "again.keras", custom_objects=objects))
+        np.testing.assert_array_equal(predicted(again), expected["package"])

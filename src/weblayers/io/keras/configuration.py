@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ... import constraints, initializers, naming, regularizers
-from ...layers import Layer, serialization
+from ...layers import serialization
 from ...layers.recurrent import RNN
 from ...layers.wrappers import Bidirectional
 from ..topology import topology_of
@@ -16,7 +16,7 @@ from . import optimization
 from .differences import read_loss, warn_of_targets, write_activation, write_initializer, write_loss
 from .masked import warn_of_masks
 from .operations import write_operation
-from .optimization import described
+from .optimization import described, described_own
 
 # The classes of a model's layers by name.
 Kinds = Mapping[Any, str]
@@ -48,6 +48,7 @@ _WITHOUT_SHARED = (
 _SHARED = ("trainable", "activity_regularizer")
 # Layers that take nothing of what others take.
 _ALL_OF = {"Pipeline": ("layers", "name")}
+_HERE = __name__.partition(".")[0] + "."
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
@@ -106,10 +107,11 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
         written = write_operation(entry, lambda place: _tensor(place, kinds))
         if written is not None:
             return written
-    kind = serialization.CLASSES.get(class_name, Layer)
+    kind = serialization.CLASSES.get(class_name.rpartition(">")[2])
     if "inbound_nodes" in entry:
         more["inbound_nodes"] = [
-            _node(rows, kinds, issubclass(kind, RNN | Bidirectional)) for rows in entry["inbound_nodes"]
+            _node(rows, kinds, kind is not None and issubclass(kind, RNN | Bidirectional))
+            for rows in entry["inbound_nodes"]
         ]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
@@ -129,7 +131,9 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
             "dtype": entry["config"].get("input_dtype") or "float32",
             "name": config["name"],
         }
-    return {**described("keras.layers", class_name, config), **more}
+    if kind is not None and kind.__module__.startswith(_HERE):
+        return {**described("keras.layers", class_name, config), **more}
+    return {**described_own(class_name, config), **more}
 
 
 def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:

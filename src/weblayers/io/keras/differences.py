@@ -22,7 +22,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ... import initializers, metrics, naming
-from .optimization import described
+from ...losses import objects as losses
+from .optimization import described, described_own
 
 # TensorFlow.js' function in Keras 3's words, which takes layers for activations: its own has a slope of 1 / 6, not
 # 1 / 5.
@@ -113,6 +114,8 @@ def write_loss(value: Any, module: str = "keras.losses") -> Any:
     if isinstance(value, str) and value in _HINGES:
         return described(module, _HINGES[value], {"name": _TFJS + value})
     if isinstance(value, Mapping):
+        if value["class_name"] not in {*losses.CLASSES, *metrics.CLASSES}:
+            return described_own(value["class_name"], value["config"])
         return described(module, value["class_name"], _turned(value["class_name"], value["config"]))
     if module == "keras.metrics" and value in _FUNCTIONS:
         return {**described("builtins", "function", {}), "config": _FUNCTIONS[value], "registered_name": "function"}

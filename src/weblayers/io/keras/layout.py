@@ -25,7 +25,8 @@ def _numbered(values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     counts: dict[str, int] = {}
     for value in values:
         if isinstance(value, Layer):
-            key = "grouped_query_attention" if isinstance(value, GroupQueryAttention) else snake(value.class_name)
+            name = value.class_name.rpartition(">")[2]
+            key = "grouped_query_attention" if isinstance(value, GroupQueryAttention) else snake(name)
         elif isinstance(value, list | tuple | dict):
             key = "container"
         else:

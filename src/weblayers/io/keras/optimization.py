@@ -45,6 +45,11 @@ def described(module: str, class_name: str, config: Mapping[str, Any]) -> dict[s
     return {"module": module, "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
+def described_own(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a class of a user's, which Keras knows as ``Name`` or, where it is registered, ``package>Name``."""
+    return {"module": None, "class_name": name.rpartition(">")[2], "config": dict(config), "registered_name": name}
+
+
 def settings(optimizer: Optimizer) -> dict[str, Any]:
     """What Keras is told of an optimizer. Two of TensorFlow.js' it knows in other words:
 
