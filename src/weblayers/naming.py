@@ -116,8 +116,10 @@ def parameters(fn: Any) -> dict[str, inspect.Parameter]:
         if takes_config(init):
             # and hands it on to its base
             continue
+        # whatever the first one of a method is called
+        first = next(iter(own), None) if isinstance(fn, type) else "self"
         for name, p in own.items():
-            if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            if name != first and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
                 named.setdefault(name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
             break

@@ -109,6 +109,13 @@ class CallbackList:
         for callback in self._callbacks:
             if isinstance(callback, Mapping):
                 _check_hooks(callback)
+            elif not isinstance(callback, Callback) and not any(
+                _hook(callback, hook) for hook in (*HOOKS, "on_progress")
+            ):
+                raise TypeError(
+                    "callbacks are Callbacks, functions, dictionaries of functions, or objects with methods such as"
+                    f" on_epoch_end; got {callback!r}"
+                )
         told = [_hook(c, "on_progress") for c in self._callbacks if getattr(c, "wants_progress", True)]
         self.progress = [hook for hook in told if hook is not None]
         self.between_epochs = any(_hook(c, h) for c in given for h in HOOKS if h != "on_train_end")

@@ -153,6 +153,8 @@ class RNN(Layer):
                 f"Input 0 is incompatible with layer {self.name}: expected ndim=3, found ndim={inputs.rank}"
                 f" (shape {list(inputs.shape)})."
             )
+        if not inputs.shape[1]:
+            raise ValueError(f"layer {self.name!r} has no steps to run over: its input has shape {list(inputs.shape)}")
         states = self._first_states(inputs, initial_state)
         outputs, last, states = self._run(inputs, states, mask, training)
         if self.stateful:

@@ -13,7 +13,7 @@ from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
 from .data_sets import Samples, as_given, as_inputs, as_tree
 from .feeds import is_dataset, parts_of
-from .objective import check_overrides, overrides
+from .objective import check_overrides, may_add_losses, overrides
 from .prediction import Predictor
 from .promise import FitPromise
 from .stepping import Stepping
@@ -49,6 +49,13 @@ class BaseModel(Stepping):
             return [to_tensor(v) for v in given]
         names = getattr(self, "input_names", None) or ["input"] * len(shapes)
         labels = ["input"] if len(shapes) == 1 else names
+        given = [to_tensor(v) for v in given]
+        for tensor, wire, label in zip(given, getattr(self, "inputs", []), labels, strict=True):
+            if tensor.dtype == "string" and wire.dtype != "string":
+                raise TypeError(
+                    f"Error when checking {label}: model {self.name!r} expected numbers there, but got strings."
+                    " Words need an input of dtype 'string', and a StringLookup or the like behind it"
+                )
         return [as_inputs(v, s, n) for v, s, n in zip(given, shapes, labels, strict=True)]
 
     def samples(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True) -> Samples:
@@ -106,7 +113,7 @@ class BaseModel(Stepping):
         Args:
             optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
             loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary. A model
-                that overrides :meth:`compute_loss` or :meth:`train_step` needs none.
+                that overrides :meth:`compute_loss` or :meth:`train_step`, or has layers that add losses, needs none.
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
@@ -116,7 +123,8 @@ class BaseModel(Stepping):
             return
         self.check_usable()
         check_overrides(self)
-        if loss is None and not any(overrides(self, name, Stepping) for name in ("compute_loss", "train_step")):
+        own = any(overrides(self, name, Stepping) for name in ("compute_loss", "train_step"))
+        if loss is None and not own and not any(map(may_add_losses, self.flatten_layers())):
             raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         self._evaluator.compile(self, optimizer, loss, metrics, loss_weights, weighted_metrics)
 
