@@ -152,24 +152,27 @@ class BaseModel(Stepping):
         """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
 
         Returns at once; reading the values waits. ``batch_size`` is 32; ``sample_weight`` as in :meth:`fit`; ``steps``
-        is how many batches are looked at. A data set for ``x`` is evaluated as by :meth:`evaluate_dataset`.
+        is how many batches are looked at; ``return_dict`` gives them by name. A data set for ``x`` is evaluated as by
+        :meth:`evaluate_dataset`.
         """
         if is_dataset(x):
             return self.evaluate_dataset(x, y if config is None else config, **kwargs)
         options = _evaluate_options(**naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs}))
-        return self._evaluator.evaluate(self, x, y, options["batch_size"], options["sample_weight"], options["steps"])
+        del options["verbose"]
+        return self._evaluator.evaluate(self, x, y, **options)
 
     def evaluate_dataset(self, dataset: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Promise:
         """Loss and metrics over a data set, as scalar tensors, in the order of ``metrics_names``.
 
-        ``batches`` is how many of its batches are looked at, all if left out.
+        ``batches`` is how many of its batches are looked at, all if left out; ``return_dict`` gives them by name.
         """
         given = naming.arguments(_evaluate_dataset_options, "evaluate_dataset", {**(config or {}), **kwargs})
-        return self._evaluator.evaluate_dataset(self, dataset, _evaluate_dataset_options(**given)["batches"])
+        options = _evaluate_dataset_options(**given)
+        return self._evaluator.evaluate_dataset(self, dataset, options["batches"], options["return_dict"])
 
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Promise:
-        """Loss of one batch, or loss and metrics in a list, without training."""
-        return self._evaluator.test_on_batch(self, x, y, sample_weight)
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Promise:
+        """Loss of one batch, or loss and metrics in a list or by name, without training."""
+        return self._evaluator.test_on_batch(self, x, y, sample_weight, return_dict)
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -251,9 +254,11 @@ class BaseModel(Stepping):
         """
         return self._trainer.fit_dataset(self, dataset, {**(config or {}), **kwargs})
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Promise:
-        """One step on one batch; gives the loss, or loss and metrics in a list."""
-        return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight)
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Promise:
+        """One step on one batch; gives the loss, or loss and metrics in a list or by name."""
+        return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -330,12 +335,18 @@ def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict
 
 
 def _evaluate_options(
-    batch_size: int | None = None, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
+    batch_size: int | None = None,
+    verbose: int = 0,
+    sample_weight: Any = None,
+    steps: int | None = None,
+    return_dict: bool = False,
 ) -> dict[str, Any]:
     return locals()
 
 
-def _evaluate_dataset_options(batches: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _evaluate_dataset_options(
+    batches: int | None = None, verbose: int = 0, return_dict: bool = False
+) -> dict[str, Any]:
     return locals()
 
 

@@ -46,7 +46,9 @@ class Trainer:
         options = _dataset_options(**naming.arguments(_dataset_options, "fit_dataset", given))
         return self._start(model, lambda: _dataset_plan(model, dataset, **options))
 
-    def train_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> FitPromise:
+    def train_on_batch(
+        self, model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+    ) -> FitPromise:
         """One step; gives its loss, or loss and metrics."""
 
         def plan() -> FitPlan:
@@ -54,7 +56,11 @@ class Trainer:
             feed = ArrayFeed(_step_for(model, class_weight), samples, samples.count)
             return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, is_step=True)
 
-        return self._start(model, plan, lambda history: alone([values[0] for values in history.history.values()]))
+        def read(history: History) -> Any:
+            found = {name: values[0] for name, values in history.history.items()}
+            return found if return_dict else alone([*found.values()])
+
+        return self._start(model, plan, read)
 
     def _start(
         self, model: Any, plan: Callable[[], FitPlan], read: Callable[[History], Any] = lambda history: history
@@ -130,7 +136,7 @@ def _dataset_plan(
     steps = batches_per_epoch if batches_per_epoch is not None else steps_per_epoch
     if steps is not None:
         steps = positive("fit_dataset", "batches_per_epoch", steps)
-    if not hasattr(dataset, "__aiter__") and not hasattr(dataset, "__iter__"):
+    if not is_dataset(dataset) and not hasattr(dataset, "__iter__"):
         raise TypeError(
             f"fit_dataset needs a data set, or something else to iterate over; got {type(dataset).__name__}"
         )
