@@ -85,14 +85,15 @@ class BaseModel(Stepping):
         ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
 
         For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
-        set are ignored; ``steps`` limits how many batches are looked at.
+        set are ignored; ``steps`` limits how many batches are looked at. With ``callbacks``, which are told of batches,
+        it is a promise too.
         """
         given = {**(config or {}), **kwargs}
         if is_dataset(x):
             options = _predict_dataset_options(**naming.arguments(_predict_dataset_options, "predict", given))
-            return Promise(self._predictor.predict_dataset(self, x, options["steps"]))
+            return Promise(self._predictor.predict_dataset(self, x, options["steps"], options["callbacks"]))
         options = _predict_options(**naming.arguments(_predict_options, "predict", given))
-        return self._predictor.predict(self, x, options["batch_size"])
+        return self._predictor.predict(self, x, options["batch_size"], options["callbacks"])
 
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
@@ -152,8 +153,8 @@ class BaseModel(Stepping):
         """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
 
         Returns at once; reading the values waits. ``batch_size`` is 32; ``sample_weight`` as in :meth:`fit`; ``steps``
-        is how many batches are looked at; ``return_dict`` gives them by name. A data set for ``x`` is evaluated as by
-        :meth:`evaluate_dataset`.
+        is how many batches are looked at; ``return_dict`` gives them by name. With ``callbacks`` it is a promise, as
+        for a data set for ``x``, which is evaluated as by :meth:`evaluate_dataset`.
         """
         if is_dataset(x):
             return self.evaluate_dataset(x, y if config is None else config, **kwargs)
@@ -168,7 +169,8 @@ class BaseModel(Stepping):
         """
         given = naming.arguments(_evaluate_dataset_options, "evaluate_dataset", {**(config or {}), **kwargs})
         options = _evaluate_dataset_options(**given)
-        return self._evaluator.evaluate_dataset(self, dataset, options["batches"], options["return_dict"])
+        del options["verbose"]
+        return self._evaluator.evaluate_dataset(self, dataset, **options)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Promise:
         """Loss of one batch, or loss and metrics in a list or by name, without training."""
@@ -326,11 +328,11 @@ class BaseModel(Stepping):
         training.compile_as(self, training_config, "the training configuration")
 
 
-def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _predict_options(batch_size: int | None = None, verbose: int = 0, callbacks: Any = None) -> dict[str, Any]:
     return locals()
 
 
-def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _predict_dataset_options(steps: int | None = None, verbose: int = 0, callbacks: Any = None) -> dict[str, Any]:
     return locals()
 
 
@@ -340,12 +342,13 @@ def _evaluate_options(
     sample_weight: Any = None,
     steps: int | None = None,
     return_dict: bool = False,
+    callbacks: Any = None,
 ) -> dict[str, Any]:
     return locals()
 
 
 def _evaluate_dataset_options(
-    batches: int | None = None, verbose: int = 0, return_dict: bool = False
+    batches: int | None = None, verbose: int = 0, return_dict: bool = False, callbacks: Any = None
 ) -> dict[str, Any]:
     return locals()
 
