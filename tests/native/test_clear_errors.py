@@ -73,6 +73,8 @@ def test_what_adds_a_loss_needs_no_targets(backend, layers):
     model.compile("sgd")
     losses = run(lambda: model.fit(X, verbose=0, epochs=3)).history["loss"]
     assert losses[2] < losses[0]
+    batches = wl.data.from_tensor_slices(X).batch(3)
+    assert len(run(lambda: model.fit_dataset(batches, verbose=0)).history["loss"]) == 1
 
 
 def test_without_any_loss():

@@ -71,7 +71,8 @@ class BaseModel(Stepping):
 
     def read_batch(self, element: Any, training: bool = True) -> Samples:
         """The samples of a data set's element."""
-        x, y, sample_weight = (*parts_of(element, anything=self._has_own_step(training)), None)[:3]
+        needs_no_targets = self._has_own_step(training) or self.loss is None
+        x, y, sample_weight = (*parts_of(element, anything=needs_no_targets), None)[:3]
         return self.samples(x, y, sample_weight, training)
 
     def _has_own_step(self, training: bool) -> bool:
