@@ -68,7 +68,6 @@ KERAS_DEPARTURES = {
     **dict.fromkeys(("GroupedQueryAttention_006", "GroupedQueryAttention_007"), _KERAS_315),
     "RandomCrop_001": "except in training Keras gives the whole image; ours the middle, of one shape with training",
     "MultiHeadAttention_012": _NO_KEY,
-    "Resizing_019": "padding to the aspect ratio: Keras fills in another place; not understood yet",
     **dict.fromkeys(("IoU_149", "MeanIoU_151", "BinaryIoU_155", "OneHotMeanIoU_159"), _INTEGER_WEIGHTS),
     "sparsemax_0_0": "Keras' sparsemax is wrong for tensors of rank 3: its results do not sum to 1",
     **dict.fromkeys(("Adam_003", "Adam_004", "Adam_020", "AdamW_004", "AdamW_005"), _ADAM),

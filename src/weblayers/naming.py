@@ -116,8 +116,10 @@ def parameters(fn: Any) -> dict[str, inspect.Parameter]:
         if takes_config(init):
             # and hands it on to its base
             continue
+        # whatever the first one of a method is called
+        first = next(iter(own), None) if isinstance(fn, type) else "self"
         for name, p in own.items():
-            if name != "self" and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
+            if name != first and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY):
                 named.setdefault(name, p)
         if not any(p.kind is p.VAR_KEYWORD for p in own.values()):
             break
@@ -150,11 +152,15 @@ def arguments(fn: Any, owner: str, config: Mapping[str, Any]) -> dict[str, Any]:
 class Configurable(type):
     """Classes that take one configuration object, as in TensorFlow.js, or keyword arguments, as in Keras."""
 
+    def is_configuration(cls, given: Mapping[str, Any]) -> bool:
+        """Whether an only argument is the configuration; some classes have a first argument that is a mapping too."""
+        return True
+
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
         if takes_config(cls.__init__):  # type: ignore[misc]
             whole = () if "config" in kwargs else (args[0] if args else kwargs,)
             return super().__call__(*whole, *args[1:], **(kwargs if args or not whole else {}))
-        if len(args) == 1 and isinstance(args[0], Mapping):
+        if len(args) == 1 and isinstance(args[0], Mapping) and cls.is_configuration(args[0]):
             kwargs = {**args[0], **kwargs}
             args = ()
         kwargs = arguments(cls, cls.__name__, kwargs)

@@ -153,10 +153,15 @@ def test_callbacks_in_every_form_and_order():
         def on_epoch_end(self, epoch, logs):
             calls.append(("object", epoch))
 
-    fit(line(), epochs=2, batch_size=3, callbacks=[plain, Mine(), Anything()])
+    history = fit(line(), epochs=2, batch_size=3, callbacks=[plain, Mine(), Anything()])
     batches = [("onBatchBegin", 0), ("onBatchEnd", 0), ("onBatchBegin", 1), ("onBatchEnd", 1)]
     epochs = [[("onEpochBegin", e), *batches, ("onEpochEnd", e), ("object", e)] for e in (0, 1)]
-    assert calls == [("onTrainBegin", {}), *epochs[0], *epochs[1], ("onTrainEnd", {})]
+    assert calls == [
+        ("onTrainBegin", {}),
+        *epochs[0],
+        *epochs[1],
+        ("onTrainEnd", {"loss": history.history["loss"][-1]}),
+    ]
     assert Mine.seen == [(0, 3), (1, 1)] * 2
 
 

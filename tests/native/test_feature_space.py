@@ -141,3 +141,45 @@ def test_what_cannot_be(make, message):
 def test_nothing_to_learn():
     made = FeatureSpace(features={"a": FeatureSpace.integer_hashed(3, output_mode="int")}, output_mode="dict")
     assert made({"a": [1, 2]})["a"].shape == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "dtype", "data"),
+    [
+        (lambda: L.string_lookup(vocabulary=["a", "b", "c"]), "string", ["a", "b", "c", "a", "c", "b", "c", "c"]),
+        (lambda: L.integer_lookup(vocabulary=[3, 2, 1]), "int32", [3, 2, 1, 1, 2, 1, 3, 2]),
+        (lambda: L.hashing(num_bins=5), "string", ["a", "b", "c", "a", "c", "b", "c", "c"]),
+        (
+            lambda: L.text_vectorization(vocabulary=["a", "b"], output_sequence_length=2),
+            "string",
+            ["a b", "b", "c", "a", "b a", "b b", "a", "b"],
+        ),
+    ],
+    ids=["string_lookup", "integer_lookup", "hashing", "text_vectorization"],
+)
+def test_the_part_for_validation_is_looked_up_once(backend, layer, dtype, data):
+    x = wl.input(shape=[1], dtype=dtype)
+    found = L.flatten().apply(L.embedding(9, 2).apply(layer().apply(x)))
+    model = wl.model(inputs=x, outputs=L.dense(1).apply(found))
+    model.compile("sgd", "mse")
+    column, targets = np.array(data)[:, None], np.arange(8.0, dtype=np.float32)[:, None]
+
+    async def main():
+        history = await model.fit(column, targets, validation_split=0.25, verbose=0, shuffle=False)
+        return history.history["val_loss"][0], float(model.evaluate(column[6:], targets[6:]))
+
+    split, alone = asyncio.run(main())
+    np.testing.assert_allclose(split, alone, rtol=1e-5)
+
+
+def test_a_table_is_split_for_validation(backend):
+    space_ = FeatureSpace({"word": "string_categorical", "plain": "float_normalized"})
+    table = {"word": np.array(list("abcabcaa")), "plain": np.arange(8.0)}
+    space_.adapt(table)
+    model = wl.model(inputs=space_.get_inputs(), outputs=L.dense(1).apply(space_.get_encoded_features()))
+    model.compile("sgd", "mse")
+
+    async def main():
+        return (await model.fit(table, np.ones(8), validation_split=0.25, verbose=0)).history
+
+    assert len(asyncio.run(main())["val_loss"]) == 1

@@ -1,6 +1,7 @@
 """Names that mean one thing to TensorFlow.js and another to Keras 3, in configurations of either."""
 
 import asyncio
+import warnings
 
 import numpy as np
 import pytest
@@ -11,11 +12,15 @@ from weblayers.io.keras import differences, optimization
 from weblayers.io.keras.configuration import configuration
 
 
-def from_json(described):
+def run(promise):
     async def main():
-        return await wl.model_from_json(described)
+        return await promise()
 
     return asyncio.run(main())
+
+
+def from_json(described):
+    return run(lambda: wl.model_from_json(described))
 
 
 def keras_dense(**settings):
@@ -115,3 +120,83 @@ def test_a_layer_of_two_directions_that_begins_backwards_names_both():
     made = wl.sequential([wl.layers.bidirectional(wl.layers.gru(2, go_backwards=True), input_shape=[3, 2])])
     config = configuration(made)["config"]["layers"][-1]["config"]
     assert config["layer"]["config"]["go_backwards"] and not config["backward_layer"]["config"]["go_backwards"]
+
+
+# -- what is said when a model is saved -------------------------------------------------------------------------------
+
+
+def masked_model(ends):
+    x = wl.input(shape=[5])
+    embedded = wl.layers.embedding(6, 4, mask_zero=True).apply(x)
+    other = wl.layers.embedding(6, 4, mask_zero=True).apply(x)
+    plain = wl.layers.embedding(6, 4).apply(x)
+    return wl.model(inputs=x, outputs=ends(embedded, other, plain))
+
+
+L = wl.layers
+TOLD = {
+    "steps": lambda a, b, c: L.bidirectional(L.gru(3, return_sequences=True), name="told").apply(a),
+    "sum": lambda a, b, c: L.add(name="told").apply([a, c]),
+    "two masks": lambda a, b, c: L.average(name="told").apply([a, b]),
+    "features": lambda a, b, c: L.concatenate(name="told").apply([a, c]),
+    "values": lambda a, b, c: L.multiply(name="told").apply([a, a]),
+    "inside": lambda a, b, c: inner(L.add(name="told")).apply([a, c]),
+}
+UNTOLD = {
+    "last step": lambda a, b, c: L.bidirectional(L.gru(3)).apply(a),
+    "zeros": lambda a, b, c: L.bidirectional(L.gru(3, return_sequences=True, zero_output_for_mask=True)).apply(a),
+    "unmasked": lambda a, b, c: L.bidirectional(L.gru(3, return_sequences=True)).apply(c),
+    "residual": lambda a, b, c: L.add().apply([a, L.dropout(0.1).apply(a)]),
+    "along steps": lambda a, b, c: L.concatenate(axis=1).apply([a, c]),
+    "Keras' way": lambda a, b, c: L.add(keras_masks=True).apply([a, c]),
+}
+
+
+def inner(layer):
+    x, y = wl.input(shape=[5, 4]), wl.input(shape=[5, 4])
+    return wl.model(inputs=[x, y], outputs=layer.apply([x, y]))
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("name", TOLD)
+def test_a_layer_that_does_otherwise_with_masks_is_named(tmp_path, name, suffix):
+    model = masked_model(TOLD[name])
+    with pytest.warns(UserWarning, match="layer 'told' has a mask: Keras"):
+        run(lambda: model.save(tmp_path / f"a{suffix}"))
+
+
+@pytest.mark.parametrize("name", UNTOLD)
+def test_what_is_alike_is_not_warned_of(tmp_path, name):
+    model = masked_model(UNTOLD[name])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(lambda: model.save(tmp_path / "a.keras"))
+
+
+@pytest.mark.parametrize("name", ["hinge", "squared_hinge"])
+def test_losses_for_other_targets_are_named(tmp_path, name):
+    model = wl.sequential([L.dense(1, input_shape=[2])])
+    for loss, metrics_ in ((name, None), ("mse", [name])):
+        model.compile("sgd", loss, metrics=metrics_)
+        with pytest.warns(UserWarning, match=f"'{name}' is TensorFlow.js', where targets are -1 and 1"):
+            run(lambda: model.save(tmp_path / "a.keras", include_optimizer=True))
+    model.compile("sgd", wl.losses.Hinge())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        run(lambda: model.save(tmp_path / "a.keras", include_optimizer=True))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "words"),
+    [
+        (lambda: wl.train.Adam(0.1, epsilon=1e-2), "epsilon"),
+        (lambda: wl.train.AdamW(0.1, epsilon=1e-2), "epsilon"),
+        (lambda: wl.train.LossScaleOptimizer(wl.train.Adam(0.1, epsilon=1e-2)), "epsilon"),
+        (lambda: wl.train.Momentum(wl.train.schedules.ExponentialDecay(0.1, 10, 0.5), 0.9), "learning rate"),
+    ],
+)
+def test_optimizers_that_go_on_otherwise_are_named(tmp_path, optimizer, words):
+    model = wl.sequential([L.dense(1, input_shape=[2])])
+    model.compile(optimizer(), "mse")
+    with pytest.warns(UserWarning, match=words):
+        run(lambda: model.save(tmp_path / "a.keras", include_optimizer=True))

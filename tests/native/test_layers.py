@@ -274,7 +274,7 @@ class Inner(wl.layers.Layer):
         self.rnn.ensure_built((None, 2, 3))
 
     def call(self, inputs, states, training=False):
-        both = wl.stack([inputs, states], 1)
+        both = wl.stack([inputs, states[0]], 1)
         new = self.rnn.apply(both)
         return new, [new]
 

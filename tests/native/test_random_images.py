@@ -124,3 +124,23 @@ def test_images_change_in_training_only(layer):
     assert changed.min() >= x.min() - 60 and changed.max() <= 255.01
     again = L.deserialize({"class_name": layer.class_name, "config": layer.get_config()})
     assert again.get_config() == layer.get_config()
+
+
+def test_resizing_pads_both_sides_alike():
+    x = np.arange(1.0, 13.0, dtype=np.float32).reshape(1, 3, 4, 1)
+    # three rows for six columns: 1 is padded above and below, though 3 are missing
+    layer = L.resizing(height=6, width=4, pad_to_aspect_ratio=True, interpolation="nearest", fill_value=-1.0)
+    rows = layer.apply(x).numpy()[0, :, 0, 0]
+    padded = np.array([-1, 1, 5, 9, -1])
+    np.testing.assert_array_equal(rows, padded[((np.arange(6) + 0.5) * 5 / 6).astype(int)])
+
+
+def test_resizing_keeps_a_row_at_least():
+    x = np.ones((1, 1, 100, 1), np.float32)
+    assert L.resizing(height=1, width=300, crop_to_aspect_ratio=True).apply(x).shape == (1, 1, 300, 1)
+
+
+@pytest.mark.parametrize("wrong", [{"pad_to_aspect_ratio": True, "crop_to_aspect_ratio": True}, {"fill_mode": "wrap"}])
+def test_resizing_says_what_it_cannot(wrong):
+    with pytest.raises(ValueError, match="resizing"):
+        L.resizing(height=2, width=2, **wrong)

@@ -17,7 +17,13 @@ HOOKS = (
     "on_batch_begin",
     "on_batch_end",
     "on_test_begin",
+    "on_test_batch_begin",
+    "on_test_batch_end",
     "on_test_end",
+    "on_predict_begin",
+    "on_predict_batch_begin",
+    "on_predict_batch_end",
+    "on_predict_end",
     "on_yield",
 )
 # Keras' second names.
@@ -31,8 +37,11 @@ class Callback(naming.Named):
     """Base class: override the hooks you need. ``self.model`` is the model in training, ``self.params`` what it trains.
 
     ``on_train_begin(logs)``, ``on_epoch_begin(epoch, logs)``, ``on_batch_begin(batch, logs)``,
-    ``on_batch_end(batch, logs)``, ``on_test_begin(logs)``, ``on_test_end(logs)``, ``on_epoch_end(epoch, logs)``,
-    ``on_train_end(logs)``, ``on_yield(epoch, batch, logs)``. A hook may be async: training waits for it.
+    ``on_batch_end(batch, logs)``, ``on_test_begin(logs)``, ``on_test_batch_begin(batch, logs)``,
+    ``on_test_batch_end(batch, logs)``, ``on_test_end(logs)``, ``on_epoch_end(epoch, logs)``, ``on_train_end(logs)``,
+    ``on_predict_begin(logs)``, ``on_predict_batch_begin(batch, logs)``, ``on_predict_batch_end(batch, logs)``,
+    ``on_predict_end(logs)``, ``on_yield(epoch, batch, logs)``. A hook may be async: training waits for it. Batches of a
+    validation are computed in one go, and told of afterwards.
 
     ``batches`` says for which batches there are calls: ``"all"``, or ``"frame"``, the latest once per frame, which
     disturbs the training less.
@@ -109,12 +118,20 @@ class CallbackList:
         for callback in self._callbacks:
             if isinstance(callback, Mapping):
                 _check_hooks(callback)
+            elif not isinstance(callback, Callback) and not any(
+                _hook(callback, hook) for hook in (*HOOKS, "on_progress")
+            ):
+                raise TypeError(
+                    "callbacks are Callbacks, functions, dictionaries of functions, or objects with methods such as"
+                    f" on_epoch_end; got {callback!r}"
+                )
         told = [_hook(c, "on_progress") for c in self._callbacks if getattr(c, "wants_progress", True)]
         self.progress = [hook for hook in told if hook is not None]
         self.between_epochs = any(_hook(c, h) for c in given for h in HOOKS if h != "on_train_end")
         watching = [c for c in self._callbacks if _hook(c, "on_batch_begin") or _hook(c, "on_batch_end")]
         self._each = [c for c in watching if _setting(c, "batches", "all") != "frame"]
         self._framed = [c for c in watching if c not in self._each]
+        self.watches_tests = any(_hook(c, f"on_test_batch_{end}") for c in given for end in ("begin", "end"))
         self._yielding = any(_hook(c, "on_yield") for c in self._callbacks)
         self._yield_seconds = _yield_seconds(yield_every, self._yielding)
         self._turned = 0.0
@@ -173,12 +190,10 @@ class CallbackList:
 
 async def _call(callbacks: Sequence[Any], hook: str, *args: Any) -> None:
     for callback in callbacks:
-        function = _hook(callback, hook)
-        if function is None:
-            continue
-        result = function(*args)
-        if inspect.isawaitable(result):
-            await result
+        for function in _hooks(callback, hook):
+            result = function(*args)
+            if inspect.isawaitable(result):
+                await result
 
 
 def _yield_seconds(yield_every: Any, wanted: bool) -> float | None:
@@ -210,9 +225,15 @@ def _is_function(callback: Any) -> bool:
 
 
 def _hook(callback: Any, name: str) -> Callable[..., Any] | None:
-    """A callback's function for a hook, under any of its names. A function alone is called after each epoch."""
+    """A callback's first function for a hook."""
+    return next(iter(_hooks(callback, name)), None)
+
+
+def _hooks(callback: Any, name: str) -> list[Callable[..., Any]]:
+    """A callback's functions for a hook, one under each of its names. A function alone is called after each epoch."""
     if _is_function(callback):
-        return callback if name == "on_epoch_end" else None
+        return [callback] if name == "on_epoch_end" else []
+    functions: list[Callable[..., Any]] = []
     for one in (name, _ALIASES.get(name)):
         if one is None:
             continue
@@ -220,9 +241,9 @@ def _hook(callback: Any, name: str) -> Callable[..., Any] | None:
             found = callback.get(one, callback.get(naming.camel(one)))
         else:
             found = _method(callback, one)
-        if found is not None:
-            return found
-    return None
+        if found is not None and found not in functions:
+            functions.append(found)
+    return functions
 
 
 def _method(callback: Any, name: str) -> Any:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from ..layers.base import made_name
 from ..runtime.tensor import Variable
 from .checks import expect
 
@@ -45,6 +46,7 @@ def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, str
     """
     targets = named_weights(model)
     left = dict(targets)
+    given = dict(zip(alike(given, targets), given.values(), strict=True))
     chosen: list[tuple[Variable, np.ndarray]] = []
     for name, values in given.items():
         match = next((n for n in _spellings(name) if n in left), None)
@@ -55,6 +57,40 @@ def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, str
     missing = f"{len(left)} of {len(targets)} weights are not set: {','.join(left)}"
     expect(not (strict and left), source, missing)
     assign_pairs(chosen, source)
+
+
+def alike(given: Iterable[str], mine: Iterable[str]) -> list[str]:
+    """The names of a file, or what they are here if they differ in nothing but the numbers of names that were made.
+
+    Such a number counts what a program had made before; layers of one class are made in one order by every program.
+    """
+    given, mine = list(given), list(mine)
+    if {*given} == {*mine}:
+        return given
+    here = {plain: name for name, plain in _uncounted(mine).items()}
+    there = _uncounted(given)
+    return [here[there[name]] for name in given] if {*there.values()} == here.keys() else given
+
+
+def _uncounted(names: Sequence[str]) -> dict[str, str]:
+    """Names in which layers have their places among those of one class beside them, and not the numbers they have."""
+    parts = {name: re.sub(r":\d+$", "", name).split("/") for name in names}
+    # by where they are and their prefix
+    beside: dict[tuple[str, str], set[int]] = {}
+    for path in parts.values():
+        for i, part in enumerate(path):
+            made = made_name(part)
+            if made is not None:
+                beside.setdefault(("/".join(path[:i]), made[0]), set()).add(made[1])
+
+    def placed(path: list[str], i: int) -> str:
+        made = made_name(path[i])
+        if made is None:
+            return path[i]
+        prefix, number = made
+        return f"{prefix}#{sum(n < number for n in beside['/'.join(path[:i]), prefix])}"
+
+    return {name: "/".join(placed(path, i) for i in range(len(path))) for name, path in parts.items()}
 
 
 def assign_pairs(pairs: Sequence[tuple[Variable, np.ndarray]], source: str) -> None:

@@ -42,6 +42,13 @@ def unique_name(prefix: str) -> str:
     return f"{prefix}{next(_counters[prefix])}"
 
 
+def made_name(name: str) -> tuple[str, int] | None:
+    """The prefix and number of a name that :func:`unique_name` has made, here or in another program; else None."""
+    digits = len(name) - len(name.rstrip("0123456789"))
+    splits = (len(name) - i for i in range(digits, 0, -1))
+    return next(((name[:at], int(name[at:])) for at in splits if name[:at] in _counters), None)
+
+
 class Layer(Used, metaclass=naming.Configurable):
     """Base class of layers. A subclass makes its weights in :meth:`build` and computes in :meth:`call`.
 
@@ -399,6 +406,16 @@ class Layer(Used, metaclass=naming.Configurable):
 
     def __repr__(self) -> str:
         return f"<{self.class_name} {self.name!r}>"
+
+
+@contextmanager
+def hooked(layer: Layer, call_hook: Callable[[Any, dict[str, Any]], Any]) -> Iterator[None]:
+    """Inside, a function is told of the layer's calls in place of its hook."""
+    before, layer._call_hook = layer._call_hook, call_hook
+    try:
+        yield
+    finally:
+        layer._call_hook = before
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from .. import activations, constraints, initializers, naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, slicing
 from ..ops.random import Noise
+from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from . import context, serialization
 from .base import BatchShape, Layer, positive, sized
@@ -22,7 +23,8 @@ StateShapes = list[tuple[int, ...]]
 class Cell(Layer):
     """A step of a recurrent layer: ``call(inputs, states)`` gives the output and the new states.
 
-    A cell of your own defines ``state_size`` (a number, a shape, or a list of them), ``build`` and ``call``. The
+    A cell of your own defines ``state_size`` (a number, a shape, or a list of them), ``build`` and ``call``; its states
+    come in a list, also if there is one. It may have ``get_initial_state(batch_size)``, where they are not zeros. The
     built-in ones split the step: :meth:`project` is what does not need the states, and is done for all steps at once.
     """
 
@@ -159,8 +161,10 @@ class _GatedCell(Cell):
         return self._mask(self.recurrent_dropout, x, (batch, *self.state_shapes()[0]), 2)
 
     def _mask(self, rate: float, x: Tensor, shape: Sequence[int], stream: int) -> Tensor | None:
-        if not 0 < rate < 1:
+        if not rate:
             return None
+        if rate == 1:
+            return tracing.zeros(shape)
         keep = a.less_equal(rate, self._noise.uniform(x, shape, stream))
         return a.mul(a.cast(keep, "float32"), 1 / (1 - rate))
 

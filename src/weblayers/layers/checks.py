@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,19 @@ def check_rank(layer: Used, shape: Sequence[Any], *ranks: int) -> None:
             f"Input 0 is incompatible with layer {layer.name}: expected ndim={' or '.join(map(str, ranks))}, found"
             f" ndim={len(shape)} (shape {list(shape)})."
         )
+
+
+@contextmanager
+def told_by(layer: Used) -> Iterator[None]:
+    """What an op inside has against the sizes it gets, said with the layer's name.
+
+    Raises:
+        ValueError: what the op has raised, with the name before it.
+    """
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"layer {layer.name!r}: {error}") from error
 
 
 def sized(layer: Used, shape: BatchShape, axis: int) -> int:

@@ -10,6 +10,7 @@ from ..ops import arithmetic as a
 from ..ops import convolutions
 from ..runtime.tensor import Tensor
 from .base import BatchShape, Layer, check_rank, positive, sized
+from .checks import told_by
 from .formats import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
 
 
@@ -73,7 +74,8 @@ class Convolution(Layer):
                 f"Input 0 is incompatible with layer {self.name}: expected {self.in_channels} channels but got"
                 f" shape {list(inputs.shape)} ({self.data_format})."
             )
-        out = self.convolved(x)
+        with told_by(self):
+            out = self.convolved(x)
         if self.bias is not None:
             out = a.add(out, self.bias)
         return channels_back(self.activation(out), self.data_format)

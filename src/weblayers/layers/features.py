@@ -133,6 +133,11 @@ class FeatureSpace(Layer):
         self._encoded: Any = None
         self.built = True
 
+    @classmethod
+    def is_configuration(cls, given: Mapping[str, Any]) -> bool:
+        """Whether it has the features among other settings, and is not the features themselves."""
+        return isinstance(given.get("features"), Mapping)
+
     def _feature(self, name: str, given: Any) -> Feature:
         if isinstance(given, Feature):
             return given

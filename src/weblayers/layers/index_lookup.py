@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import collections
+import math
 import os
 from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
@@ -238,7 +239,7 @@ class IndexLookup(Encoding):
         documents = 0
         for batch in batches:
             documents += len(batch)
-            for row in batch.reshape(len(batch), -1).tolist():
+            for row in batch.reshape(len(batch), math.prod(batch.shape[1:])).tolist():
                 counts.update(tokens := [self.token(v) for v in row])
                 containing.update(set(tokens))
         for special in (self.mask_token, self.oov_token):

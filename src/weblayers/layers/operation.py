@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from .. import naming, tree
@@ -11,7 +12,11 @@ from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from .base import Layer, unique_name
 from .inference import inferred_specs
+from .keras_operations import COMPOSED
 from .symbolic import SymbolicTensor
+
+# All that can be an operation, by name.
+OPERATIONS: Mapping[str, Callable[..., Any]] = ChainMap(REPEATABLE, COMPOSED)
 
 
 class Operation(Layer):
@@ -32,7 +37,7 @@ class Operation(Layer):
     """
 
     def __init__(self, op: str, arguments: Mapping[str, Any], **base: Any) -> None:
-        self._function = naming.lookup("op", op, REPEATABLE)
+        self._function = naming.lookup("op", op, OPERATIONS)
         super().__init__(**{**base, "name": base.get("name") or unique_name(f"{op}_Operation")})
         self.op, self.arguments = op, dict(arguments)
 

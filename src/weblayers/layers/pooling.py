@@ -10,6 +10,7 @@ from ..ops import arithmetic as a
 from ..ops import movement, pooling, reduction
 from ..runtime.tensor import Tensor
 from .base import Layer, check_rank
+from .checks import told_by
 from .formats import DATA_FORMATS, channels_back, channels_last, padding_mode, sizes
 
 
@@ -43,7 +44,8 @@ class _Pooling(Layer):
     def call(self, inputs: Tensor) -> Tensor:
         check_rank(self, inputs.shape, self.rank + 2)
         x = channels_last(inputs, self.data_format)
-        out = pooling.reduce_window(x, self.kind, self.pool_size, self.strides, self.padding)
+        with told_by(self):
+            out = pooling.reduce_window(x, self.kind, self.pool_size, self.strides, self.padding)
         return channels_back(out, self.data_format)
 
 

@@ -189,22 +189,25 @@ class Resizing(ImageLayer):
         self.height, self.width = positive(self.name, "height", height), positive(self.name, "width", width)
         self.interpolation = image.interpolation_name(interpolation)
         self.crop_to_aspect_ratio, self.pad_to_aspect_ratio = bool(crop_to_aspect_ratio), bool(pad_to_aspect_ratio)
+        if crop_to_aspect_ratio and pad_to_aspect_ratio:
+            raise ValueError(f"{self.name}: crop_to_aspect_ratio or pad_to_aspect_ratio can be True, but not both")
+        if fill_mode != "constant":
+            raise ValueError(f"{self.name}: fill_mode must be 'constant', got {fill_mode!r}")
         self.fill_mode, self.fill_value, self.antialias = fill_mode, fill_value, bool(antialias)
 
     def changed(self, x: Tensor) -> Tensor:
         high, wide = x.shape[1:3]
         if self.crop_to_aspect_ratio:
             # the largest part of the new proportions, from the middle
-            crop_high = min(high, int(wide * self.height / self.width))
-            crop_wide = min(wide, int(high * self.width / self.height))
+            crop_high = max(1, min(high, int(wide * self.height / self.width)))
+            crop_wide = max(1, min(wide, int(high * self.width / self.height)))
             begin = [0, (high - crop_high) // 2, (wide - crop_wide) // 2, 0]
             x = movement.slice(x, begin, [-1, crop_high, crop_wide, -1])
         elif self.pad_to_aspect_ratio:
-            pad_high = max(high, int(wide * self.height / self.width))
-            pad_wide = max(wide, int(high * self.width / self.height))
-            top, left = (pad_high - high) // 2, (pad_wide - wide) // 2
-            around = [(0, 0), (top, pad_high - high - top), (left, pad_wide - wide - left), (0, 0)]
-            x = movement.pad(x, around, self.fill_value)
+            # as much on both sides, in Keras too: what is odd is left out
+            top = max(0, int(wide * self.height / self.width) - high) // 2
+            left = max(0, int(high * self.width / self.height) - wide) // 2
+            x = movement.pad(x, [(0, 0), (top, top), (left, left), (0, 0)], self.fill_value)
         return image.resize(x, (self.height, self.width), self.interpolation, self.antialias)
 
 

@@ -126,7 +126,17 @@ class RNN(Layer):
             return given
         if self.stateful:
             return list(self._kept_states(x.shape[0], shapes))
-        return [tracing.zeros((x.shape[0], *shape)) for shape in shapes]
+        return self._made_states(x.shape[0], shapes)
+
+    def _made_states(self, batch: int, shapes: Sequence[tuple[int, ...]]) -> list[Tensor]:
+        """What a sequence begins with: zeros, or what a cell of one's own makes in ``get_initial_state``."""
+        rest = iter(shapes)
+        states: list[Tensor] = []
+        for cell in self.cell.cells if isinstance(self.cell, StackedRNNCells) else [self.cell]:
+            zeros = [tracing.zeros((batch, *next(rest))) for _ in state_shapes(cell)]
+            makes = hasattr(type(cell), "get_initial_state")
+            states += tree.leaves(cell.get_initial_state(batch_size=batch)) if makes else zeros
+        return states
 
     def state_shapes(self, x: Tensor) -> list[tuple[int, ...]]:
         """The shapes of the states for a sequence, without the batch axis."""
@@ -143,6 +153,8 @@ class RNN(Layer):
                 f"Input 0 is incompatible with layer {self.name}: expected ndim=3, found ndim={inputs.rank}"
                 f" (shape {list(inputs.shape)})."
             )
+        if not inputs.shape[1]:
+            raise ValueError(f"layer {self.name!r} has no steps to run over: its input has shape {list(inputs.shape)}")
         states = self._first_states(inputs, initial_state)
         outputs, last, states = self._run(inputs, states, mask, training)
         if self.stateful:
@@ -206,8 +218,7 @@ class RNN(Layer):
         cell = self.cell
         if isinstance(cell, Cell) and type(cell).project is not Cell.project:
             return cell.step(part, [noisy(states[0], noise), *states[1:]])
-        single = not isinstance(cell.state_size, list | tuple)
-        output, new = cell.apply(part, states if not single or isinstance(cell, Cell) else states[0], training=training)
+        output, new = cell.apply(part, states, training=training)
         return output, list(new) if isinstance(new, list | tuple) else [new]
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:

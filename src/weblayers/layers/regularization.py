@@ -9,6 +9,7 @@ from typing import Any
 from .. import naming, regularizers
 from ..ops import arithmetic as a
 from ..ops import movement, random
+from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from .base import Layer
@@ -51,7 +52,7 @@ class Dropout(_Random):
     Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting" (2014).
 
     Args:
-        rate: share that is dropped.
+        rate: share that is dropped; with 1 all are, as in Keras, where TensorFlow.js then drops nothing.
         noise_shape: shape of the mask; axes of size 1 are dropped as a whole, None is the input's size.
         seed: makes the masks repeatable.
 
@@ -68,8 +69,7 @@ class Dropout(_Random):
         self.noise_shape = None if noise_shape is None else list(noise_shape)
 
     def is_idle(self) -> bool:
-        # a rate of 1 would leave nothing; TensorFlow.js then drops nothing
-        return self.rate in (0, 1)
+        return self.rate == 0
 
     def mask_shape(self, shape: Sequence[int]) -> list[int]:
         if self.noise_shape is None:
@@ -77,6 +77,8 @@ class Dropout(_Random):
         return [d if n is None else n for d, n in zip(shape, self.noise_shape, strict=True)]
 
     def disturbed(self, x: Tensor) -> Tensor:
+        if self.rate == 1:
+            return tracing.zeros(x.shape)
         keep = a.less_equal(self.rate, self._noise.uniform(x, self.mask_shape(x.shape)))
         return a.where(keep, a.mul(x, 1 / (1 - self.rate)), 0.0)
 
@@ -157,6 +159,10 @@ class AlphaDropout(Dropout):
 
     # minus SELU's scale times its alpha: what dropped values become
     _DROPPED = -1.7580993408473766
+
+    def is_idle(self) -> bool:
+        # with 1 there is no mean and variance to keep
+        return self.rate in (0, 1)
 
     def disturbed(self, x: Tensor) -> Tensor:
         keep = a.less_equal(self.rate, self._noise.uniform(x, self.mask_shape(x.shape)))

@@ -94,7 +94,8 @@ def register_class(cls: C) -> C:
         raise TypeError(f"register_class takes a class or a function, not {cls!r}")
     custom.register(cls)
     if isinstance(cls, type):
-        CLASSES[custom.name_of(cls)] = cls
+        # a name may have a package: package>Name
+        CLASSES[custom.name_of(cls).rpartition(">")[2]] = cls
     return cls
 
 
@@ -112,6 +113,9 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     name = value.get("class_name", value.get("className"))
     if name is None:
         raise ValueError(f"not a serialized layer, it has no class_name: {sorted(value)}")
+    registered = value.get("registered_name")
+    if isinstance(registered, str) and ">" in registered:
+        name = registered
     shared, number = _shared.get(), value.get("shared_layer")
     with custom.lending(custom_objects):
         if shared is None or not isinstance(number, int):

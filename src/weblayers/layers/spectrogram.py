@@ -14,6 +14,7 @@ from ..ops.tapers import taper
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
 from .base import BatchShape, Layer, check_rank, positive
+from .checks import told_by
 from .formats import DATA_FORMATS
 from .symbolic import Spec, SymbolicTensor
 
@@ -100,7 +101,8 @@ class STFTSpectrogram(Layer):
         x = movement.transpose(inputs, [0, 2, 1]) if self.data_format == "channels_last" else inputs
         batch, channels, samples = x.shape
         x = movement.reshape(x, [batch * channels, samples, 1])
-        spectra = [convolutions.convolution(x, kernel, self._step, self.padding) for kernel in self._parts]
+        with told_by(self):
+            spectra = [convolutions.convolution(x, kernel, self._step, self.padding) for kernel in self._parts]
         out = self._of_parts(spectra)
         _, frames, size = out.shape
         out = movement.reshape(out, [batch, channels, frames, size])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import string
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -152,7 +153,7 @@ class TextVectorization(HostLayer):
         elif self._standard is not None:
             values = np.array([self._standard(text) for text in values.ravel()], object).reshape(values.shape)
         if self._cut is None:
-            rows = [list(row) for row in values.reshape(len(values), -1)]
+            rows = [list(row) for row in values.reshape(len(values), math.prod(values.shape[1:]))]
         elif callable(self.split):
             rows = [[str(token) for token in row] for row in self.split(values.ravel().astype(str))]
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import initializers, naming, tree
+from .. import custom, initializers, naming, tree
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, reduction
 from ..runtime import tracing
@@ -166,7 +166,9 @@ class Bidirectional(Wrapper):
         other = serialization.deserialize(backward_layer)
         if other is None:
             turned = {**config, "go_backwards": not inner.go_backwards, "name": f"backward_{original}"}
-            other = type(inner).from_config(turned)
+            # a cell of one's own need not be registered for a copy
+            with custom.lending({part.class_name: type(part) for part in inner.flatten_layers()}):
+                other = type(inner).from_config(turned)
         self.backward_layer: RNN = other
         self._copied = backward_layer is None
         self.stateful = self.forward_layer.stateful

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -61,6 +62,7 @@ class Compilation:
         plain = _metrics_per_output(self.arguments["metrics"], names)
         weighted = _metrics_per_output(self.arguments["weighted_metrics"], names)
         self.metrics = []
+        taken = {tracker.name for tracker in (self.loss_tracker, *self.output_trackers)}
         for i, shape in enumerate(shapes):
             prefix = f"{names[i]}_" if self.several else ""
             mine: list[tuple[str, Metric, bool]] = []
@@ -70,7 +72,8 @@ class Compilation:
                     if any(metric is other for _, other, _ in (*self.all_metrics, *mine)):
                         # one object for several outputs counts each
                         metric = copy.copy(metric)
-                    mine.append((prefix + metric.name, metric, counts))
+                    spellings = [prefix + metric.name, *([f"{prefix}weighted_{metric.name}"] if counts else [])]
+                    mine.append((_unused(spellings, taken), metric, counts))
             self.metrics.append(mine)
 
     def complete_for(self, y_pred: Any) -> None:
@@ -155,6 +158,14 @@ def listed(values: Any, names: Sequence[str]) -> list[Any]:
     if isinstance(values, Mapping):
         return [values.get(name) for name in names]
     return list(values) if isinstance(values, list | tuple) else [values] * len(names)
+
+
+def _unused(spellings: Sequence[str], taken: set[str]) -> str:
+    """The first of a metric's names that no other has, or else the last with a number; it is taken from now on."""
+    numbered = (f"{spellings[-1]}_{i}" for i in itertools.count(1))
+    name = next(name for name in itertools.chain(spellings, numbered) if name not in taken)
+    taken.add(name)
+    return name
 
 
 def _alternatives(given: Any) -> list[Any]:

@@ -48,6 +48,8 @@ def as_targets(y: Any, output: BatchShape, loss: Any) -> Tensor:
     Custom losses check their targets themselves.
     """
     tensor = to_tensor(y)
+    if tensor.dtype == "string":
+        raise TypeError("targets must be numbers, got strings: StringLookup makes numbers of them")
     if loss is None or not losses.knows_targets(loss):
         return tensor
     if not losses.is_sparse(loss):
@@ -268,7 +270,15 @@ def as_tree(x: Any, several: bool) -> Any:
 
 
 def by_output(values: Any, names: Sequence[str], what: str) -> list[Any]:
-    """Targets or weights in the order of the outputs."""
+    """Targets or weights in the order of the outputs.
+
+    Raises:
+        ValueError: there are none, or none for one of them.
+    """
+    if values is None:
+        raise ValueError(
+            f"{what} for the output {names[0]!r} are missing: the model is compiled with a loss or metrics"
+        )
     if isinstance(values, Mapping):
         missing = [n for n in names if n not in values]
         if missing:

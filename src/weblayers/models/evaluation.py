@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import optimizers
+from ..callbacks.base import CallbackList
 from ..layers.base import positive
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import Promise
@@ -120,7 +121,17 @@ class Evaluator:
         samples.check()
         return samples
 
-    def evaluate(self, model: Any, x: Any, y: Any, batch_size: int | None, sample_weight: Any, steps: Any) -> Any:
+    def evaluate(
+        self,
+        model: Any,
+        x: Any,
+        y: Any,
+        batch_size: int | None,
+        sample_weight: Any,
+        steps: Any,
+        return_dict: bool,
+        callbacks: Any,
+    ) -> Any:
         """Loss and metrics over the samples."""
         batch_size = positive("evaluate", "batch_size", batch_size or model.fixed_batch or 32)
         samples = model.samples(x, y, sample_weight, training=False)
@@ -128,6 +139,8 @@ class Evaluator:
             stop = positive("evaluate", "steps", steps) * batch_size
             samples = samples.part(0, min(stop, samples.count))
         feed = ArrayFeed(self.steps(model).test, samples, batch_size)
+        if callbacks is not None:
+            return self._evaluated(model, feed, _as_tensor, return_dict, callbacks)
         total: Tensor | None = None
         for run in feed.runs():
             layout = run.compiled.layout
@@ -135,22 +148,43 @@ class Evaluator:
                 (row,) = run.compiled(run.tensors, {START: run.start + step * run.batch})
                 total = row if total is None else layout.total(total, row)
         assert total is not None
-        return alone([HostComputed(total, read) for read in layout.readers])
+        names = [entry.name for entry in layout.entries]
+        found = {n: HostComputed(total, read) for n, read in zip(names, layout.readers, strict=True)}
+        return found if return_dict else alone([*found.values()])
 
-    def evaluate_dataset(self, model: Any, dataset: Any, batches: int | None) -> Promise:
+    def evaluate_dataset(
+        self, model: Any, dataset: Any, batches: int | None, return_dict: bool, callbacks: Any
+    ) -> Promise:
         """Loss and metrics over a data set."""
         feed = DatasetFeed(self.steps(model).test, partial(model.read_batch, training=False), dataset, batches)
-        return self._evaluated(model, feed, lambda value: to_tensor(np.asarray(value, np.float32)))
+        return self._evaluated(model, feed, _as_tensor, return_dict, callbacks)
 
-    def test_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any) -> Promise:
+    def test_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any, return_dict: bool) -> Promise:
         """Loss and metrics of one batch, as numbers."""
         samples = model.samples(x, y, sample_weight, training=False)
-        return self._evaluated(model, ArrayFeed(self.steps(model).test, samples, samples.count), lambda value: value)
+        feed = ArrayFeed(self.steps(model).test, samples, samples.count)
+        return self._evaluated(model, feed, lambda value: value, return_dict)
 
-    def _evaluated(self, model: Any, feed: ArrayFeed | DatasetFeed, read: Callable[[Any], Any]) -> Promise:
+    def _evaluated(
+        self,
+        model: Any,
+        feed: ArrayFeed | DatasetFeed,
+        read: Callable[[Any], Any],
+        return_dict: bool,
+        callbacks: Any = None,
+    ) -> Promise:
+        told = None if callbacks is None else CallbackList(callbacks, [])
+
         async def run() -> Any:
             # the steps do not keep the model, this does
             model.check_usable()
-            return alone([read(value) for value in (await evaluated(feed)).values()])
+            if told is not None:
+                told.attach(model, {"samples": feed.samples, "steps": feed.steps})
+            found = {name: read(value) for name, value in (await evaluated(feed, told)).items()}
+            return found if return_dict else alone([*found.values()])
 
         return Promise(run())
+
+
+def _as_tensor(value: Any) -> Tensor:
+    return to_tensor(np.asarray(value, np.float32))

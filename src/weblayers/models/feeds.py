@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -144,7 +145,7 @@ class DatasetFeed:
         self, step_for: StepFor, read: Callable[[Any], Samples], dataset: Any, steps: int | None = None
     ) -> None:
         self._step_for, self._read, self._dataset, self._given = step_for, read, dataset, steps
-        size = getattr(dataset, "size", None)
+        size = _number_of_batches(dataset) if _is_numbered(dataset) else getattr(dataset, "size", None)
         self._size = int(size) if isinstance(size, int | float) and np.isfinite(size) else None
         self.steps = steps or self._size
         self._source: AsyncGenerator[Any, None] | None = None
@@ -284,7 +285,19 @@ def is_batch(element: Any) -> bool:
 
 def is_dataset(x: Any) -> bool:
     """Whether data come batch by batch: from a data set or any other iterable that is not data itself."""
-    return hasattr(x, "__aiter__") or (hasattr(x, "__next__") and hasattr(x, "__iter__"))
+    return hasattr(x, "__aiter__") or (hasattr(x, "__next__") and hasattr(x, "__iter__")) or _is_numbered(x)
+
+
+def _is_numbered(x: Any) -> bool:
+    """Whether it gives batches by their numbers, as Keras' ``PyDataset`` does."""
+    kind = type(x)
+    numbered = hasattr(kind, "__getitem__") and (hasattr(kind, "__len__") or hasattr(kind, "num_batches"))
+    return numbered and not isinstance(x, Sequence | Mapping | Tensor) and not hasattr(kind, "__array__")
+
+
+def _number_of_batches(dataset: Any) -> int | None:
+    """How many batches there are, by number; None if they never end."""
+    return dataset.num_batches if hasattr(type(dataset), "num_batches") else len(dataset)
 
 
 async def iterated(dataset: Any) -> AsyncGenerator[Any, None]:
@@ -297,6 +310,13 @@ async def iterated(dataset: Any) -> AsyncGenerator[Any, None]:
         finally:
             if hasattr(elements, "aclose"):
                 await elements.aclose()
+    elif _is_numbered(dataset):
+        count = _number_of_batches(dataset)
+        for i in itertools.count() if count is None else range(count):
+            yield dataset[i]
+            await asyncio.sleep(0)
+        if hasattr(dataset, "on_epoch_end"):
+            dataset.on_epoch_end()
     else:
         for element in dataset:
             yield element

@@ -75,6 +75,8 @@ class Fit:
         # of the running epoch, or of several: rows of logs, and how to read them
         self._rows: list[np.ndarray] = []
         self._layout: Layout | None = None
+        # of the last epoch
+        self._last: dict[str, Any] = {}
         self.lease = Lease(model.name)
         self.lease.take([*model.steps.trained(), *self._compilation.optimizer.host_scalars])
 
@@ -113,7 +115,7 @@ class Fit:
         if not plan.is_step:
             self._compilation.optimizer.finalize()
             await self.lease.secure()
-        await callbacks.call("on_train_end", {})
+        await callbacks.call("on_train_end", self._last)
         return self.history
 
     async def _has_data(self, feed: Feed, name: str, had_some: bool) -> bool:
@@ -214,6 +216,7 @@ class Fit:
             if due:
                 logs = {**await self._validated(), **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
+            self._last = logs
 
     async def _validated(self) -> dict[str, Any]:
         """The logs of the validation; none where its data set is used up."""
@@ -221,7 +224,7 @@ class Fit:
         feed, before = self._plan.validation(), any(name.startswith("val_") for name in self.history.history)
         if not await self._has_data(feed, "data set for validation", before):
             return {}
-        tested = await evaluated(feed)
+        tested = await evaluated(feed, self._callbacks)
         return {f"val_{name}": value for name, value in tested.items()}
 
     async def _check_finite(self, run: Run, trained: Trained, first_epoch: int) -> None:
@@ -252,10 +255,12 @@ def _failed(task: asyncio.Task[Any]) -> bool:
     return task.cancelled() or task.exception() is not None
 
 
-async def evaluated(feed: Feed) -> dict[str, Any]:
-    """Loss and metrics over all samples, without blocking."""
-    sums = Sums()
+async def evaluated(feed: Feed, callbacks: CallbackList | None = None) -> dict[str, Any]:
+    """Loss and metrics over all samples, without blocking; callbacks are told of it."""
+    sums, batch = Sums(), 0
     try:
+        if callbacks is not None:
+            await callbacks.call("on_test_begin", {})
         if not await feed.begin():
             raise ValueError("the data set has no batches")
         async with aclosing(feed.epochs()) as runs:
@@ -264,8 +269,19 @@ async def evaluated(feed: Feed) -> dict[str, Any]:
                 choose = partial(device.of, compiled.captured, compiled.graph, trains=True)
                 tensors = [*run.tensors, *compiled.captured]
                 job = LastingJob(compiled, tensors, run.steps, Scalars(*compiled.uniforms(run.begins)), choose)
-                sums.add((await outcome(job)).logs, compiled.layout)
+                rows = (await outcome(job)).logs
+                if callbacks is None or not callbacks.watches_tests:
+                    sums.add(rows, compiled.layout)
+                    continue
+                for row in rows:
+                    sums.add(row[None], compiled.layout)
+                    await callbacks.call("on_test_batch_begin", batch, {})
+                    await callbacks.call("on_test_batch_end", batch, sums.logs())
+                    batch += 1
     finally:
         await feed.close()
     sums.hold()
-    return sums.logs()
+    logs = sums.logs()
+    if callbacks is not None:
+        await callbacks.call("on_test_end", logs)
+    return logs

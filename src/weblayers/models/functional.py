@@ -8,6 +8,7 @@ from typing import Any
 from .. import naming, tree
 from ..layers import serialization
 from ..layers.base import Layer
+from ..layers.inference import inferred_specs
 from ..layers.symbolic import BatchShape, LayerCall, Spec, SymbolicTensor
 from ..runtime.tensor import Tensor
 from .data_sets import alone
@@ -213,6 +214,11 @@ class Functional(Model):
             return {key: i for i, key in enumerate(self._input_keys())}
         return alone(list(range(len(self.inputs))))
 
+    def trace(self) -> None:
+        """Call the layers once, on tensors without values."""
+        begins = self._handed_over if self._hosted else self.inputs
+        inferred_specs(self.name, lambda x, _: self.apply(x), alone(list(begins)), {})
+
     def _input_keys(self) -> list[str]:
         """The names under which a dictionary has the inputs, in their order."""
         known = self._inputs_tree
@@ -299,6 +305,10 @@ class Functional(Model):
 
     @property
     def output_names(self) -> list[str]:
+        """The keys of outputs in a dictionary, or the names of the layers that they come from."""
+        keys = _keys("names", self._outputs_tree)
+        if keys:
+            return keys["names"]
         layers = [w.source_layer.name for w in self.outputs if w.source_layer is not None]
         # a layer with two outputs of the model would give both one name
         return [n if layers.count(n) == 1 else f"{n}_{layers[:i].count(n)}" for i, n in enumerate(layers)]
@@ -317,6 +327,9 @@ class Functional(Model):
             "layers": layers,
             "input_layers": [_place(w, numbers) for w in self.inputs],
             "output_layers": [_place(w, numbers) for w in self.outputs],
+            # TensorFlow.js has lists only, and does not look here
+            **_keys("input_keys", self._inputs_tree),
+            **_keys("output_keys", self._outputs_tree),
         }
 
     @classmethod
@@ -324,6 +337,13 @@ class Functional(Model):
         """A model from what :meth:`get_config` gave, or TensorFlow.js wrote."""
         inputs, outputs = rebuilt(config)
         return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+
+
+def _keys(name: str, ends: Any) -> dict[str, list[str]]:
+    """The keys of a model's inputs or outputs, if they are a dictionary of tensors, in the order of the tensors."""
+    there = isinstance(ends, Mapping) and all(isinstance(key, str) for key in ends)
+    flat = there and all(isinstance(wire, SymbolicTensor) for wire in ends.values())
+    return {name: tree.keys(ends)} if flat else {}
 
 
 def _value(known: Mapping[int, Any], leaf: Any) -> Any:

@@ -13,7 +13,7 @@ from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
 from .data_sets import Samples, as_given, as_inputs, as_tree
 from .feeds import is_dataset, parts_of
-from .objective import check_overrides, overrides
+from .objective import check_overrides, may_add_losses, overrides
 from .prediction import Predictor
 from .promise import FitPromise
 from .stepping import Stepping
@@ -49,6 +49,13 @@ class BaseModel(Stepping):
             return [to_tensor(v) for v in given]
         names = getattr(self, "input_names", None) or ["input"] * len(shapes)
         labels = ["input"] if len(shapes) == 1 else names
+        given = [to_tensor(v) for v in given]
+        for tensor, wire, label in zip(given, getattr(self, "inputs", []), labels, strict=True):
+            if tensor.dtype == "string" and wire.dtype != "string":
+                raise TypeError(
+                    f"Error when checking {label}: model {self.name!r} expected numbers there, but got strings."
+                    " Words need an input of dtype 'string', and a StringLookup or the like behind it"
+                )
         return [as_inputs(v, s, n) for v, s, n in zip(given, shapes, labels, strict=True)]
 
     def samples(self, x: Any, y: Any, sample_weight: Any = None, training: bool = True) -> Samples:
@@ -57,9 +64,15 @@ class BaseModel(Stepping):
             return as_given(x, y, sample_weight)
         return self._evaluator.samples(self, x, y, sample_weight)
 
+    def tested(self, samples: Samples, x: Any, y: Any, sample_weight: Any) -> Samples:
+        """What :meth:`samples` gave for training, for steps without training."""
+        alike = self._has_own_step(True) == self._has_own_step(False)
+        return samples if alike else self.samples(x, y, sample_weight, training=False)
+
     def read_batch(self, element: Any, training: bool = True) -> Samples:
         """The samples of a data set's element."""
-        x, y, sample_weight = (*parts_of(element, anything=self._has_own_step(training)), None)[:3]
+        needs_no_targets = self._has_own_step(training) or self.loss is None
+        x, y, sample_weight = (*parts_of(element, anything=needs_no_targets), None)[:3]
         return self.samples(x, y, sample_weight, training)
 
     def _has_own_step(self, training: bool) -> bool:
@@ -73,14 +86,15 @@ class BaseModel(Stepping):
         ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
 
         For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
-        set are ignored; ``steps`` limits how many batches are looked at.
+        set are ignored; ``steps`` limits how many batches are looked at. With ``callbacks``, which are told of batches,
+        it is a promise too.
         """
         given = {**(config or {}), **kwargs}
         if is_dataset(x):
             options = _predict_dataset_options(**naming.arguments(_predict_dataset_options, "predict", given))
-            return Promise(self._predictor.predict_dataset(self, x, options["steps"]))
+            return Promise(self._predictor.predict_dataset(self, x, options["steps"], options["callbacks"]))
         options = _predict_options(**naming.arguments(_predict_options, "predict", given))
-        return self._predictor.predict(self, x, options["batch_size"])
+        return self._predictor.predict(self, x, options["batch_size"], options["callbacks"])
 
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
@@ -101,7 +115,7 @@ class BaseModel(Stepping):
         Args:
             optimizer: name or Optimizer. One object ``{"optimizer", "loss", "metrics"}`` works too.
             loss: name, Loss or function of targets and predictions; for several outputs a list or a dictionary. A model
-                that overrides :meth:`compute_loss` or :meth:`train_step` needs none.
+                that overrides :meth:`compute_loss` or :meth:`train_step`, or has layers that add losses, needs none.
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
@@ -111,7 +125,8 @@ class BaseModel(Stepping):
             return
         self.check_usable()
         check_overrides(self)
-        if loss is None and not any(overrides(self, name, Stepping) for name in ("compute_loss", "train_step")):
+        own = any(overrides(self, name, Stepping) for name in ("compute_loss", "train_step"))
+        if loss is None and not own and not any(map(may_add_losses, self.flatten_layers())):
             raise ValueError("compile needs a loss, for example loss='mean_squared_error'")
         self._evaluator.compile(self, optimizer, loss, metrics, loss_weights, weighted_metrics)
 
@@ -139,24 +154,28 @@ class BaseModel(Stepping):
         """Loss and metrics over the samples, as scalar tensors, in the order of ``metrics_names``.
 
         Returns at once; reading the values waits. ``batch_size`` is 32; ``sample_weight`` as in :meth:`fit`; ``steps``
-        is how many batches are looked at. A data set for ``x`` is evaluated as by :meth:`evaluate_dataset`.
+        is how many batches are looked at; ``return_dict`` gives them by name. With ``callbacks`` it is a promise, as
+        for a data set for ``x``, which is evaluated as by :meth:`evaluate_dataset`.
         """
         if is_dataset(x):
             return self.evaluate_dataset(x, y if config is None else config, **kwargs)
         options = _evaluate_options(**naming.arguments(_evaluate_options, "evaluate", {**(config or {}), **kwargs}))
-        return self._evaluator.evaluate(self, x, y, options["batch_size"], options["sample_weight"], options["steps"])
+        del options["verbose"]
+        return self._evaluator.evaluate(self, x, y, **options)
 
     def evaluate_dataset(self, dataset: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Promise:
         """Loss and metrics over a data set, as scalar tensors, in the order of ``metrics_names``.
 
-        ``batches`` is how many of its batches are looked at, all if left out.
+        ``batches`` is how many of its batches are looked at, all if left out; ``return_dict`` gives them by name.
         """
         given = naming.arguments(_evaluate_dataset_options, "evaluate_dataset", {**(config or {}), **kwargs})
-        return self._evaluator.evaluate_dataset(self, dataset, _evaluate_dataset_options(**given)["batches"])
+        options = _evaluate_dataset_options(**given)
+        del options["verbose"]
+        return self._evaluator.evaluate_dataset(self, dataset, **options)
 
-    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None) -> Promise:
-        """Loss of one batch, or loss and metrics in a list, without training."""
-        return self._evaluator.test_on_batch(self, x, y, sample_weight)
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Promise:
+        """Loss of one batch, or loss and metrics in a list or by name, without training."""
+        return self._evaluator.test_on_batch(self, x, y, sample_weight, return_dict)
 
     # -- training -----------------------------------------------------------------------------------------------------
 
@@ -238,9 +257,11 @@ class BaseModel(Stepping):
         """
         return self._trainer.fit_dataset(self, dataset, {**(config or {}), **kwargs})
 
-    def train_on_batch(self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Promise:
-        """One step on one batch; gives the loss, or loss and metrics in a list."""
-        return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight)
+    def train_on_batch(
+        self, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None, return_dict: bool = False
+    ) -> Promise:
+        """One step on one batch; gives the loss, or loss and metrics in a list or by name."""
+        return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
 
     # -- files --------------------------------------------------------------------------------------------------------
 
@@ -308,21 +329,28 @@ class BaseModel(Stepping):
         training.compile_as(self, training_config, "the training configuration")
 
 
-def _predict_options(batch_size: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _predict_options(batch_size: int | None = None, verbose: int = 0, callbacks: Any = None) -> dict[str, Any]:
     return locals()
 
 
-def _predict_dataset_options(steps: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _predict_dataset_options(steps: int | None = None, verbose: int = 0, callbacks: Any = None) -> dict[str, Any]:
     return locals()
 
 
 def _evaluate_options(
-    batch_size: int | None = None, verbose: int = 0, sample_weight: Any = None, steps: int | None = None
+    batch_size: int | None = None,
+    verbose: int = 0,
+    sample_weight: Any = None,
+    steps: int | None = None,
+    return_dict: bool = False,
+    callbacks: Any = None,
 ) -> dict[str, Any]:
     return locals()
 
 
-def _evaluate_dataset_options(batches: int | None = None, verbose: int = 0) -> dict[str, Any]:
+def _evaluate_dataset_options(
+    batches: int | None = None, verbose: int = 0, return_dict: bool = False, callbacks: Any = None
+) -> dict[str, Any]:
     return locals()
 
 

@@ -6,9 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .. import naming, tree
+from .. import tree
 from ..graph.gradient import gradient
-from ..layers import context
+from ..layers import Layer, context
 from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import reduction
@@ -87,6 +87,13 @@ def total(model: Any, compilation: Compilation, parts: Sequence[Tensor | None]) 
     return value
 
 
+def may_add_losses(layer: Layer) -> bool:
+    """Whether a layer has a regularizer for its output, or a method of its class calls ``add_loss``."""
+    methods = [getattr(method, "__code__", None) for kind in type(layer).__mro__ for method in vars(kind).values()]
+    calls = any("add_loss" in code.co_names for code in methods if code is not None)
+    return layer.activity_regularizer is not None or calls
+
+
 def takes(method: Callable[..., Any], name: str) -> bool:
     """Whether a method that users may have overridden has an argument."""
     found = inspect.signature(method).parameters.values()
@@ -111,7 +118,8 @@ def check_overrides(model: Any) -> None:
                 " predict_step. Override those"
             )
     for name in ("train_step", "test_step"):
-        if len(naming.parameters(getattr(kind, name))) != 1:
+        _, *taken = inspect.signature(getattr(kind, name)).parameters.values()
+        if sum(p.kind in (p.POSITIONAL_OR_KEYWORD, p.POSITIONAL_ONLY, p.KEYWORD_ONLY) for p in taken) != 1:
             raise NotImplementedError(
                 f"{kind.__name__}.{name} must take the data of a batch, and nothing else: {name}(self, data). The"
                 " form with a state is for JAX; here steps read and change weights themselves"

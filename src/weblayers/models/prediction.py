@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Any
 
 import numpy as np
 
 from .. import tree
+from ..callbacks.base import CallbackList
 from ..graph.node import Aval
 from ..layers.base import positive
 from ..metrics.base import counting
@@ -18,6 +19,7 @@ from ..ops import arithmetic, movement
 from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
+from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Compiled, symbolic
 from .data_sets import compute_dtype, take
@@ -49,8 +51,8 @@ class Predictor:
         """What is kept."""
         return [compiled for compiled, _ in self._kept.values()]
 
-    def predict(self, model: Any, x: Any, batch_size: int | None) -> Any:
-        """The output for all samples, in batches."""
+    def predict(self, model: Any, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
+        """The output for all samples, in batches; a promise of it where callbacks are told."""
         inputs, arranged = model.model_inputs(x), model.arranged(x)
         samples = inputs[0].shape[0]
         if any(t.shape[0] != samples for t in inputs):
@@ -65,23 +67,36 @@ class Predictor:
         batch = min(positive("predict", "batch_size", batch_size or _batch_for(model, inputs)), samples)
         starts = range(0, samples, batch)
         batches = [[take(t, i, min(i + batch, samples)) for t in inputs] for i in starts]
+        if callbacks is not None:
+            return Promise(self._told(model, batches, arranged, callbacks))
         return _together([self.predicted(model, batch, arranged) for batch in batches])
 
-    async def predict_dataset(self, model: Any, dataset: Any, steps: int | None) -> Any:
+    async def _told(self, model: Any, batches: list[list[Tensor]], arranged: Any, callbacks: Any) -> Any:
+        """The same, with callbacks that are told."""
+
+        async def each() -> AsyncGenerator[Any, None]:
+            for batch in batches:
+                yield self.predicted(model, batch, arranged)
+
+        return _together(await _heard(model, each(), callbacks))
+
+    async def predict_dataset(self, model: Any, dataset: Any, steps: int | None, callbacks: Any = None) -> Any:
         """The output for the batches of a data set."""
+        return _together(await _heard(model, self._of_dataset(model, dataset, steps), callbacks))
+
+    async def _of_dataset(self, model: Any, dataset: Any, steps: int | None) -> AsyncGenerator[Any, None]:
         limit = None if steps is None else positive("predict", "steps", steps)
-        parts: list[Any] = []
-        count = len(model.input_shapes or [0])
+        done, count = 0, len(model.input_shapes or [0])
         async with aclosing(iterated(dataset)) as elements:
             async for element in elements:
                 x = inputs_of(element, count)
-                parts.append(self.predicted(model, model.model_inputs(x), model.arranged(x)))
-                if len(parts) == limit:
+                yield self.predicted(model, model.model_inputs(x), model.arranged(x))
+                done += 1
+                if done == limit:
                     break
                 await asyncio.sleep(0)
-        if not parts:
+        if not done:
             raise ValueError("the data set has no batches")
-        return _together(parts)
 
     def predicted(self, model: Any, inputs: list[Tensor], arranged: Any) -> Any:
         """The output for inputs that are computed in one go."""
@@ -120,6 +135,21 @@ class Predictor:
 
         compiled, structure = self._kept.get((*what, *kinds), made)
         return tree.packed(structure, compiled(inputs))
+
+
+async def _heard(model: Any, outputs: AsyncGenerator[Any, None], callbacks: Any) -> list[Any]:
+    """The outputs of batches; callbacks are told of each once it has begun to be computed."""
+    told = CallbackList(callbacks, [])
+    parts: list[Any] = []
+    told.attach(model, {})
+    await told.call("on_predict_begin", {})
+    async with aclosing(outputs) as batches:
+        async for part in batches:
+            await told.call("on_predict_batch_begin", len(parts), {})
+            await told.call("on_predict_batch_end", len(parts), {"outputs": part})
+            parts.append(part)
+    await told.call("on_predict_end", {})
+    return parts
 
 
 def _batch_for(model: Any, inputs: Sequence[Tensor]) -> int:

@@ -64,7 +64,17 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
         given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
         outputs[name, number] = tree.leaves(layers[name].apply(*given, **_filled(use.arguments, outputs)))
     inputs, results = (_filled(end, outputs) for end in described_ends)
-    return inputs, results
+    return _keyed(inputs, config.get("input_keys")), _keyed(results, config.get("output_keys"))
+
+
+def _keyed(ends: Any, keys: Any) -> Any:
+    """Inputs or outputs by their keys, where they have some."""
+    if not keys:
+        return ends
+    wires = tree.leaves(ends)
+    if not isinstance(keys, list) or len(keys) != len(wires) or not all(isinstance(key, str) for key in keys):
+        raise ValueError(f"the model has {len(wires)} inputs or outputs, but the keys {keys!r}")
+    return dict(zip(keys, wires, strict=True))
 
 
 def _in_order(used: Mapping[str, list[_Use]], ends: list[_Place]) -> Iterator[tuple[str, int, _Use]]:

@@ -101,7 +101,8 @@ class Stepping(Container):
 
     @property
     def metrics_names(self) -> list[str]:
-        return [name for metric in self.metrics for name in getattr(metric, "names", [metric.name])]
+        # of two of one name, logs have the later one
+        return list(dict.fromkeys(n for metric in self.metrics for n in getattr(metric, "names", [metric.name])))
 
     def reset_metrics(self) -> None:
         """Have all metrics begin anew; a fit does so for each epoch."""

@@ -12,7 +12,7 @@ from .. import naming
 from ..callbacks import History
 from ..layers.base import positive
 from .class_weights import ClassWeights, class_weights
-from .data_sets import alone, unpack_x_y_sample_weight
+from .data_sets import Samples, alone
 from .feeds import ArrayFeed, DatasetFeed, StepFor, is_batch, is_dataset, parts_of
 from .fit import Feed, Fit, FitPlan
 from .promise import FitPromise
@@ -46,7 +46,9 @@ class Trainer:
         options = _dataset_options(**naming.arguments(_dataset_options, "fit_dataset", given))
         return self._start(model, lambda: _dataset_plan(model, dataset, **options))
 
-    def train_on_batch(self, model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any) -> FitPromise:
+    def train_on_batch(
+        self, model: Any, x: Any, y: Any, sample_weight: Any, class_weight: Any, return_dict: bool
+    ) -> FitPromise:
         """One step; gives its loss, or loss and metrics."""
 
         def plan() -> FitPlan:
@@ -54,7 +56,11 @@ class Trainer:
             feed = ArrayFeed(_step_for(model, class_weight), samples, samples.count)
             return FitPlan(feed, None, epochs=1, initial_epoch=0, verbose=0, callbacks=None, is_step=True)
 
-        return self._start(model, plan, lambda history: alone([values[0] for values in history.history.values()]))
+        def read(history: History) -> Any:
+            found = {name: values[0] for name, values in history.history.items()}
+            return found if return_dict else alone([*found.values()])
+
+        return self._start(model, plan, read)
 
     def _start(
         self, model: Any, plan: Callable[[], FitPlan], read: Callable[[History], Any] = lambda history: history
@@ -104,7 +110,8 @@ def _fit_plan(
                 f"validation_split={validation_split} of {samples.count} samples leaves none to train on: give more"
                 " samples, or a smaller share"
             )
-        validation_data = unpack_x_y_sample_weight(samples.part(at, samples.count).data())
+        # what the host makes of data is made once
+        validation_data = model.tested(samples, x, y, sample_weight).part(at, samples.count)
         samples = samples.part(0, at)
     if steps_per_epoch is not None:
         steps_per_epoch = positive("fit", "steps_per_epoch", steps_per_epoch)
@@ -129,7 +136,7 @@ def _dataset_plan(
     steps = batches_per_epoch if batches_per_epoch is not None else steps_per_epoch
     if steps is not None:
         steps = positive("fit_dataset", "batches_per_epoch", steps)
-    if not hasattr(dataset, "__aiter__") and not hasattr(dataset, "__iter__"):
+    if not is_dataset(dataset) and not hasattr(dataset, "__iter__"):
         raise TypeError(
             f"fit_dataset needs a data set, or something else to iterate over; got {type(dataset).__name__}"
         )
@@ -166,8 +173,8 @@ def _validation(model: Any, data: Any, batch_size: int, steps: int | None) -> An
         data = parts_of(data)
     if is_dataset(data) or (isinstance(data, list) and data and is_batch(data[0])):
         return partial(DatasetFeed, model.steps.test, partial(model.read_batch, training=False), data, steps)
-    if isinstance(data, tuple | list) and len(data) in (2, 3):
-        samples = model.samples(*data, training=False)
+    if isinstance(data, Samples) or (isinstance(data, tuple | list) and len(data) in (2, 3)):
+        samples = data if isinstance(data, Samples) else model.samples(*data, training=False)
         size = positive("fit", "validation_batch_size", batch_size)
         most = -(-samples.count // size)
         return ArrayFeed(model.steps.test, samples, size, steps=min(steps or most, most)).again

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import builtins
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -25,9 +25,10 @@ def sum(x: Any, axis: Axis = None, keep_dims: bool = False) -> Any:
 
 @op("x")
 def mean(x: Any, axis: Axis = None, keep_dims: bool = False) -> Any:
-    """The mean over ``axis`` (all axes if None), as float32."""
+    """The mean over ``axis`` (all axes if None), as float32; NaN of nothing."""
     total = b.reduce("sum", b.cast(x, "float32"), axis, keep_dims)
-    return total / float(builtins.max(1, x.aval.size // builtins.max(1, total.aval.size)))
+    count = math.prod(x.shape[i] for i in b.normalize_axes(axis, len(x.shape)))
+    return total / float(count) if count else b.full(total.shape, math.nan)
 
 
 @op("x")
@@ -57,7 +58,8 @@ def all(x: Any, axis: Axis = None, keep_dims: bool = False) -> Any:
 @op("x")
 def any(x: Any, axis: Axis = None, keep_dims: bool = False) -> Any:
     """Whether an element over ``axis`` holds."""
-    return b.cast(b.reduce("max", b.cast(b.cast(x, "bool"), "int32"), axis, keep_dims), "bool")
+    # of nothing, the largest is below 0
+    return b.compare("lt", b.constant(0, "int32"), b.reduce("max", b.cast(b.cast(x, "bool"), "int32"), axis, keep_dims))
 
 
 @op("x")

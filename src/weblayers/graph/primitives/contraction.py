@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -85,8 +86,9 @@ def _conv_value(x: np.ndarray, w: np.ndarray, **p: Any) -> np.ndarray:
     patches = _patches(x, w.shape[:rank], p)
     outer = patches.shape[: rank + 1]
     # [n, *out, *kernel, in] as rows against the kernel as a matrix
-    rows = np.moveaxis(patches, rank + 1, -1).reshape(int(np.prod(outer)), -1)
-    return (rows @ w.reshape(-1, w.shape[-1])).reshape(*outer, w.shape[-1])
+    matrix = w.reshape(-1, w.shape[-1])
+    rows = np.moveaxis(patches, rank + 1, -1).reshape(math.prod(outer), len(matrix))
+    return (rows @ matrix).reshape(*outer, w.shape[-1])
 
 
 def _input_gradient(g: Node, w: Node, x: Node, **p: Any) -> Node:
@@ -147,8 +149,8 @@ def _kernel_grad_value(
     rank = len(kernel)
     # the last window may start past what the output covers
     patches = patches[(slice(None), *(slice(0, d) for d in dy.shape[1:-1]))]
-    rows = np.moveaxis(patches, rank + 1, -1).reshape(int(np.prod(dy.shape[:-1])), -1)
-    flat = dy.reshape(-1, dy.shape[-1])
+    flat = dy.reshape(math.prod(dy.shape[:-1]), dy.shape[-1])
+    rows = np.moveaxis(patches, rank + 1, -1).reshape(len(flat), math.prod(kernel) * x.shape[-1])
     out = rows.T @ flat
     if pad_taps:
         wide = padded_kernel(kernel, pad_taps)

@@ -7,15 +7,16 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from ... import constraints, initializers, naming, regularizers
-from ...layers import Layer, serialization
+from ...layers import serialization
 from ...layers.recurrent import RNN
 from ...layers.wrappers import Bidirectional
 from ..topology import topology_of
 from ..training import training_config
 from . import optimization
-from .differences import read_loss, write_activation, write_initializer, write_loss
+from .differences import read_loss, warn_of_targets, write_activation, write_initializer, write_loss
+from .masked import warn_of_masks
 from .operations import write_operation
-from .optimization import described
+from .optimization import described, described_own
 
 # The classes of a model's layers by name.
 Kinds = Mapping[Any, str]
@@ -47,6 +48,7 @@ _WITHOUT_SHARED = (
 _SHARED = ("trainable", "activity_regularizer")
 # Layers that take nothing of what others take.
 _ALL_OF = {"Pipeline": ("layers", "name")}
+_HERE = __name__.partition(".")[0] + "."
 _OUR_LAYERS = (
     "ConvLSTM1DCell",
     "ConvLSTM2DCell",
@@ -67,6 +69,7 @@ _OUR_LAYERS = (
 
 def configuration(model: Any) -> dict[str, Any]:
     """``config.json`` of a model."""
+    warn_of_masks(model)
     topology = topology_of(model)
     return _model(topology["class_name"], topology["config"])
 
@@ -81,11 +84,12 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             name = f"{first['name']}_input"
             inputs = {"batch_shape": shape, "dtype": first.get("input_dtype") or "float32", "name": name}
             layers.insert(0, described("keras.layers", "InputLayer", inputs))
-    ends = {
-        key: [_place(end, kinds, ("Sequential",)) for end in config[key]]
-        for key in ("input_layers", "output_layers")
-        if key in config
-    }
+    ends: dict[str, Any] = {}
+    for end in ("input", "output"):
+        if f"{end}_layers" in config:
+            places = [_place(place, kinds, ("Sequential",)) for place in config[f"{end}_layers"]]
+            keys = config.get(f"{end}_keys")
+            ends[f"{end}_layers"] = dict(zip(keys, places, strict=True)) if keys else places
     kind = _MODELS[class_name]
     return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
 
@@ -103,10 +107,11 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
         written = write_operation(entry, lambda place: _tensor(place, kinds))
         if written is not None:
             return written
-    kind = serialization.CLASSES.get(class_name, Layer)
+    kind = serialization.CLASSES.get(class_name.rpartition(">")[2])
     if "inbound_nodes" in entry:
         more["inbound_nodes"] = [
-            _node(rows, kinds, issubclass(kind, RNN | Bidirectional)) for rows in entry["inbound_nodes"]
+            _node(rows, kinds, kind is not None and issubclass(kind, RNN | Bidirectional))
+            for rows in entry["inbound_nodes"]
         ]
     if class_name in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
@@ -126,7 +131,9 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
             "dtype": entry["config"].get("input_dtype") or "float32",
             "name": config["name"],
         }
-    return {**described("keras.layers", class_name, config), **more}
+    if kind is not None and kind.__module__.startswith(_HERE):
+        return {**described("keras.layers", class_name, config), **more}
+    return {**described_own(class_name, config), **more}
 
 
 def _for_keras(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -204,6 +211,8 @@ _OF_OUTPUTS = {"loss": "keras.losses", "metrics": "keras.metrics", "weighted_met
 def compile_configuration(model: Any) -> dict[str, Any]:
     """``compile_config`` of a compiled model."""
     written = training_config(model)
+    for key in _OF_OUTPUTS:
+        warn_of_targets(written.get(key))
     shared = {k: write_loss(written.get(k), module) for k, module in _OF_OUTPUTS.items()}
     shared["loss_weights"] = written.get("loss_weights")
     return {"optimizer": optimization.settings(model.compiled().optimizer), **shared}

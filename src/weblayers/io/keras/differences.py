@@ -17,11 +17,13 @@ The other names were compared one by one, and are the same. The ``sparsemax`` of
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from ... import initializers, metrics, naming
-from .optimization import described
+from ...losses import objects as losses
+from .optimization import described, described_own
 
 # TensorFlow.js' function in Keras 3's words, which takes layers for activations: its own has a slope of 1 / 6, not
 # 1 / 5.
@@ -112,10 +114,27 @@ def write_loss(value: Any, module: str = "keras.losses") -> Any:
     if isinstance(value, str) and value in _HINGES:
         return described(module, _HINGES[value], {"name": _TFJS + value})
     if isinstance(value, Mapping):
+        if value["class_name"] not in {*losses.CLASSES, *metrics.CLASSES}:
+            return described_own(value["class_name"], value["config"])
         return described(module, value["class_name"], _turned(value["class_name"], value["config"]))
     if module == "keras.metrics" and value in _FUNCTIONS:
         return {**described("builtins", "function", {}), "config": _FUNCTIONS[value], "registered_name": "function"}
     return (_METRICS if module == "keras.metrics" else _LOSSES).get(value, value)
+
+
+def warn_of_targets(value: Any) -> None:
+    """Name the losses and metrics that mean something else to Keras 3 for some targets."""
+    if isinstance(value, str) and value in _HINGES:
+        warnings.warn(
+            f"{value!r} is TensorFlow.js', where targets are -1 and 1: Keras takes 0 for -1. If the targets are 0 and"
+            f" 1, {_HINGES[value]}() is what Keras computes, here too",
+            stacklevel=2,
+        )
+    elif isinstance(value, list):
+        for part in value:
+            warn_of_targets(part)
+    elif isinstance(value, Mapping) and "class_name" not in value:
+        warn_of_targets(list(value.values()))
 
 
 def read_loss(value: Any) -> Any:

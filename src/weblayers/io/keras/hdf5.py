@@ -12,6 +12,7 @@ import numpy as np
 
 from ...layers import Layer
 from ...runtime.tensor import Variable
+from ..assignment import alike
 from ..checks import expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as, restore_optimizer
@@ -57,13 +58,13 @@ def _assign(model: Any, group: Any, source: str, strict: bool) -> None:
     layers = {layer.name: layer for layer in model.layers}
     names = [library.text(n) for n in group.attrs.get("layer_names", ())]
     chosen: list[tuple[Variable, np.ndarray]] = []
-    for name in names:
+    for name, mine in zip(names, alike(names, layers), strict=True):
         expect(name in group and library.is_group(group[name]), source, f"the layer {name!r} is missing")
         stored = [group[name][library.text(n)] for n in group[name].attrs.get("weight_names", ())]
-        if name not in layers:
+        if mine not in layers:
             expect(not (stored and strict), source, f"the model has no layer {name!r}")
             continue
-        weights = _in_keras_order(layers.pop(name))
+        weights = _in_keras_order(layers.pop(mine))
         if len(stored) != len(weights):
             missing = f"layer {name!r} has {len(weights)} weights, but the file has {len(stored)} for it"
             expect(not strict, source, missing)

@@ -17,27 +17,50 @@ from .optimization import snake
 
 # What a vocabulary has beside the weights.
 _OF_VOCABULARIES = ("idf_weights",)
+_OPTIMIZER = "/optimizer/"
 
 
-def numbered(layers: Sequence[Layer]) -> Iterator[tuple[str, Layer]]:
-    """The keys of layers in a list: their classes, numbered from the second of a class."""
+def _numbered(values: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    """The keys of what is in a list: the class of a layer, or ``container``, numbered from the second of a kind."""
     counts: dict[str, int] = {}
-    for layer in layers:
-        key = "grouped_query_attention" if isinstance(layer, GroupQueryAttention) else snake(layer.class_name)
+    for value in values:
+        if isinstance(value, Layer):
+            name = value.class_name.rpartition(">")[2]
+            key = "grouped_query_attention" if isinstance(value, GroupQueryAttention) else snake(name)
+        elif isinstance(value, list | tuple | dict):
+            key = "container"
+        else:
+            continue
         count = counts[key] = counts.get(key, -1) + 1
-        yield (f"{key}_{count}" if count else key), layer
+        yield (f"{key}_{count}" if count else key), value
 
 
-def children(layer: Any) -> Iterator[tuple[str, list[Layer] | Layer]]:
-    """The layers inside a layer by attribute: alone, or in lists."""
-    if hasattr(layer, "calls") and layer.calls:
-        yield "layers", layer.layers
-        return
-    for name, value in sorted(vars(layer).items()):
-        parts = value if isinstance(value, list) else [value]
-        if not name.startswith("_") and parts and all(isinstance(part, Layer) for part in parts):
-            # of these, Keras has the parts as private attributes only
-            yield f"_{name}" if isinstance(layer, GroupQueryAttention) else name, value
+def _spread(value: Any, path: str, around: tuple[int, ...] = ()) -> Iterator[tuple[str, Layer]]:
+    """The layers in a value, which may be a list, tuple or dictionary of them, or of such; a dictionary has no keys."""
+    if isinstance(value, Layer):
+        yield path, value
+    elif isinstance(value, list | tuple | dict) and id(value) not in around:
+        parts = list(value.values()) if isinstance(value, dict) else value
+        for key, part in _numbered(parts):
+            yield from _spread(part, f"{path}/{key}", (*around, id(value)))
+
+
+def _is_graph(layer: Any) -> bool:
+    return bool(getattr(layer, "calls", ()))
+
+
+def children(layer: Any) -> Iterator[tuple[str, Layer]]:
+    """The layers right inside a layer with their paths there, in Keras' order; one may be in several places.
+
+    A model that is a graph has the layers of the graph, all others have attributes, where private ones come last.
+    """
+    attributes = {"layers": layer.layers} if hasattr(layer, "layers") else {}
+    if not _is_graph(layer):
+        attributes |= vars(layer)
+    for name in sorted(attributes, key=lambda name: (name.startswith("_"), name)):
+        # of these, Keras has the parts as private attributes only
+        key = f"_{name}" if isinstance(layer, GroupQueryAttention) else name
+        yield from _spread(attributes[name], key)
 
 
 def _own(layer: Any) -> list[Variable]:
@@ -50,60 +73,101 @@ def _own(layer: Any) -> list[Variable]:
     return sorted(own, key=lambda w: not w.made_trainable)
 
 
-def groups_of(
-    layer: Any, values: Mapping[int, np.ndarray], path: str = "", around: tuple[int, ...] = ()
-) -> Iterator[tuple[str, str, list[np.ndarray]]]:
-    """The groups of a file: path, name and values, which are given by the weights' ids.
+def groups_of(model: Layer, values: Mapping[int, np.ndarray]) -> Iterator[tuple[str, str, list[np.ndarray]]]:
+    """The groups of a file: path, name and values, which are given by the weights' ids."""
+    return _groups(model, values, "", (), set())
 
-    A layer that is in several models has a group in each: Keras makes several layers of it.
-    """
-    if id(layer) in around:
-        return
-    around = (*around, id(layer))
+
+def _groups(
+    layer: Any, values: Mapping[int, np.ndarray], path: str, around: tuple[int, ...], written: set[int]
+) -> Iterator[tuple[str, str, list[np.ndarray]]]:
     yield path, layer.name, [values[id(w)] for w in _own(layer)]
     if getattr(layer, "rate", 0) or hasattr(layer, "seed_generator"):
         # Keras' layers that draw random numbers keep where they are
         yield f"{path}/seed_generator", "seed_generator", [np.zeros(2, np.uint32)]
-    for name, value in children(layer):
-        parts = numbered(value) if isinstance(value, list) else [("", value)]
-        for key, child in parts:
-            yield from groups_of(child, values, "/".join(filter(None, (path, name, key))), around)
+    written.add(id(layer))
+    around = (*around, id(layer))
+    for name, child in children(layer):
+        # of a layer that is in several graphs Keras makes several layers: it has a group in each
+        done = {*around} if _is_graph(layer) else written
+        if id(child) not in done:
+            yield from _groups(child, values, f"{path}/{name}".removeprefix("/"), around, done)
 
 
 def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
     """Give a model the weights of a file, all or none.
 
     Raises:
-        ModelFileError: weights are missing, or of another shape.
+        ModelFileError: weights are missing, or of another shape, or are of no layer of the model.
     """
-    chosen: list[tuple[Variable, np.ndarray]] = []
-    _collect(model, file, source, strict, chosen, set())
-    for weight, values in chosen:
+    reading = _Reading(source, strict)
+    reading.collect(model, file, ())
+    if strict:
+        reading.check(file)
+    for weight, values in reading.chosen:
         weight.assign_from_file(values)
 
 
-def _collect(layer: Any, group: Any, source: str, strict: bool, chosen: list, seen: set[int]) -> None:
-    if id(layer) in seen:
-        return
-    seen.add(id(layer))
-    weights, stored = _own(layer), sub(group, "vars")
-    there = () if stored is None else (k for k in stored if library.is_dataset(stored[k]) and k not in _OF_VOCABULARIES)
-    keys = sorted(there, key=_number)
-    if len(keys) != len(weights):
-        expect(not strict, source, f"layer {layer.name!r} has {len(weights)} weights, but the file {len(keys)} for it")
-    else:
+class _Reading:
+    """What of a file goes to which weight."""
+
+    def __init__(self, source: str, strict: bool) -> None:
+        self.source, self.strict = source, strict
+        self.chosen: list[tuple[Variable, np.ndarray]] = []
+        self._found: set[int] = set()
+        # layers without a group where they were looked for, which may have one where they are a second time
+        self._missing: dict[int, Layer] = {}
+        self._taken: set[str] = set()
+
+    def collect(self, layer: Any, group: Any, around: tuple[int, ...]) -> None:
+        """Note the values of a layer and of all inside it."""
+        if id(layer) in around:
+            return
+        self._own_of(layer, group)
+        named = _named(layer, sub(group, "layers")) if _is_graph(layer) else {}
+        for path, child in children(layer):
+            self.collect(child, named.get(child.name, sub(group, *path.split("/"))), (*around, id(layer)))
+
+    def _own_of(self, layer: Any, group: Any) -> None:
+        weights, stored = _own(layer), sub(group, "vars")
+        there = stored if stored is not None else ()
+        keys = sorted((k for k in there if library.is_dataset(stored[k]) and k not in _OF_VOCABULARIES), key=_number)
+        if weights and not keys:
+            self._missing[id(layer)] = layer
+            return
+        self._taken |= {stored[k].name for k in keys}
+        if id(layer) in self._found:
+            return
+        self._found.add(id(layer))
+        if len(keys) != len(weights):
+            expect(not self.strict, self.source, _counts(layer, len(weights), len(keys)))
+            return
         for weight, dataset in zip(weights, (stored[k] for k in keys), strict=True):
             shapes = f"is {list(dataset.shape or ())} in the file, but {list(weight.shape)} in the model"
-            expect(dataset.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
-            chosen.append((weight, library.values_of(dataset, source)))
-    for name, value in children(layer):
-        if isinstance(value, list):
-            container = sub(group, name)
-            by_name = _named(container)
-            for key, child in numbered(value):
-                _collect(child, by_name.get(child.name, sub(container, key)), source, strict, chosen, seen)
-        else:
-            _collect(value, sub(group, name), source, strict, chosen, seen)
+            expect(dataset.shape == weight.shape, self.source, f"the shape of weight {weight.name!r} {shapes}")
+            self.chosen.append((weight, library.values_of(dataset, self.source)))
+
+    def check(self, file: Any) -> None:
+        """Refuse a file that lacks weights, or has more than the model.
+
+        Raises:
+            ModelFileError: it does.
+        """
+        for layer in self._missing.values():
+            expect(id(layer) in self._found, self.source, _counts(layer, len(_own(layer)), 0))
+        left = [d.name for d in library.datasets(file) if d.name not in self._taken and _is_weight(d)]
+        places = ", ".join(name.removeprefix("/") for name in left[:5]) + (", ..." if len(left) > 5 else "")
+        expect(not left, self.source, f"the model has no layer for {len(left)} of the file's weights: {places}")
+
+
+def _counts(layer: Layer, mine: int, there: int) -> str:
+    return f"layer {layer.name!r} has {mine} weights, but the file {there} for it"
+
+
+def _is_weight(dataset: Any) -> bool:
+    """Whether it can have been trained: counters and the seeds of generators are whole numbers."""
+    of_others = dataset.name.startswith(_OPTIMIZER) or dataset.name.rpartition("/")[2] in _OF_VOCABULARIES
+    return dataset.dtype.kind == "f" and not of_others
 
 
 def _number(key: str) -> int:
@@ -119,11 +183,14 @@ def sub(group: Any, *names: str) -> Any:
     return group
 
 
-def _named(container: Any) -> dict[str, Any]:
-    """The groups of a list by the names of their layers, where the file says them."""
+def _named(graph: Any, container: Any) -> dict[str, Any]:
+    """The groups of a graph's layers by their names, if the file has them all.
+
+    Names that were made for layers count them, and say nothing if only some are equal.
+    """
     named = {}
     for key in container if container is not None else ():
         stored = sub(container, key, "vars")
         if stored is not None and "name" in stored.attrs:
             named[library.text(stored.attrs["name"])] = container[key]
-    return named
+    return named if all(layer.name in named for layer in graph.layers if layer.weights) else {}

@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ... import naming
-from ...ops.dispatch import REPEATABLE
+from ...layers.operation import OPERATIONS
+from .optimization import snake
 
 _HOME = "keras.src.ops."
 
@@ -24,6 +25,11 @@ def _same(module: str, classes: str, **settings: str) -> dict[str, _Op]:
     return {name: _Op(module, naming.class_snake(name), settings) for name in classes.split()}
 
 
+def _composed(module: str, classes: str, **settings: str) -> dict[str, _Op]:
+    """Ops that are made of several here, see ``layers/keras_operations.py``."""
+    return {name: _Op(module, f"keras_{snake(name)}", settings) for name in classes.split()}
+
+
 _OPS = {
     **_same("numpy", "Add Maximum Minimum Exp Log Log1p Expm1 Sqrt Square Sin Cos Tan Tanh Floor Ceil Sign Mod Round"),
     **_same("numpy", "Equal NotEqual Greater GreaterEqual Less LessEqual LogicalAnd LogicalOr LogicalNot Where"),
@@ -32,6 +38,54 @@ _OPS = {
     **_same("nn", "Relu Sigmoid Softplus"),
     **_same("nn", "Softmax LogSoftmax", axis="axis"),
     **_same("math", "Rsqrt Erf"),
+    **_same("numpy", "Sinh Cosh Reciprocal LogicalXor BitwiseAnd"),
+    **_same("numpy", "Argsort Sort Cumsum Cumprod", axis="axis"),
+    **_same("nn", "Relu6 Selu LogSigmoid"),
+    **_same("core", "StopGradient"),
+    **_composed("numpy", "FullLike ZerosLike OnesLike", dtype="dtype"),
+    **_composed("numpy", "Var Std", axis="axis", keepdims="keepdims"),
+    **_composed("numpy", "CountNonzero Average Take Append", axis="axis"),
+    **_composed("numpy", "Repeat", repeats="repeats", axis="axis"),
+    **_composed("numpy", "Roll", shift="shift", axis="axis"),
+    **_composed("numpy", "Swapaxes", axis1="axis1", axis2="axis2"),
+    **_composed("numpy", "Moveaxis", source="source", destination="destination"),
+    **_composed("numpy", "Split", indices_or_sections="indices_or_sections", axis="axis"),
+    **_composed("numpy", "Pad", pad_width="pad_width", mode="mode"),
+    **_composed("numpy", "FloorDivide Hstack Log2 Log10 Exp2 Logaddexp Hypot Trunc"),
+    **_composed("nn", "Silu Softsign HardSilu TanhShrink HardTanh SparsePlus SparseSigmoid"),
+    **_composed("nn", "Gelu", approximate="approximate"),
+    **_composed("nn", "LeakyRelu", negative_slope="negative_slope"),
+    **_composed("nn", "Elu Celu", alpha="alpha"),
+    **_composed("nn", "Glu", axis="axis"),
+    **_composed("nn", "HardShrink SoftShrink", threshold="threshold"),
+    **_composed("nn", "Threshold", threshold="threshold", default_value="default_value"),
+    **_composed("nn", "Squareplus", b="b"),
+    **_composed("nn", "OneHot", num_classes="num_classes", axis="axis", dtype="dtype"),
+    **_composed("nn", "Normalize", axis="axis", order="order", epsilon="epsilon"),
+    "HardSigmoid": _Op("nn", "keras_h_sigmoid", {}),
+    "Copy": _Op("numpy", "keras_identity", {}),
+    "ConvertToTensor": _Op("core", "keras_identity", {"dtype": "dtype"}),
+    "SaturateCast": _Op("core", "cast", {"dtype": "dtype"}),
+    "Logsumexp": _Op("math", "log_sum_exp", {"axis": "axis", "keepdims": "keep_dims"}),
+    "BroadcastTo": _Op("numpy", "broadcast_to", {"shape": "shape"}),
+    "Tile": _Op("numpy", "tile", {"repeats": "reps"}),
+    "Flip": _Op("numpy", "reverse", {"axis": "axis"}),
+    "Ravel": _Op("numpy", "flatten", {}),
+    "Amax": _Op("numpy", "max", {"axis": "axis", "keepdims": "keep_dims"}),
+    "Amin": _Op("numpy", "min", {"axis": "axis", "keepdims": "keep_dims"}),
+    "Abs": _Op("numpy", "abs", {}),
+    "Fabs": _Op("numpy", "abs", {}),
+    "Arcsin": _Op("numpy", "asin", {}),
+    "Arccos": _Op("numpy", "acos", {}),
+    "Arctan": _Op("numpy", "atan", {}),
+    "Arctan2": _Op("numpy", "atan2", {}),
+    "Arcsinh": _Op("numpy", "asinh", {}),
+    "Arccosh": _Op("numpy", "acosh", {}),
+    "Arctanh": _Op("numpy", "atanh", {}),
+    "Isnan": _Op("numpy", "is_nan", {}),
+    "Isinf": _Op("numpy", "is_inf", {}),
+    "Isfinite": _Op("numpy", "is_finite", {}),
+    "DivideNoNan": _Op("numpy", "div_no_nan", {}),
     "Subtract": _Op("numpy", "sub", {}),
     "Multiply": _Op("numpy", "mul", {}),
     "TrueDivide": _Op("numpy", "div", {}),
@@ -84,7 +138,7 @@ def read_operation(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _positional(op: _Op) -> list[str]:
-    return [name for name in naming.parameters(REPEATABLE[op.ours]) if name not in op.settings.values()]
+    return [name for name in naming.parameters(OPERATIONS[op.ours]) if name not in op.settings.values()]
 
 
 def _read(value: Any, tensors: list[Any]) -> Any:

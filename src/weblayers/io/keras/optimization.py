@@ -16,6 +16,7 @@ from ...optimizers import (
     Adafactor,
     Adam,
     Adamax,
+    AdamW,
     LossScaleOptimizer,
     Momentum,
     MultiOptimizer,
@@ -44,6 +45,11 @@ def described(module: str, class_name: str, config: Mapping[str, Any]) -> dict[s
     return {"module": module, "class_name": class_name, "config": dict(config), "registered_name": None}
 
 
+def described_own(name: str, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same for a class of a user's, which Keras knows as ``Name`` or, where it is registered, ``package>Name``."""
+    return {"module": None, "class_name": name.rpartition(">")[2], "config": dict(config), "registered_name": name}
+
+
 def settings(optimizer: Optimizer) -> dict[str, Any]:
     """What Keras is told of an optimizer. Two of TensorFlow.js' it knows in other words:
 
@@ -59,6 +65,7 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
         inner = {"default_optimizer": settings(chosen.default_optimizer), "optimizer_map": by_name}
         config["optimizer_map"] = described(MODULE, "OptimizerMap", inner)
         return described(MODULE, "MultiOptimizer", config)
+    _warn_of(optimizer)
     # Keras takes no integer for what is a share or a rate
     defaults = {k: p.default for k, p in naming.parameters(type(optimizer)).items()}
     given = {
@@ -80,6 +87,27 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
     if isinstance(rate, Mapping):
         config["learning_rate"] = described(f"{MODULE}.schedules", rate["class_name"], rate["config"])
     return described(MODULE, kind, config)
+
+
+# An epsilon up to this makes no difference wherever it is added.
+_SMALL = 1e-6
+
+
+def _warn_of(optimizer: Optimizer) -> None:
+    """Say where Keras trains otherwise with an optimizer."""
+    kind = type(optimizer).__name__
+    if type(optimizer) in (Adam, AdamW) and optimizer.epsilon > _SMALL:
+        warnings.warn(
+            f"{kind} adds its epsilon of {optimizer.epsilon} after the correction of the moments, as TensorFlow.js"
+            " does, and Keras before it: trained there, the weights differ a little",
+            stacklevel=2,
+        )
+    if isinstance(optimizer, Momentum) and optimizer.has_schedule:
+        warnings.warn(
+            f"{kind} multiplies what it remembers by the learning rate of now, as TensorFlow.js does, and Keras by that"
+            " of then: trained there, the weights differ while the learning rate changes. SGD with momentum is Keras'",
+            stacklevel=2,
+        )
 
 
 class _Place(NamedTuple):

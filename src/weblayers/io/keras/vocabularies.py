@@ -13,7 +13,7 @@ from ...layers.index_lookup import IndexLookup
 from ...layers.text import TextVectorization
 from ..checks import expect
 from . import library
-from .layout import children, numbered, sub
+from .layout import children, sub
 
 IDF = "idf_weights"
 
@@ -26,9 +26,8 @@ def lookups(layer: Layer, path: str = "") -> Iterator[tuple[str, IndexLookup]]:
         # Keras has what its part has twice
         yield path, layer.lookup
         yield f"{path}/_lookup_layer", layer.lookup
-    for name, value in children(layer):
-        for key, child in numbered(value) if isinstance(value, list) else [("", value)]:
-            yield from lookups(child, "/".join(filter(None, (path, name, key))))
+    for name, child in children(layer):
+        yield from lookups(child, f"{path}/{name}".removeprefix("/"))
 
 
 def restore(model: Any, read: Callable[[str], str | None], file: Any, source: str) -> None:
