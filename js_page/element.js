@@ -5,6 +5,7 @@ import { makeControl } from "./controls.js";
 import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
 import { causeOf, missing } from "./problems.js";
+import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
 import { adopt } from "./style.js";
 import { View } from "./view.js";
@@ -138,7 +139,7 @@ class WeblayersRun extends HTMLElement {
       this._setState("running");
       this._view.say(host.thread === "main" ? "Running, in the page's own thread" : "Running");
       const { source, name } = { ...this._program, source: this.source };
-      this._ended = host.call("run", source, name);
+      this._ended = host.call("run", source, name, this.hasAttribute("linked") ? readSettings() : {});
       const ended = await this._ended;
       if (this._state !== "running") return false;
       this._setTraining(false);
@@ -299,7 +300,10 @@ class WeblayersRun extends HTMLElement {
 
   /** @param {import("./controls.js").Spec} spec */
   _addControl(spec) {
-    const made = makeControl(spec, (value) => this._hear(spec.id, value));
+    const made = makeControl(spec, (value) => {
+      if (this.hasAttribute("linked") && spec.kind !== "button") writeSetting(spec.label, value);
+      this._hear(spec.id, value);
+    });
     this._controls.set(spec.id, made);
     if (spec.where) this._panels?.panel(spec.where).append(made.root);
     else this._view.controls.append(made.root);

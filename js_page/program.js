@@ -72,9 +72,14 @@ export function createProgram(post) {
   return {
     load,
 
-    /** @param {string} source @param {string} name @returns {Promise<boolean>} whether it got to its end */
-    async run(source, name) {
-      const ended = await python.program.run(source, name);
+    /**
+     * @param {string} source
+     * @param {string} name
+     * @param {Record<string, any>} given what controls are set to, by their labels
+     * @returns {Promise<boolean>} whether it got to its end
+     */
+    async run(source, name, given) {
+      const ended = await python.program.run(source, name, given);
       log.flush();
       return ended;
     },

@@ -11,6 +11,7 @@ PROGRAMS = (
     "tensorflow_js",
     "regression",
     "spiral",
+    "playground",
     "runs",
     "fashion",
     "autoencoder",
@@ -42,7 +43,7 @@ HEAD = """<!doctype html>
 PROGRAM = """  <main>
     <h1>{title}</h1>
 {prose}
-    <weblayers-run src="{name}.py" files="{files}" editable></weblayers-run>
+    <weblayers-run src="{name}.py" files="{files}" editable linked></weblayers-run>
     <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   </main>
   <footer>

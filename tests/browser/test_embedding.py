@@ -253,6 +253,30 @@ def test_controls_pictures_calls_and_messages(chromium, site):
         assert "ZeroDivisionError" in problem(chromium)
 
 
+def test_the_address_remembers_what_controls_are_set_to(chromium, site):
+    program = """
+    from weblayers import page
+    units = page.slider("Units", 1, 9, 4, step=1)
+    data = page.choice("Data", ["spiral", "circle"])
+    noise = page.checkbox("Noise")
+    print(repr(units.value), data.value, noise.value)
+    """
+    with served(site(program, "autorun linked")) as url:
+        chromium.get(f"{url}/#Units=99&Data=%22circle%22&Noise=true&else=%7B")
+        # what is out of range, and what is somebody else's, counts for nothing
+        assert "4 circle True" in ended(chromium)
+        chromium.execute_script(
+            f"""
+            const input = {SHADOW}.querySelector('.field.slider input');
+            input.value = '7';
+            input.dispatchEvent(new Event('input'));
+            """
+        )
+        assert "Units=7" in chromium.execute_script("return location.hash")
+        chromium.refresh()
+        assert "7 circle True" in ended(chromium)
+
+
 def test_the_visor(chromium, site):
     program = """
     import weblayers as wl

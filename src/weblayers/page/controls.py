@@ -23,9 +23,12 @@ class Control:
         where: str | None = None,
         **options: Any,
     ) -> None:
+        self._is_whole = type(value) is int and kind in ("slider", "number") and options.get("step", 1) == 1
+        remembered = host().given.get(label)
+        if remembered is not None and _fits(remembered, value, options):
+            value = round(remembered) if self._is_whole else remembered
         self.label, self._kind, self._value, self._on_change = label, kind, value, on_change
         self._id = f"control{next(_numbers)}"
-        self._is_whole = isinstance(value, int) and kind in ("slider", "number") and options.get("step", 1) == 1
         host().on(self._id, self._heard)
         host().post(
             {"type": "control", "id": self._id, "kind": kind, "label": label, "value": value, "where": where, **options}
@@ -46,6 +49,16 @@ class Control:
 
     def __repr__(self) -> str:
         return f"<{self._kind} {self.label!r}: {self._value!r}>"
+
+
+def _fits(remembered: Any, value: Any, options: dict[str, Any]) -> bool:
+    """Whether a control can have a value: addresses of pages may hold anything."""
+    if isinstance(value, bool) or isinstance(remembered, bool) or isinstance(value, str):
+        return type(remembered) is type(value) and remembered in options.get("options", [remembered])
+    if not isinstance(remembered, int | float) or remembered != remembered:
+        return False
+    low, high = options.get("minimum"), options.get("maximum")
+    return (low is None or remembered >= low) and (high is None or remembered <= high)
 
 
 class Button:

@@ -23,6 +23,8 @@ class Host:
     def __init__(self) -> None:
         # whether the reader has asked for an end, and for nothing since
         self.is_stopping = False
+        # what controls were set to before, by their labels
+        self.given: dict[str, Any] = {}
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 

@@ -23,10 +23,14 @@ class Program:
         self._others: list[asyncio.Future[Any]] = []
         register_callback_constructor(0, Reporter)
 
-    async def run(self, source: str, filename: str) -> bool:
-        """Run a program to its end; whether it got there. What goes wrong is told to the page."""
+    async def run(self, source: str, filename: str, given: Any = None) -> bool:
+        """Run a program to its end; whether it got there. What goes wrong is told to the page.
+
+        ``given`` are values for its controls, by their labels, as JavaScript has them.
+        """
         self.stop()
         host().forget()
+        host().given = {} if given is None else given.to_py()
         self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None}
         # so that tracebacks show its lines
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)

@@ -19,10 +19,8 @@ def content_of(value: Any) -> dict[str, Any]:
     chart = getattr(value, "chart_content", None)
     if chart is not None:
         return dict(chart())
-    if isinstance(value, Tensor):
-        value = value.numpy()
-    if isinstance(value, np.ndarray) and value.ndim in (2, 3):
-        return _picture(value)
+    if isinstance(value, Tensor | np.ndarray) and len(value.shape) in (2, 3):
+        return _picture(value.numpy() if isinstance(value, Tensor) else value)
     made = getattr(value, "_repr_html_", None)
     text = value if isinstance(value, str) else str(value) if made is None else repr(value)
     if made is not None:

@@ -1,0 +1,127 @@
+"""A playground
+
+Turn the knobs and watch a network learn which points are blue and which are orange, and what each of its neurons sees.
+The address of this page remembers your settings: send it to somebody.
+"""
+
+import asyncio
+
+import numpy as np
+
+import weblayers as wl
+from weblayers import page
+
+SIDE = 40
+steps = np.linspace(-1, 1, SIDE, dtype="float32")
+plane = np.stack(np.meshgrid(steps, steps[::-1]), axis=-1).reshape(-1, 2)
+FEATURES = {
+    "x": lambda x, y: x,
+    "y": lambda x, y: y,
+    "x squared": lambda x, y: x * x,
+    "y squared": lambda x, y: y * y,
+    "x times y": lambda x, y: x * y,
+    "sin(3x)": lambda x, y: np.sin(3 * x),
+    "sin(3y)": lambda x, y: np.sin(3 * y),
+}
+
+
+def points_of(name, count=400):
+    """Points ``[count, 2]`` and their classes, 0 or 1."""
+    rng = np.random.default_rng(1)
+    side = np.arange(count) % 2
+    if name == "circle":
+        angle, radius = (
+            rng.uniform(0, 2 * np.pi, count),
+            np.where(side, rng.uniform(0, 0.45, count), rng.uniform(0.6, 0.95, count)),
+        )
+        points = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+    elif name == "two clouds":
+        points = rng.normal(0, 0.2, (count, 2)) + np.where(side, 0.4, -0.4)[:, None]
+    elif name == "exclusive or":
+        points = rng.uniform(-0.9, 0.9, (count, 2))
+        side = (points[:, 0] * points[:, 1] > 0).astype(int)
+    else:
+        angle = np.sqrt(rng.random(count)) * 3 * np.pi
+        points = np.stack([np.cos(angle + np.pi * side), np.sin(angle + np.pi * side)], axis=1) * angle[:, None] / 10
+    return points + rng.normal(0, noise.value / 4, points.shape), side
+
+
+def seen(points):
+    """What the network is given of points."""
+    chosen = [f for name, f in FEATURES.items() if features[name].value] or [FEATURES["x"]]
+    return np.stack([f(*points.T) for f in chosen], axis=1).astype("float32")
+
+
+def network():
+    units = [max(1, min(16, int(part))) for part in layers.value.replace(",", " ").split() if part.isdigit()][:6]
+    kind = {"L1": wl.regularizers.l1, "L2": wl.regularizers.l2}.get(regularization.value)
+    model, lines = wl.sequential(), ["model = wl.sequential()"]
+    shape = {"input_shape": [seen(plane[:1]).shape[1]]}
+    for count in [*units, None]:
+        options = {"activation": activation.value if count else "sigmoid", **shape}
+        lines.append(f"model.add(wl.layers.dense({count or 1}, {', '.join(f'{k}={v!r}' for k, v in options.items())}))")
+        if kind and count:
+            options["kernel_regularizer"] = kind(**{regularization.value.lower(): strength.value})
+        model.add(wl.layers.dense(count or 1, **options))
+        shape = {}
+    model.compile(wl.train.adam(rate.value), "binary_crossentropy", metrics=["accuracy"])
+    lines.append(f'model.compile(wl.train.adam({rate.value}), "binary_crossentropy", metrics=["accuracy"])')
+    lines.append(f"await model.fit(x, y, batch_size={batch.value}, epochs=1000)")
+    page.show("\n".join(lines), where="The program")
+    return model
+
+
+async def restart(_=None):
+    """Train a new network with the settings of now; the one in training ends."""
+    for fit in running:
+        fit.cancel()
+    model = network()
+    points, side = points_of(data.value)
+    half = len(points) // 2
+    x, y = seen(points), side[:, None].astype("float32")
+    hidden = [wl.model(inputs=model.inputs, outputs=layer.output) for layer in model.layers[:-1]]
+    curves = wl.vis.show.fit_callbacks("Loss", [["loss", "val_loss"]], callbacks=["on_epoch_end"])
+
+    async def draw(epoch, logs):
+        if epoch % 5 == 0:
+            field = (await model.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE)
+            wl.vis.render.boundary(
+                "What it decides", lambda grid: model.predict(seen(np.asarray(grid))), points[:half], side[:half]
+            )
+            maps, names = [], []
+            for number, part in enumerate(hidden, 1):
+                outputs = (await part.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE, -1)
+                spread = np.abs(outputs).max() or 1
+                maps += [outputs[..., i] / spread / 2 + 0.5 for i in range(outputs.shape[-1])]
+                names += [f"{number}.{i + 1}" for i in range(outputs.shape[-1])]
+            wl.vis.render.images("What its neurons see", np.stack([*maps, field]), labels=[*names, "all"])
+
+    fit = model.fit(
+        x[:half],
+        y[:half],
+        validation_data=(x[half:], y[half:]),
+        batch_size=batch.value,
+        epochs=1000,
+        verbose=0,
+        callbacks=[curves, {"on_epoch_end": draw}],
+    )
+    running[:] = [fit]
+    try:
+        await fit
+    except asyncio.CancelledError:
+        if running == [fit]:
+            raise
+
+
+running = []
+data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds"], on_change=restart)
+noise = page.slider("Noise", 0, 0.5, 0.1, on_change=restart)
+layers = page.text("Neurons per layer", "6, 4", on_change=restart)
+activation = page.choice("Activation", ["tanh", "relu", "sigmoid", "linear"], on_change=restart)
+rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=restart)
+batch = page.slider("Batch size", 1, 100, 20, step=1, on_change=restart)
+regularization = page.choice("Regularization", ["none", "L1", "L2"], on_change=restart)
+strength = page.slider("Its strength", 0.0001, 0.1, 0.001, log=True, on_change=restart)
+features = {name: page.checkbox(name, name in ("x", "y"), on_change=restart) for name in FEATURES}
+page.button("Begin anew", restart)
+await restart()

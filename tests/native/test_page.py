@@ -1,0 +1,170 @@
+"""What programs say to their page, on a host that writes it down."""
+
+import asyncio
+
+import numpy as np
+import pytest
+
+import weblayers as wl
+from weblayers import page
+from weblayers.page import hosts
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """What the page is told."""
+
+    class Recorder(hosts.Host):
+        def __init__(self):
+            super().__init__()
+            self.said = []
+
+        def post(self, message):
+            self.said.append(message)
+
+        def fail(self, error):
+            self.post(hosts.failure(error))
+
+    recorder = Recorder()
+    monkeypatch.setattr(hosts, "_hosts", [recorder])
+    return recorder
+
+
+def test_controls_hear_and_are_set(told):
+    heard = []
+    rate = page.slider("Rate", 0.001, 1, 0.1, log=True, on_change=heard.append)
+    control = told.said[-1]
+    assert control["kind"] == "slider" and control["value"] == 0.1 and control["log"]
+    told.hear(control["id"], 0.5)
+    assert heard == [0.5] and rate.value == 0.5
+    rate.value = 0.2
+    assert told.said[-1] == {"type": "set", "id": control["id"], "value": 0.2}
+
+
+@pytest.mark.parametrize(
+    ("remembered", "value"),
+    [(7, 7), (7.0, 7), (99, 4), (0, 4), ("7", 4), (None, 4), (True, 4), (float("nan"), 4), ([1], 4)],
+)
+def test_controls_are_what_the_address_remembers_if_they_can_be(told, remembered, value):
+    told.given = {"Units": remembered}
+    units = page.number("Units", 4, minimum=1, maximum=9)
+    assert units.value == value and type(units.value) is int
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: page.slider("a", 0, 1, 2),
+        lambda: page.slider("a", 0, 1, log=True),
+        lambda: page.choice("a", []),
+        lambda: page.choice("a", ["x"], "y"),
+    ],
+)
+def test_controls_that_cannot_be_are_refused(told, make):
+    with pytest.raises(ValueError, match="'a'"):
+        make()
+    assert told.said == []
+
+
+def test_a_button_that_works_is_clicked_once(told):
+    calls = []
+
+    async def main():
+        go_on = asyncio.Event()
+
+        async def work():
+            calls.append("begun")
+            await go_on.wait()
+
+        button = page.button("Work", work)
+        for _ in range(3):
+            button.click()
+            await asyncio.sleep(0)
+        go_on.set()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        button.click()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert calls == ["begun", "begun"]
+    assert [m["busy"] for m in told.said if m["type"] == "busy"] == [True, False, True, False]
+
+
+def test_what_goes_wrong_is_told_with_the_program_s_line(told):
+    def wrong():
+        return 1 / 0
+
+    page.button("Wrong", wrong).click()
+    error = told.said[-1]
+    assert error["type"] == "error" and error["text"] == "ZeroDivisionError: division by zero"
+    program = "x = 1\nx.y\n"
+    try:
+        exec(compile(program, "program.py", "exec"), {})
+    except AttributeError as failed:
+        assert hosts.failure(failed, "program.py")["line"] == 2
+    try:
+        compile("a b\n", "program.py", "exec")
+    except SyntaxError as failed:
+        assert hosts.failure(failed, "program.py")["line"] == 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (2, 3, 3), (2, 3, 4)])
+def test_pictures(told, dtype, shape):
+    page.show(np.ones(shape, dtype), where="picture")
+    content = told.said[-1]["content"]
+    assert (content["kind"], content["width"], content["height"]) == ("picture", 3, 2)
+    level = 255 if dtype in ("float32", "float64", "bool") else 1
+    assert content["pixels"].shape == (2, 3, 4) and (content["pixels"][..., 0] == level).all()
+    assert content["html"].startswith("<img")
+
+
+def test_what_is_no_picture(told):
+    page.show(wl.tensor1d([1, 2]), where="a")
+    assert told.said[-1]["content"]["kind"] == "html"
+    page.show("<b>text</b>", where="a")
+    assert told.said[-1]["content"]["html"] == "<pre>&lt;b&gt;text&lt;/b&gt;</pre>"
+    with pytest.raises(ValueError, match="must be from 0 to 1"):
+        page.show(np.full((2, 2), np.nan))
+
+
+def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
+    from weblayers.callbacks import base
+    from weblayers.page import reins
+
+    monkeypatch.setattr(base, "_constructors", [(0, reins.Reporter)])
+    model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+    model.compile("sgd", "mse")
+    x, y = wl.ones([8, 2]), wl.ones([8, 1])
+
+    async def main():
+        await model.fit(x, y, epochs=3, batch_size=4, verbose=0)
+        fit = model.fit(x, y, epochs=100_000, verbose=0)
+        while sum(m["type"] == "epoch" for m in told.said) < 5:
+            await asyncio.sleep(0)
+        reins.pause()
+        assert fit.paused
+        reins.resume()
+        reins.stop()
+        history = await fit
+        # who was asked to stop begins no other training, until he is asked for something
+        with pytest.raises(asyncio.CancelledError):
+            await model.fit(x, y, verbose=0)
+        told.hear("anything")
+        await model.fit(x, y, verbose=0)
+        return history
+
+    history = asyncio.run(main())
+    assert 1 < len(history.epoch) < 100_000
+    kinds = [m["type"] for m in told.said if m["type"] != "progress"]
+    assert kinds[:6] == ["training", "epoch", "epoch", "backend", "epoch", "training"]
+    assert told.said[0] == {
+        "type": "training",
+        "running": True,
+        "epochs": 3,
+        "steps": 2,
+        "samples": 8,
+        "batch_size": 4,
+    }
+    assert all(np.isfinite(m["logs"]["loss"]) for m in told.said if m["type"] == "epoch")
