@@ -4,6 +4,7 @@ import textwrap
 import threading
 import time
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from weblayers.hosting.server import Handler, make_server, serving
 
 STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src data:"
 RUNTIME = SITE / "weblayers"
+SPIRALS = Path(__file__).parents[2] / "demo_site" / "programs"
 
 TRAINING = '''"""Trains
 
@@ -275,6 +277,20 @@ def test_the_address_remembers_what_controls_are_set_to(chromium, site):
         assert "Units=7" in chromium.execute_script("return location.hash")
         chromium.refresh()
         assert "7 circle True" in ended(chromium)
+
+
+def test_a_teacher_s_page_is_one_program_and_a_few_lines(chromium, site):
+    """A spiral, what the network decides and how it learns, live."""
+    folder = site((SPIRALS / "spiral.py").read_text())
+    assert len((folder / "index.html").read_text().splitlines()) <= 10
+    with served(folder, Content_Security_Policy=STRICT) as url:
+        chromium.get(url)
+        ended(chromium)
+        shown = f"[...{SHADOW}.querySelectorAll('[data-panel]')].map((p) => p.dataset.panel)"
+        assert sorted(until(chromium, shown)) == ["Decision", "Learning"]
+        events = chromium.execute_script("return events")
+    last = [detail["logs"] for type_, detail in events if type_ == "epoch"][-1]
+    assert last["acc"] > 0.95 and ["done", {"stopped": False}] in events
 
 
 def test_the_visor(chromium, site):
