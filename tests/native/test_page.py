@@ -8,6 +8,7 @@ import pytest
 import weblayers as wl
 from weblayers import page
 from weblayers.page import hosts
+from weblayers.page.failures import failure
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def told(monkeypatch):
             self.said.append(message)
 
         def fail(self, error):
-            self.post(hosts.failure(error))
+            self.post(failure(error))
 
     recorder = Recorder()
     monkeypatch.setattr(hosts, "_hosts", [recorder])
@@ -102,11 +103,11 @@ def test_what_goes_wrong_is_told_with_the_program_s_line(told):
     try:
         exec(compile(program, "program.py", "exec"), {})
     except AttributeError as failed:
-        assert hosts.failure(failed, "program.py")["line"] == 2
+        assert failure(failed, "program.py")["line"] == 2
     try:
         compile("a b\n", "program.py", "exec")
     except SyntaxError as failed:
-        assert hosts.failure(failed, "program.py")["line"] == 1
+        assert failure(failed, "program.py")["line"] == 1
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])

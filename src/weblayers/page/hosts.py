@@ -5,16 +5,15 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import traceback
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from .failures import Message, failure
+
 # What the page registers before it runs a program.
 MODULE = "weblayers_page"
-
-Message = dict[str, Any]
 
 
 class Host:
@@ -113,20 +112,6 @@ class Notebook(Host):
             self._shown[where].update(shown)
         else:
             self._shown[where] = self._display(shown, display_id=True)
-
-
-def failure(error: BaseException, program: str | None = None) -> Message:
-    """What to say of an exception: its last line, the program's own lines, and all of it for those who want it."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if program is not None and frame.filename == program]
-    line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else own[-1].lineno if own else None
-    return {
-        "type": "error",
-        "text": "".join(traceback.format_exception_only(error)).strip().splitlines()[-1],
-        "line": line,
-        "source": (own[-1].line or "") if own else (getattr(error, "text", "") or "").strip(),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
 
 
 def _plain(value: Any) -> Any:

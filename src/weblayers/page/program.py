@@ -10,7 +10,8 @@ from typing import Any
 from ..callbacks.base import register_callback_constructor
 from ..runtime import device
 from ..runtime.tensor import Tensor
-from .hosts import failure, host
+from .failures import failure
+from .hosts import host
 from .reins import Reporter
 
 
