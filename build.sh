@@ -136,10 +136,10 @@ build_wheel() {
 # byte_compile OUT_DIR WHEEL...: what parses and compiles for 200 ms in the browser then loads in 10.
 byte_compile() {
   local out=$1 key; shift
-  key=$(hash_of tools/byte_compile.* "$@")
+  key=$(hash_of src/weblayers/hosting/byte_compile.* "$@")
   is_stamped "$out/.stamp" "$key" && return
   rm -rf "$out"
-  node tools/byte_compile.mjs "$NODE_MODULES/pyodide" "$out" "$@"
+  node src/weblayers/hosting/byte_compile.mjs "$NODE_MODULES/pyodide" "$out" "$@"
   echo "$key" >"$out/.stamp"
 }
 

@@ -48,9 +48,10 @@ def machine(tmp_path):
     project.mkdir()
     for name in ("build.sh", "requirements.txt", "package-lock.json"):
         (project / name).write_bytes((ROOT / name).read_bytes())
-    (project / "tools").mkdir()
-    for path in (ROOT / "tools").glob("byte_compile.*"):
-        (project / "tools" / path.name).write_bytes(path.read_bytes())
+    hosting = "src/weblayers/hosting"
+    (project / hosting).mkdir(parents=True)
+    for path in (ROOT / hosting).glob("byte_compile.*"):
+        (project / hosting / path.name).write_bytes(path.read_bytes())
     environment = {
         "PATH": f"{stubs}:/usr/bin:/bin",
         "HOME": str(tmp_path),

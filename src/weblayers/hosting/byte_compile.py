@@ -18,6 +18,7 @@ def compiled(name: str, source: bytes) -> bytes:
         # Unchecked: the source does not travel with the wheel, so there is nothing to check against.
         mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
         pyc = py_compile.compile(str(path), dfile=name, doraise=True, invalidation_mode=mode)
+        assert pyc is not None
         return Path(pyc).read_bytes()
 
 
