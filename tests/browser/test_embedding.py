@@ -156,10 +156,10 @@ def test_pause_resume_and_stop(driver, site):
         until(driver, "events.some(([type]) => type === 'epoch')")
         click(driver, "Pause")
         until(driver, f"{SHADOW}.querySelector('.bar').textContent.includes('Resume')")
-        time.sleep(0.3)
+        # what is on its way comes
+        time.sleep(1.5)
         count = driver.execute_script("return events.length")
         time.sleep(0.3)
-        # what was on its way has come
         assert driver.execute_script("return events.length") <= count + 1
         click(driver, "Resume")
         until(driver, f"events.length > {count + 1}")
