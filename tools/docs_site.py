@@ -76,8 +76,21 @@ def entry(value: Any) -> str:
     """The reference of a class or function."""
     lines = [f"::: {value.__module__}.{value.__qualname__}"]
     if value in WITH_METHODS:
-        lines += ["    options:", "      members: null", "      inherited_members: true", '      filters: ["!^_"]']
+        lines += [
+            "    options:",
+            "      members: null",
+            '      filters: ["!^_"]',
+            f"      inherited_members: {inherited(value)}",
+        ]
     return "\n".join(lines) + "\n"
+
+
+def inherited(cls: type) -> list[str]:
+    """What a class has from bases that are not in the reference themselves."""
+    covered = {base for known in cls.__mro__[1:] if known in WITH_METHODS for base in known.__mro__}
+    members = {name: value for base in cls.__mro__ if base not in covered for name, value in vars(base).items()}
+    described = (n for n, v in members.items() if callable(v) or isinstance(v, property | classmethod))
+    return sorted(name for name in described if not name.startswith("_"))
 
 
 def is_written(value: Any) -> bool:
