@@ -47,6 +47,12 @@ WITH_METHODS = (
     wl.page.Control,
     wl.page.Button,
 )
+# What models and layers tell each other, and nobody else.
+INTERNAL = (
+    "arranged calls check_usable ensure_built find_layer fixed_batch free give_back graph_changed inbound_calls"
+    " made_on_host match_inputs model_inputs output_specs outputs_for own_metrics read_batch references runs_on_host"
+    " samples static_outputs steps sublayers"
+).split()
 FACTORIES = (
     "Each has a factory by the name in snake_case, which TensorFlow.js' camelCase finds too: `Conv2D`, `conv2d`."
 )
@@ -79,7 +85,7 @@ def entry(value: Any) -> str:
         lines += [
             "    options:",
             "      members: null",
-            '      filters: ["!^_"]',
+            f"      filters: ['!^_', '!^({'|'.join(INTERNAL)})$']",
             f"      inherited_members: {inherited(value)}",
         ]
     return "\n".join(lines) + "\n"
@@ -90,7 +96,7 @@ def inherited(cls: type) -> list[str]:
     covered = {base for known in cls.__mro__[1:] if known in WITH_METHODS for base in known.__mro__}
     members = {name: value for base in cls.__mro__ if base not in covered for name, value in vars(base).items()}
     described = (n for n, v in members.items() if callable(v) or isinstance(v, property | classmethod))
-    return sorted(name for name in described if not name.startswith("_"))
+    return sorted(name for name in described if not name.startswith("_") and name not in INTERNAL)
 
 
 def is_written(value: Any) -> bool:
