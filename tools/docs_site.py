@@ -48,11 +48,31 @@ WITH_METHODS = (
     wl.page.Button,
 )
 # What models and layers tell each other, and nobody else.
-INTERNAL = (
-    "arranged calls check_usable ensure_built find_layer fixed_batch free give_back graph_changed inbound_calls"
-    " made_on_host match_inputs model_inputs output_specs outputs_for own_metrics read_batch references runs_on_host"
-    " samples static_outputs steps sublayers"
-).split()
+INTERNAL = [
+    "arranged",
+    "calls",
+    "check_usable",
+    "ensure_built",
+    "find_layer",
+    "fixed_batch",
+    "free",
+    "give_back",
+    "graph_changed",
+    "inbound_calls",
+    "made_on_host",
+    "match_inputs",
+    "model_inputs",
+    "output_specs",
+    "outputs_for",
+    "own_metrics",
+    "read_batch",
+    "references",
+    "runs_on_host",
+    "samples",
+    "static_outputs",
+    "steps",
+    "sublayers",
+]
 FACTORIES = (
     "Each has a factory by the name in snake_case, which TensorFlow.js' camelCase finds too: `Conv2D`, `conv2d`."
 )
