@@ -6,9 +6,11 @@ const follow = () => {
 document.addEventListener("DOMContentLoaded", () => {
   follow();
   new MutationObserver(follow).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
-  // for those who have no pointer: what scrolls can be focused, and the dialog has a name
-  for (const element of document.querySelectorAll("pre > code, .md-typeset table:not([class])")) {
+  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
+});
+// For those who have no pointer, what scrolls can be focused; the theme has wrapped its tables by now.
+addEventListener("load", () => {
+  for (const element of document.querySelectorAll("pre > code, .md-typeset__scrollwrap")) {
     if (element.scrollWidth > element.clientWidth) element.tabIndex = 0;
   }
-  document.querySelector(".md-search")?.setAttribute("aria-label", "Search");
 });
