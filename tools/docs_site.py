@@ -221,8 +221,8 @@ REFERENCE = {"Modules": module_pages(), "Layers by family": layer_pages(), "Ops 
 
 
 def on_config(config: MkDocsConfig) -> None:
-    # they would hold absolute URLs
-    config.theme.static_templates.clear()
+    # it would hold absolute URLs
+    config.theme.static_templates.discard("404.html")
     assert config.nav is not None
     reference: list[Any] = next(part["Reference"] for part in config.nav if "Reference" in part)
     for group, pages in REFERENCE.items():
@@ -255,7 +255,9 @@ def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files
 
 def on_post_build(config: MkDocsConfig) -> None:
     # the theme's words of other languages, and what only its authors need
-    scripts = Path(config.site_dir, "assets", "javascripts")
-    shutil.rmtree(scripts / "lunr")
+    shutil.rmtree(Path(config.site_dir, "assets", "javascripts", "lunr"))
     for path in Path(config.site_dir, "assets").rglob("*.map"):
         path.unlink()
+    # a map of the site has URLs, which nobody knows yet
+    for name in ("sitemap.xml", "sitemap.xml.gz"):
+        Path(config.site_dir, name).unlink(missing_ok=True)

@@ -81,6 +81,8 @@ def test_no_link_leads_nowhere(site, pages):
 
 def test_pages_load_nothing_from_elsewhere(site, pages):
     assert [(path.name, url) for path, page in pages.items() for url in page.loaded if is_elsewhere(url)] == []
+    # it works below any path, and so has no absolute URL
+    assert [link for page in pages.values() for link in page.targets if link.startswith("/")] == []
     for path in site.rglob("*.css"):
         urls = re.findall(r"""url\(\s*["']?([^"')]+)|@import\s+["']([^"']+)""", path.read_text())
         assert [url for pair in urls for url in pair if url and is_elsewhere(url)] == []
