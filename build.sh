@@ -152,15 +152,29 @@ pack_data() {
   echo "$key" >"$BUILD/data/.stamp"
 }
 
+# The documentation, of its pages and of the docstrings.
+build_docs() {
+  local inputs key
+  mapfile -t inputs < <(find mkdocs.yml README.md CHANGELOG.md requirements.txt docs tools/docs_* demo_site/icon.svg \
+    src/weblayers -type f ! -name '*.pyc' ! -path 'src/*/assets/*' ! -path 'src/*/glue/*' 2>/dev/null | sort)
+  key=$({ printf '%s\n' "${inputs[@]}"; cat "${inputs[@]}"; } | hash_of -)
+  is_stamped "$BUILD/docs/.stamp" "$key" && return
+  say "building the documentation"
+  NO_MKDOCS_2_WARNING=1 "$PYTHON" -m mkdocs build --strict >"$BUILD/docs.log" 2>&1 ||
+    { cat "$BUILD/docs.log" >&2; die "building the documentation failed"; }
+  echo "$key" >"$BUILD/docs/.stamp"
+}
+
 build_site() {
   build_wheel
   local wheels=$CACHE/pyodide-$MAIN_PYODIDE
   "$PYTHON" tools/fetch_wheels.py "$NODE_MODULES/pyodide" "$wheels"
   byte_compile "$wheels/compiled" "$wheels"/numpy-*.whl
   pack_data
+  build_docs
   "$PYTHON" tools/build_site.py --out "$BUILD/site" --pages demo_site --data "$BUILD/data" \
     --pyodide "$NODE_MODULES/pyodide" --wheels "$wheels" --dist "$BUILD/dist" \
-    --compiled "$BUILD/compiled" "$wheels/compiled"
+    --compiled "$BUILD/compiled" "$wheels/compiled" --docs "$BUILD/docs"
 }
 
 # The oldest supported Pyodide, for the tests only.

@@ -60,6 +60,9 @@ class WeblayersRun extends HTMLElement {
     this._isStopped = false;
     /** @type {Promise<boolean>} */
     this._ended = Promise.resolve(true);
+    /** @type {Promise<boolean> | null} */
+    this._running = null;
+    this._wasConnected = false;
     /** @type {State} */
     this._state = "idle";
     /** @type {{epochs?: number, steps?: number}} */
@@ -94,6 +97,9 @@ class WeblayersRun extends HTMLElement {
   }
 
   connectedCallback() {
+    // One that is moved in the page goes on.
+    if (this._wasConnected) return;
+    this._wasConnected = true;
     this._panels ??= new Panels(this._view.panels, this.runtime, (isOpen) => this._hear("visor", isOpen));
     // What is inside comes later, if the page is still being read.
     if (document.readyState === "loading") {
@@ -103,7 +109,11 @@ class WeblayersRun extends HTMLElement {
 
   disconnectedCallback() {
     // An element that is moved is connected again at once.
-    queueMicrotask(() => this.isConnected || this._end());
+    queueMicrotask(() => {
+      if (this.isConnected) return;
+      this._wasConnected = false;
+      this._end();
+    });
   }
 
   async _connected() {
@@ -124,18 +134,29 @@ class WeblayersRun extends HTMLElement {
   // -- what the page can do -------------------------------------------------------------------------
 
   /** Run the program from its beginning. @returns {Promise<boolean>} whether it got to its end */
-  async run() {
-    if (this._state === "loading") return false;
+  run() {
+    // While it is loading there is nothing to begin anew.
+    if (this._state !== "loading" || !this._running) this._running = this._run();
+    return this._running;
+  }
+
+  async _run() {
     if (this._state === "running") await this.stop();
     this._view.clear();
     this._panels?.clear(null);
     this._controls.clear();
     this._isStopped = false;
     try {
-      this._program ??= await readSource(this);
       this._setState("loading");
+      this._program ??= await readSource(this);
       this._host ??= this._start();
       const host = await this._host;
+      if (this._isStopped) {
+        this._setState("done");
+        this._view.say("Stopped");
+        this._fire("done", { stopped: true });
+        return false;
+      }
       this._setState("running");
       this._view.say(host.thread === "main" ? "Running, in the page's own thread" : "Running");
       const { source, name } = { ...this._program, source: this.source };
@@ -175,8 +196,9 @@ class WeblayersRun extends HTMLElement {
    * and one that does not listen with all that it knew.
    */
   async stop() {
-    if (this._state !== "running" && !this._isTraining) return;
+    if (this._state !== "running" && this._state !== "loading" && !this._isTraining) return;
     this._isStopped = true;
+    if (this._state === "loading") return;
     this._setPaused(false);
     this._view.say("Stopping …");
     if (!this._isTraining) {

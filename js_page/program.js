@@ -6,6 +6,9 @@
  * @typedef {{type: string, [key: string]: any}} ProgramEvent
  */
 /**
+ * @typedef {{stream: "out" | "err", text: string}} Line
+ */
+/**
  * @typedef {object} LoadOptions
  * @property {string} runtime URL of the runtime's folder
  * @property {string} base URL that files are relative to
@@ -15,8 +18,10 @@
  */
 
 const EMPTY_MODULE = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-// Lines of a program that prints all the time go together.
-const LOG_MS = 50;
+// Lines of a program that prints all the time go together, and as many as a page can show meanwhile.
+const LOG_MS = 100;
+const MOST_LINES = 100;
+const MOST_LETTERS = 20_000;
 
 /**
  * @param {(event: ProgramEvent) => void} post
@@ -44,9 +49,9 @@ export function createProgram(post) {
       ]);
       pyodide = await loadPyodide({
         indexURL: runtime,
-        stdout: (/** @type {string} */ text) => log.add("out", text),
-        stderr: (/** @type {string} */ text) => log.add("err", text),
       });
+      pyodide.setStdout(log.stream("out"));
+      pyodide.setStderr(log.stream("err"));
       // Whoever waits for Python would wait for ever.
       pyodide._api.on_fatal = (/** @type {unknown} */ error) => post({ type: "crashed", text: String(error) });
       pyodide.registerJsModule("weblayers_glue", glue);
@@ -140,24 +145,64 @@ class Loading {
   }
 }
 
-/** Gathers lines that go together. */
+/** Gathers lines that go together; of those that nobody could read, the last ones. */
 class Log {
   /** @param {(event: ProgramEvent) => void} post */
   constructor(post) {
     this._post = post;
-    /** @type {{stream: "out" | "err", text: string}[]} */
+    /** @type {Line[]} */
     this._lines = [];
+    this._left = 0;
+    this._isDue = false;
+    /** @type {Record<"out" | "err", {decoder: TextDecoder, rest: string}>} */
+    this._streams = { out: { decoder: new TextDecoder(), rest: "" }, err: { decoder: new TextDecoder(), rest: "" } };
+  }
+
+  /** A stream for Pyodide. @param {"out" | "err"} name */
+  stream(name) {
+    return {
+      write: (/** @type {Uint8Array} */ bytes) => {
+        const stream = this._streams[name];
+        const lines = (stream.rest + stream.decoder.decode(bytes, { stream: true })).split("\n");
+        stream.rest = /** @type {string} */ (lines.pop());
+        for (const line of lines) this.add(name, line);
+        return bytes.length;
+      },
+      isatty: false,
+    };
   }
 
   /** @param {"out" | "err"} stream @param {string} text */
   add(stream, text) {
-    if (!this._lines.length) setTimeout(() => this.flush(), LOG_MS);
-    this._lines.push({ stream, text });
+    this._lines.push({ stream, text: text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)} …` : text });
+    if (this._lines.length > 2 * MOST_LINES) this._shorten();
+    if (this._isDue) return;
+    this._isDue = true;
+    setTimeout(() => this._tell(), LOG_MS);
   }
 
+  /** Tell of everything, lines that have not ended among them. */
   flush() {
-    if (this._lines.length) this._post({ type: "log", lines: this._lines });
+    for (const name of /** @type {const} */ (["out", "err"])) {
+      if (this._streams[name].rest) this.add(name, this._streams[name].rest);
+      this._streams[name].rest = "";
+    }
+    this._tell();
+  }
+
+  _shorten() {
+    this._left += this._lines.length - MOST_LINES;
+    this._lines = this._lines.slice(-MOST_LINES);
+  }
+
+  _tell() {
+    this._isDue = false;
+    if (this._lines.length > MOST_LINES) this._shorten();
+    /** @type {Line[]} */
+    const left = this._left ? [{ stream: "err", text: `(${this._left} lines were too many to show)` }] : [];
+    if (this._lines.length) this._post({ type: "log", lines: [...left, ...this._lines] });
     this._lines = [];
+    this._left = 0;
   }
 }
 

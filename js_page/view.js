@@ -58,7 +58,7 @@ export class View {
     enable(this._run, !isBusy);
     enable(this._pause, isTraining);
     this._pause.textContent = isPaused ? "Resume" : "Pause";
-    enable(this._stop, isTraining || state === "running");
+    enable(this._stop, isTraining || isBusy);
     // A reader that speaks need not read each step.
     this._status.ariaLive = isTraining ? "off" : "polite";
     this._progress.hidden = !isBusy && !isTraining;

@@ -20,6 +20,7 @@ def main() -> None:
     parser.add_argument("--compiled", type=Path, nargs="*", default=[], help="folders of compiled wheels")
     parser.add_argument("--pages", type=Path, help="the demo's static files")
     parser.add_argument("--data", type=Path, help="the demo's data, served as data/")
+    parser.add_argument("--docs", type=Path, help="the documentation, served as docs/")
     arguments = parser.parse_args()
 
     files = distribution(arguments.pyodide, arguments.wheels, arguments.dist, arguments.compiled)
@@ -29,6 +30,8 @@ def main() -> None:
         files |= gallery(arguments.pages / "programs")
         if arguments.data:
             files |= read_tree(arguments.data, "data/")
+        if arguments.docs:
+            files |= read_tree(arguments.docs, "docs/")
     write_tree(files, arguments.out)
 
 

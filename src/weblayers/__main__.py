@@ -122,6 +122,8 @@ def _add_serve(verbs: Any) -> None:
     def run(options: argparse.Namespace) -> None:
         from .hosting.server import serve as serving
 
+        if not 0 <= options.port < 65536:
+            raise ValueError(f"a port is a number from 0 to 65535, not {options.port}")
         if not options.folder.is_dir():
             raise OSError(f"there is no folder {options.folder}: weblayers build makes one")
         serving(options.folder, options.port)

@@ -185,6 +185,60 @@ def test_a_program_that_does_not_end_is_ended_and_begins_anew(chromium, site, re
         )
 
 
+def test_who_prints_without_end_can_be_stopped(chromium, site):
+    program = """
+    import asyncio
+    while True:
+        print("x" * 1000)
+        await asyncio.sleep(0)
+    """
+    with served(site(program)) as url:
+        chromium.get(url)
+        until(chromium, "events.filter(([type]) => type === 'log').length > 5")
+        click(chromium, "Stop")
+        assert "lines were too many to show" in ended(chromium)
+
+
+def test_what_was_stopped_or_run_while_it_loads(chromium, site):
+    with served(site("print('here', end='')\n", "")) as url:
+        chromium.get(url)
+        chromium.execute_script(f"window.first = {ELEMENT}.run(); window.same = {ELEMENT}.run(); {ELEMENT}.stop()")
+        text = ended(chromium)
+        assert "Stopped" in text and "here" not in text
+        assert chromium.execute_script("return Promise.all([window.first, window.same])") == [False, False]
+        # a line that has not ended is shown all the same
+        assert chromium.execute_script(f"return {ELEMENT}.run()")
+        assert "here" in ended(chromium)
+
+
+def test_an_element_that_is_moved_goes_on(chromium, site):
+    with served(site(TRAINING.replace("EPOCHS", "1000000"))) as url:
+        chromium.get(url)
+        until(chromium, "events.some(([type]) => type === 'epoch')")
+        chromium.execute_script(f"document.body.appendChild(document.createElement('div')).append({ELEMENT})")
+        count = chromium.execute_script("return events.length")
+        until(chromium, f"events.length > {count + 2}")
+        assert chromium.execute_script("return events.filter(([type]) => type === 'ready').length") == 1
+        click(chromium, "Stop")
+        ended(chromium)
+
+
+@pytest.mark.parametrize(
+    ("program", "state", "text"),
+    [
+        ("import sys\nprint('x')\nsys.exit()\n", "done", "Done"),
+        ("raise SystemExit(3)\n", "failed", "the program has ended itself: exit(3)"),
+        ("input('Name? ')\n", "failed", "ask by wl.page.text"),
+    ],
+    ids=["exit", "exit 3", "input"],
+)
+def test_what_only_programs_on_a_terminal_do(chromium, site, program, state, text):
+    with served(site(program)) as url:
+        chromium.get(url)
+        assert text in ended(chromium)
+        assert chromium.execute_script(f"return {ELEMENT}.state") == state
+
+
 CONTROLS = """
 from weblayers import page
 import numpy as np

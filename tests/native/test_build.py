@@ -33,6 +33,7 @@ STUBS = {
     'if [[ $* == *"-m venv"* ]]; then mkdir -p "$last/bin"; cp "$STUBS/python" "$last/bin/python"; fi',
     "python": 'echo "python $*" >>"$LOG"; '
     'if [[ $* == *"-m build"* ]]; then mkdir -p build/dist; : >build/dist/weblayers-0-x.whl; fi; '
+    'if [[ $* == *"-m mkdocs"* ]]; then mkdir -p build/docs; fi; '
     'if [[ $* == *fetch_wheels* ]]; then for last; do :; done; mkdir -p "$last"; : >"$last/numpy-0-x.whl"; fi; exit 0',
 }
 
@@ -46,7 +47,7 @@ def machine(tmp_path):
         (stubs / name).write_text(f"#!/usr/bin/env bash\n{text}\n")
         (stubs / name).chmod(0o755)
     project.mkdir()
-    for name in ("build.sh", "requirements.txt", "package-lock.json"):
+    for name in ("build.sh", "requirements.txt", "package-lock.json", "mkdocs.yml"):
         (project / name).write_bytes((ROOT / name).read_bytes())
     hosting = "src/weblayers/hosting"
     (project / hosting).mkdir(parents=True)
@@ -90,5 +91,13 @@ def test_a_verb_alone_installs_what_it_opens(machine, command):
 def test_all_verbs_in_turn(machine):
     calls = "".join(machine(verb) for verb in sorted(VERBS))
     assert installed(calls) >= BROWSERS
-    # the virtual environment is made once
-    assert calls.count("-m venv") == 1
+    # the virtual environment is made once, and the documentation
+    assert calls.count("-m venv") == calls.count("-m mkdocs") == 1
+
+
+def test_the_documentation_is_made_anew_when_a_page_of_it_changes(machine, tmp_path):
+    assert "-m mkdocs" in machine("site")
+    assert "-m mkdocs" not in machine("site")
+    (tmp_path / "project" / "docs").mkdir()
+    (tmp_path / "project" / "docs" / "new.md").write_text("# New")
+    assert "-m mkdocs" in machine("site")

@@ -101,5 +101,8 @@ def test_serving_names_the_types_that_browsers_insist_on(tmp_path, capsys):
         with urllib.request.urlopen(f"http://127.0.0.1:{server.server_port}/a.mjs", timeout=10) as answer:
             assert answer.headers["Content-Type"] == "text/javascript"
         server.shutdown()
+    assert main(["serve", str(tmp_path), "--port", "99999"]) == 1
+    assert "0 to 65535" in capsys.readouterr().err
+    assert main(["new", ""]) == 1
     assert main(["serve", str(tmp_path / "none")]) == 1
     assert "weblayers build" in capsys.readouterr().err

@@ -90,8 +90,11 @@ def new_page(folder: Path) -> list[str]:
     """Write a program to begin with, and a test of it, into a new folder; gives the names of the files.
 
     Raises:
+        ValueError: the folder has no name.
         FileExistsError: the folder has something in it.
     """
+    if not folder.name:
+        raise ValueError("the new folder needs a name")
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"{folder} is there already, and not empty")
     folder.mkdir(parents=True, exist_ok=True)

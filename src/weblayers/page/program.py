@@ -32,13 +32,18 @@ class Program:
         self.stop()
         host().forget()
         host().given = {} if given is None else given.to_py()
-        self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None}
+        self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None, "input": _no_input}
         # so that tracebacks show its lines
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         self._task = asyncio.ensure_future(self._run(source, filename))
         try:
             await self._task
         except asyncio.CancelledError:
+            return False
+        except SystemExit as ended:
+            if not ended.code:
+                return True
+            host().post({**failure(ended, filename), "text": f"the program has ended itself: exit({ended.code!r})"})
             return False
         except BaseException as error:
             host().post(failure(error, filename))
@@ -80,3 +85,9 @@ class Program:
         if hasattr(result, "__await__"):
             result = await result
         return result.array_sync() if isinstance(result, Tensor) else result
+
+
+def _no_input(prompt: object = "") -> str:
+    raise RuntimeError(
+        f"a page cannot wait for input({prompt!r}): ask by wl.page.text(label), wl.page.number or wl.page.choice"
+    )
