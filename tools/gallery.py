@@ -38,6 +38,7 @@ HEAD = """<!doctype html>
   <nav aria-label="Site">
     <a class="brand" href="{root}"><img src="{root}icon.svg" alt="" width="24" height="24"> weblayers</a>
     <a href="{root}gallery/">Gallery</a>
+    <a href="{root}docs/">Documentation</a>
   </nav>
 """
 PROGRAM = """  <main>

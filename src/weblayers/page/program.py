@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import linecache
+import sys
 from collections.abc import Coroutine
 from typing import Any
 
@@ -48,6 +49,10 @@ class Program:
         except BaseException as error:
             host().post(failure(error, filename))
             return False
+        finally:
+            # lines that have not ended, too
+            sys.stdout.flush()
+            sys.stderr.flush()
         host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
         return True
 
