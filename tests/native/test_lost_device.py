@@ -1,6 +1,8 @@
 """The browser takes the GPU away, and gives it back as another device."""
 
 import asyncio
+import itertools
+import warnings
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ import pytest
 import weblayers as wl
 from tests.losable import Losable, use
 from weblayers.runtime import device, glue_device, keeper
+from weblayers.runtime.plans import PlanRuntime
 from weblayers.runtime.soft_device import SoftDevice
 
 
@@ -67,6 +70,26 @@ def test_a_device_that_takes_over_is_tried_too(losable):
     device._backends.restored(Zeros())
     with pytest.warns(UserWarning, match=r"WebGL, but webgl computes \[0.0"):
         assert wl.get_backend() == "wasm" and (x + 1).array_sync() == [2, 3]
+
+
+@pytest.mark.parametrize("told", sorted({*itertools.permutations(["lost", "restored", "broken", "started", "lost"])}))
+def test_losses_and_returns_come_in_any_order(losable, monkeypatch, told):
+    """Somebody may ask for WebGL while it is away, and then it comes back too."""
+    monkeypatch.setattr(device.Backends, "_starts", lambda self, starting: starts)
+    starts = {"webgl": lambda: PlanRuntime(Losable(SoftDevice())), "wasm": lambda: PlanRuntime(SoftDevice())}
+    backends = device._backends
+    for event in told:
+        if event == "lost":
+            backends.lost(getattr(backends.started.get("webgl"), "device", losable))
+        elif event == "started":
+            wl.set_backend("webgl")
+        else:
+            backends.restored(Losable(SoftDevice()) if event == "restored" else Zeros())
+        assert ("webgl" in backends.started) != ("webgl" in backends.refused)
+        with warnings.catch_warnings(action="ignore"):
+            assert (wl.tensor([1.0, 2.0]) + 1).array_sync() == [2, 3]
+    backends.restored(Losable(SoftDevice()))
+    assert wl.get_backend() == "webgl"
 
 
 def test_a_loss_that_the_old_device_tells_late_leaves_the_new_one_alone(losable):

@@ -112,17 +112,25 @@ _FUNCTIONS = {
         "T wl_log1p(T x) { T s = x / (2.0 + x), q = s * s; return mix(2.0 * s * (1.0 + q * (1.0 / 3.0 + q * (0.2 + q"
         " * (1.0 / 7.0 + q / 9.0)))), log(1.0 + x), wl_less(T(0.3), abs(x))); }"
     ),
-    # GLSL's pow is undefined for a negative base
+    # GLSL's pow is undefined for a negative base, and inexact: small whole powers are products
     "pow": (
-        "T wl_pow(T x, T y) { T p = pow(abs(x), y), n = mix(p, -p, wl_equal(mod(y, 2.0), T(1.0)));"
-        " n = mix(T(uintBitsToFloat(0x7fc00000u)), n, wl_equal(y, floor(y)));"
-        " return mix(mix(p, n, wl_less(x, T(0.0))), T(1.0), wl_equal(y, T(0.0))); }"
+        "T wl_pow(T x, T y) { T p = pow(abs(x), y); T n = mix(p, -p, wl_equal(mod(y, 2.0), T(1.0)));"
+        " n = mix(T(uintBitsToFloat(0x7fc00000u)), n, wl_equal(y, floor(y))); p = mix(p, n, wl_less(x, T(0.0)));"
+        " T e = abs(y); T b = x; T r = T(1.0); T h = floor(e * 0.5);"
+        + " r = mix(r, r * b, wl_less(h + h, e)); b = b * b; e = h; h = floor(e * 0.5);"
+        * 5
+        + " r = mix(r, 1.0 / r, wl_less(y, T(0.0)));"
+        " p = mix(p, r, wl_equal(y, clamp(floor(y), T(-31.0), T(31.0))));"
+        " return mix(p, T(1.0), wl_equal(x, T(1.0))); }"
     ),
-    # some drivers compute x / y through an inexact reciprocal, so that a multiple of y leaves y and not 0
+    # drivers divide inexactly: the quotient may be one too large or too small. It is multiplied in two parts, each of
+    # which is exact for integers.
     "mod": (
-        "T wl_mod(T x, T y) { T r = x - y * floor(x / y);"
+        "T wl_mod(T x, T y) { T a = abs(x); T b = abs(y); T q = floor(a / b); T h = floor(q / 4096.0) * 4096.0;"
+        " T r = a - b * h - b * (q - h); r = mix(r, r + b, wl_less(r, T(0.0))); r = mix(r - b, r, wl_less(r, b));"
+        " r = mix(r, -r, wl_less(x, T(0.0)));"
         " T m = mix(r, r + y, wl_unlike(wl_less(r, T(0.0)), wl_less(y, T(0.0))));"
-        " return mix(mix(m, r, wl_equal(r, T(0.0))), T(0.0), wl_equal(r, y)); }"
+        " return mix(m, r, wl_equal(r, T(0.0))); }"
     ),
     # Abramowitz and Stegun 7.1.26; near zero, where its absolute error would be a large relative one, a Taylor series
     "erf": (

@@ -98,6 +98,8 @@ def _pow(node: Node) -> Node:
         return x
     if exponent == 2:
         return b.mul(x, x)
+    if x.dtype != "float32":
+        return node
     if exponent == 0.5:
         return b.unary("sqrt", x)
     return b.div(1.0, x) if exponent == -1 else node

@@ -30,14 +30,16 @@ MAX_DEPTH = 64
 
 # Operations at different places that one element takes, printed one after the other: a fragment has up to sixteen.
 MAX_PRINTED = 600
-# Rounds of a reduction that are printed so.
-UNROLLED = 4
+# Rounds of a reduction that are printed so, and of one over a window or for an index.
+UNROLLED, UNROLLED_WINDOW = 4, 16
 
 # Rows and columns of a fragment's block.
 BLOCK = 4
 
 # What is never worth a draw by itself.
 _FREE = frozenset(("broadcast", "reshape", "transpose", "iota", "slice"))
+# What reads one value, elsewhere: stored is what it reads.
+_MOVES = frozenset(("broadcast", "reshape", "transpose", "slice", "reverse", "pad"))
 
 
 def computed_nodes(outputs: Iterable[Node]) -> list[Node]:
@@ -65,6 +67,7 @@ class _Storing:
                 self.stored |= {origin(i) for i in n.inputs if not i.is_host}
         self._users = self._readers(order)
         self._rounds = self._rounds_around(order)
+        self._places = self._places_asked(order)
         self._reads: dict[Node, frozenset[Node]] = {}
         self._depth: dict[Node, int] = {}
         self._nesting: dict[Node, int] = {}
@@ -95,6 +98,22 @@ class _Storing:
             rounds[n] = max(around, default=1)
         return rounds
 
+    def _places_asked(self, order: Sequence[Node]) -> dict[Node, int]:
+        """At how many places a value is asked for, for each at which what is computed of it is."""
+        places: dict[Node, int] = {}
+        # where each value is asked for, or itself where it is asked for at several places
+        at: dict[Node, object] = {}
+        for n in reversed(order):
+            asked: set[object] = set()
+            for u in self._users[n]:
+                if u.prim.elementwise:
+                    asked.add(None if u in self.stored else at[u])
+                else:
+                    asked |= {(u, r) for r in range(_printed_rounds(u))}
+            places[n] = max(1, len(asked))
+            at[n] = asked.pop() if len(asked) == 1 else n
+        return places
+
     def _visit(self, n: Node) -> None:
         if n.op == "loop":
             # its kernels read what they need, each for itself
@@ -105,7 +124,29 @@ class _Storing:
         if not settled and n not in self._inline and (self._too_deep(n) or self._is_worth_storing(n)):
             self.stored.add(n)
             settled = True
-        self._settle(n) if settled else self._extend(n)
+        if settled:
+            self._settle(n)
+        elif n in self._inline or not self._store_below(n):
+            self._extend(n)
+
+    def _store_below(self, n: Node) -> bool:
+        """Whether a value is printed at so many places that it, or what it moves, is stored now.
+
+        Two places are often in two kernels, each of which prints it once.
+        """
+        if self._places[n] <= 2 or self._places[n] * len(self._prints(n)) <= MAX_PRINTED:
+            return False
+        moves = []
+        while n.op in _MOVES and n not in self.stored and _inputs(n):
+            moves.append(n)
+            (n,) = _inputs(n)
+        if n in self.stored or n.op in _FREE or not _inputs(n):
+            return False
+        self.stored.add(n)
+        self._settle(n)
+        for move in reversed(moves):
+            self._extend(move)
+        return True
 
     def _is_root(self, n: Node) -> bool:
         return n.op in ROOTS and n not in self._inline
@@ -138,8 +179,8 @@ class _Storing:
         below = frozenset().union(*(self._printed[i] for i in _inputs(n)))
         if n.prim.elementwise:
             return below | {id(n)}
-        rounds = _extent(n) if _reduces(n) and _extent(n) <= UNROLLED else 1
-        return frozenset(hash((id(n), r, place)) for r in range(rounds) for place in below) | {id(n)}
+        rounds = range(_printed_rounds(n))
+        return frozenset(hash((id(n), r, place)) for r in rounds for place in below) | {id(n)}
 
     def _nested(self, n: Node) -> int:
         """How many reductions are computed again within each other to compute a value."""
@@ -247,3 +288,15 @@ def _extent(n: Node) -> int:
     if n.op.startswith("pool_"):
         return math.prod(n.param("window"))
     return max(1, n.inputs[0].aval.size // max(1, n.aval.size))
+
+
+def _printed_rounds(n: Node) -> int:
+    """How often what a node reads is printed for it."""
+    if n.op == "unpool":
+        windows = zip(n.param("window"), n.param("strides"), strict=True)
+        rounds, most = math.prod(-(-w // k) for w, k in windows), UNROLLED_WINDOW
+    elif _reduces(n) and n.op != "pool_at":
+        rounds, most = _extent(n), UNROLLED if n.op.startswith("reduce_") else UNROLLED_WINDOW
+    else:
+        return 1
+    return rounds if rounds <= most else 1

@@ -188,7 +188,12 @@ def div(a: Operand, b: Operand) -> Node:
 
 
 def power(a: Operand, b: Operand) -> Node:
-    return binary("pow", a, b)
+    made = binary("pow", a, b)
+    if made.dtype != "int32":
+        return made
+    # of integers, a negative power is a fraction, which is cut off
+    x, y = made.inputs
+    return where(bind("and", compare("lt", y, 0), unary("not", compare("eq", mul(x, x), 1))), 0, made)
 
 
 def maximum(a: Operand, b: Operand) -> Node:

@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import activations
 from ..ops import arithmetic as a
-from ..ops import indexing, movement, rearranging, reduction
+from ..ops import indexing, mathematics, movement, rearranging, reduction
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
@@ -133,7 +133,7 @@ def hypot(x1: Tensor, x2: Tensor) -> Tensor:
 def floor_divide(x1: Tensor, x2: Any) -> Tensor:
     x2 = to_tensor(x2)
     whole = {x1.dtype, x2.dtype} == {"int32"}
-    return a.cast(a.floor(a.div(x1, x2)), "int32" if whole else "float32")
+    return mathematics.floor_div(x1, x2) if whole else a.floor(a.div(x1, x2))
 
 
 def trunc(x: Tensor) -> Tensor:

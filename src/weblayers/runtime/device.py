@@ -201,9 +201,11 @@ class Backends:
         try:
             self.started["webgl"] = starting.tried(device)
         except Exception as error:
-            self.refused["webgl"] = _plain_message(error)
+            # another one may have been started meanwhile
+            if "webgl" not in self.started:
+                self.refused["webgl"] = _plain_message(error)
         else:
-            del self.refused["webgl"]
+            self.refused.pop("webgl", None)
 
     async def regained(self) -> None:
         """Wait for a GPU that was taken away, as it is often given back at once, but not for long."""
