@@ -75,7 +75,7 @@ class Browser:
     """A page with Pyodide, the glue registered and weblayers loaded.
 
     Attributes: `name` (chromium, firefox, webkit), `pyodide_version`, `url` of the Pyodide distribution that
-    the page was served from, `driver` (selenium's).
+    the page was served from, `driver` (selenium's), `is_running` (it has neither hung nor crashed).
     """
 
     PythonError = PythonError
@@ -87,17 +87,17 @@ class Browser:
         self.url = url
         self._display = display
         self._distribution = distribution
-        self._is_running = False
+        self.is_running = False
         self._opened = ExitStack()
 
     def ensure(self) -> None:
         """Start the browser, if it is not running: a page that hung or crashed has taken its browser along."""
-        if self._is_running:
+        if self.is_running:
             return
         self.close()
         flags = DEVICES.get(self.name, ())
         self.driver = self._opened.enter_context(open_browser(self.name, self._display, flags))
-        self._is_running = True
+        self.is_running = True
         self.reload()
         self.pyodide_version = self.run_js("return pyodide.version;")
 
@@ -126,7 +126,7 @@ class Browser:
 
     def run_js(self, source: str, timeout: float = SCRIPT_TIMEOUT) -> Any:
         """Run the body of an async JS function in the page and give what it returns, as JSON has it."""
-        if not self._is_running:
+        if not self.is_running:
             pytest.fail("the browser was ended, because it did not answer this test", pytrace=False)
         try:
             self._runner.set_script_timeout(timeout)
@@ -137,7 +137,7 @@ class Browser:
             raise
         except BaseException as error:
             # The page hangs or has crashed: the tests that follow get another browser.
-            self._is_running = False
+            self.is_running = False
             kill_browser(self.driver)
             if isinstance(error, WebDriverException) and not isinstance(error, TimeoutException):
                 raise BrowserCrashed(f"{self.name} in {source.strip()[:200]}") from error
@@ -219,7 +219,9 @@ def computing(browser: Browser, name: str) -> Iterator[str]:
     """Have the page compute with a backend for a while."""
     browser.run_python("import weblayers as wl\n_ = wl.set_backend(name)", name=name)
     yield name
-    browser.run_python("import weblayers as wl\n_ = wl.set_backend('auto')")
+    # of a browser that is gone there is nothing to set back, and a second error would keep it from being tried again
+    if browser.is_running:
+        browser.run_python("import weblayers as wl\n_ = wl.set_backend('auto')")
 
 
 @pytest.fixture
