@@ -45,7 +45,9 @@ def test_updates(first):
 
 
 def test_every_class_of_layers_begins_a_model():
-    assert beginnings().keys() | ELSEWHERE.keys() == CLASSES.keys()
+    # the documentation's programs have registered some of their own
+    ours = {name for name, cls in CLASSES.items() if cls.__module__.startswith("weblayers.")}
+    assert beginnings().keys() | ELSEWHERE.keys() == ours
     assert not beginnings().keys() & ELSEWHERE.keys()
 
 
