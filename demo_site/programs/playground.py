@@ -59,9 +59,12 @@ def network():
     shape = {"input_shape": [seen(plane[:1]).shape[1]]}
     for count in [*units, None]:
         options = {"activation": activation.value if count else "sigmoid", **shape}
-        lines.append(f"model.add(wl.layers.dense({count or 1}, {', '.join(f'{k}={v!r}' for k, v in options.items())}))")
+        texts = [f"{k}={v!r}" for k, v in options.items()]
         if kind and count:
-            options["kernel_regularizer"] = kind(**{regularization.value.lower(): strength.value})
+            name = regularization.value.lower()
+            options["kernel_regularizer"] = kind(**{name: strength.value})
+            texts.append(f"kernel_regularizer=wl.regularizers.{name}({name}={strength.value})")
+        lines.append(f"model.add(wl.layers.dense({count or 1}, {', '.join(texts)}))")
         model.add(wl.layers.dense(count or 1, **options))
         shape = {}
     model.compile(wl.train.adam(rate.value), "binary_crossentropy", metrics=["accuracy"])
