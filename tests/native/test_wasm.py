@@ -22,6 +22,7 @@ from weblayers.compiler.wasm.analysis import NONE, Analysis, X
 from weblayers.compiler.wasm.assembler import I32, Function, signed, unsigned
 from weblayers.compiler.wasm.mathematics import FUNCTIONS
 from weblayers.compiler.wasm.module import compiling
+from weblayers.compiler.wasm.packing import packed
 from weblayers.compiler.wasm.vectors import function
 from weblayers.graph import build as b
 from weblayers.graph.program import Graph
@@ -82,7 +83,6 @@ EXACT = {
     "tanh": np.tanh,
     "sigmoid": lambda x: np.where(x < 0, np.exp(np.minimum(x, 0)), 1) / (1 + np.exp(-np.abs(x))),
     "erf": np.vectorize(math.erf, otypes=[np.float64]),
-    "rsqrt": lambda x: 1 / np.sqrt(x),
     "sign": np.sign,
     "sin": np.sin,
     "cos": np.cos,
@@ -251,6 +251,43 @@ def test_products_and_sums_are_rounded_together_only_if_that_is_allowed():
     plan = lower([x, y], [], [b.dot(x, y)])
     together, apart = (at_once(compiling(plan, relaxed)).data for relaxed in (True, False))
     assert wasm.RELAXED_MADD in together and wasm.RELAXED_MADD not in apart
+
+
+# -- packing ----------------------------------------------------------------------------------------------------------
+
+
+def side_by_side(x):
+    """Four functions of a matrix, interleaved, as gates are that are computed for each unit."""
+    gates = [b.mul(b.unary("sigmoid", x), x), b.mul(b.unary("tanh", x), x), b.mul(x, x), b.mul(b.unary("exp", x), x)]
+    return b.concat([b.reshape(gate, (*x.shape, 1)) for gate in gates], len(x.shape))
+
+
+def numbers_computed(block):
+    """Operations on single numbers: what is not of vectors, and computes."""
+    return sum(1 for s in block if getattr(s, "type", "") == "f" and s.op in ("mul", "sigmoid", "tanh", "exp"))
+
+
+def test_what_four_rows_compute_lane_by_lane_is_computed_by_vectors():
+    x = of((8, 5))
+    (shader,) = shaders([x], [side_by_side(x)])
+    assert numbers_computed(shader.body) == 4 * 7
+    assert numbers_computed(packed(shader).body) == 0
+    assert numbers_computed(shader.body) == 4 * 7, "the shader itself stays as it is, for other executors"
+
+
+def test_what_is_computed_by_vectors_has_the_same_values():
+    runtime = starting.wasmtime()
+    array = np.random.default_rng(0).uniform(-2, 2, (8, 5)).astype(np.float32)
+    x = of((8, 5))
+    (made,) = runtime.compile(Graph([x], [], [side_by_side(x)])).run([runtime.upload(array)], [])
+    expected = np.stack([array / (1 + np.exp(-array)), np.tanh(array) * array, array**2, np.exp(array) * array], -1)
+    np.testing.assert_allclose(runtime.read_sync(made), expected, rtol=1e-6)
+
+
+def test_a_shader_whose_numbers_are_not_alike_stays_as_it_is():
+    x, y = of((64, 32)), of((32, 64))
+    (shader,) = shaders([x, y], [b.dot(x, y)])
+    assert packed(shader) is shader
 
 
 # -- the device -------------------------------------------------------------------------------------------------------

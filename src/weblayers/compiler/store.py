@@ -235,7 +235,8 @@ class _Storing:
         if n.op == "store":
             return True
         inputs, users = _inputs(n), self._users[n]
-        if len(users) > 1 and self._ends_product(n):
+        # a product that others read is stored in any case, and better with what every reader would do to it
+        if users and not (len(users) == 1 and _reads_in_part(users[0])) and self._ends_product(n):
             return True
         if _reduces(n):
             each = _extent(n) * max(1.0, self._cost(inputs[0]))
@@ -278,6 +279,11 @@ class _Storing:
 
 def _inputs(n: Node) -> list[Node]:
     return [x for x in map(origin, n.inputs) if not x.is_host]
+
+
+def _reads_in_part(n: Node) -> bool:
+    """Whether a node stays within its input's kernel, or may read less than all of it."""
+    return n.prim.elementwise or n.op in ("slice", "dynamic_slice", "gather")
 
 
 def _reduces(n: Node) -> bool:

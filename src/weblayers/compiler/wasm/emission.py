@@ -270,6 +270,12 @@ class _Printer:
         zero = self._frame.constant(0.0, "v")
         return x + wasm.local_tee(local) + wasm.local_get(local) + zero + COMPARISONS["le"][1] + WITHOUT
 
+    def op_rsqrt(self, value: Value, j: int) -> bytes:
+        # not a call, before which whatever is in registers would have to be saved
+        arithmetic = FLOAT if value.type == "f" else VECTOR
+        x = self._operand(value.args[0], j) + arithmetic["sqrt"]
+        return self._frame.constant(1.0, value.type) + x + arithmetic["div"]
+
     def op_isnan(self, value: Value, j: int) -> bytes:
         wide = value.type == "v"
         local = self._frame.local(TYPES[value.type])

@@ -170,11 +170,6 @@ def erf(x: Vector) -> Vector:
 
 
 @_defined
-def rsqrt(x: Vector) -> Vector:
-    return 1.0 / x.sqrt()
-
-
-@_defined
 def sign(x: Vector) -> Vector:
     one = constant("f", 1.0)
     return where(x.equals(x), ((x > 0.0) & one) - ((x < 0.0) & one), x)

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 from ..pieces import Pieces
 from ..plan import Draw, Plan, TextureSpec
+from ..shader import Shader
 from . import assembler
 from .addresses import Shape
 from .analysis import Analysis
 from .emission import Bound, Library, printed
 from .mathematics import FUNCTIONS
+from .packing import packed
 from .vectors import function
 
 
@@ -39,7 +41,7 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
     """The work of printing a plan, in pieces. ``relaxed``: products and sums may be rounded together."""
     specs = [*plan.textures, *plan.input_specs, *plan.output_specs]
     shapes = [shape_of(spec) for spec in specs]
-    library, analyses = Library(), dict[int, Analysis]()
+    library, analysed = Library(), dict[int, tuple[Shader, Analysis]]()
     functions: list[assembler.Function] = []
     numbers: dict[tuple[int, Bound], int] = {}
     calls = []
@@ -49,9 +51,10 @@ def compiling(plan: Plan, relaxed: bool) -> Pieces[Module]:
         key = id(draw.shader), bound
         if key not in numbers:
             numbers[key] = len(functions)
-            if id(draw.shader) not in analyses:
-                analyses[id(draw.shader)] = Analysis(draw.shader)
-            functions.append(printed(draw.shader, analyses[id(draw.shader)], bound, library, relaxed))
+            if id(draw.shader) not in analysed:
+                shader = packed(draw.shader)
+                analysed[id(draw.shader)] = shader, Analysis(shader)
+            functions.append(printed(*analysed[id(draw.shader)], bound, library, relaxed))
             yield
         x, y, _, height = draw.viewport
         calls.append(Call(numbers[key], x, (y, y + height), draw.samplers, targets, draw.uniforms, draw.work))
