@@ -232,6 +232,8 @@ tests() {
   if (($# == 0)); then
     run_lint
     run_glue_tests
+    # the browsers' tests beside all others, see tests/conftest.py
+    set -- --numprocesses 2 --dist loadgroup --no-loadscope-reorder
   fi
   say "pytest"
   exec "$PYTHON" -m pytest "$@"
