@@ -190,6 +190,7 @@ class Backends:
         if getattr(runtime, "device", None) is device:
             del self.started["webgl"]
             self.refused["webgl"] = AWAY
+            self._choices.clear()
             if self.last is runtime:
                 self.last = None
 
