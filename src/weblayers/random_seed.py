@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from .sizes import addressed
+
 _global = np.random.default_rng()
 
 
@@ -94,7 +96,7 @@ def _js_text(seed: object) -> str:
 def uniform(shape: Sequence[int], low: float, high: float, seed: float | str | None) -> np.ndarray:
     """Uniform numbers; with a seed, those of TensorFlow.js."""
     if seed is None:
-        return _global.uniform(low, high, tuple(shape)).astype(np.float32)
+        return _global.uniform(low, high, addressed(shape, 8)).astype(np.float32)
     alea = Alea(seed)
     values = [low + alea.random() * (high - low) for _ in range(math.prod(shape))]
     return np.array(values, np.float32).reshape(tuple(shape))
@@ -105,7 +107,7 @@ def normal(shape: Sequence[int], mean: float, stddev: float, seed: float | None,
     if seed is not None:
         gauss = _Gauss(mean, stddev, truncated, seed)
         return np.array([gauss.next() for _ in range(math.prod(shape))], np.float32).reshape(tuple(shape))
-    values = _global.standard_normal(tuple(shape))
+    values = _global.standard_normal(addressed(shape, 8))
     while truncated and (outside := np.abs(values) > 2).any():
         values[outside] = _global.standard_normal(int(outside.sum()))
     return (mean + stddev * values).astype(np.float32)

@@ -10,7 +10,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 
 # Who may import whom: a part imports parts further up only.
 ORDER = [
-    {"bound", "custom", "elsewhere", "naming", "random_seed", "recent", "tree", "unwinding"},
+    {"bound", "custom", "elsewhere", "naming", "random_seed", "recent", "sizes", "tree", "unwinding"},
     {"graph"},
     {"compiler"},
     {"runtime"},

@@ -144,11 +144,16 @@ def unary(name: str, x: Operand) -> Node:
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
-    try:
-        return np.broadcast_shapes(*shapes)
-    except ValueError:
+    if all(s == shapes[0] for s in shapes):
+        return shapes[0]
+    # not NumPy's function, which takes shapes for those of arrays: in a browser these end at 2 GiB
+    rank = max(map(len, shapes))
+    columns = zip(*((1,) * (rank - len(s)) + tuple(s) for s in shapes), strict=True)
+    sizes = [set(column) - {1} or {1} for column in columns]
+    if any(len(found) > 1 for found in sizes):
         text = " and ".join(f"[{','.join(map(str, s))}]" for s in shapes)
-        raise ValueError(f"operands could not be broadcast together with shapes {text}") from None
+        raise ValueError(f"operands could not be broadcast together with shapes {text}")
+    return tuple(found.pop() for found in sizes)
 
 
 def _matched(operands: Sequence[Operand], dtype: str | None) -> list[Node]:
@@ -175,7 +180,17 @@ def add(a: Operand, b: Operand) -> Node:
 
 
 def sub(a: Operand, b: Operand) -> Node:
-    return binary("sub", a, b)
+    return _counted("sub", a, b)
+
+
+def mod(a: Operand, b: Operand) -> Node:
+    return _counted("mod", a, b)
+
+
+def _counted(name: str, a: Operand, b: Operand) -> Node:
+    """What is no truth value even of two of them: they count as integers."""
+    x, y = _matched((a, b), None)
+    return bind(name, cast(x, "int32"), cast(y, "int32")) if x.dtype == "bool" else bind(name, x, y)
 
 
 def mul(a: Operand, b: Operand) -> Node:

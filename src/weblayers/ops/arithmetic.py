@@ -22,7 +22,7 @@ def add(a: Any, b: Any) -> Any:
 
 @op("a", "b")
 def sub(a: Any, b: Any) -> Any:
-    """``a - b``."""
+    """``a - b``; of two bool tensors an int32."""
     return _b.sub(a, b)
 
 
@@ -49,7 +49,7 @@ def div(a: Any, b: Any) -> Any:
 @op("a", "b")
 def mod(a: Any, b: Any) -> Any:
     """The remainder of the floored quotient; it has the sign of ``b``."""
-    return _b.binary("mod", a, b)
+    return _b.mod(a, b)
 
 
 @op("base", "exp")

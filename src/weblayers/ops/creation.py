@@ -12,6 +12,7 @@ from ..graph.node import DTYPES
 from ..runtime.buffer import TensorBuffer
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
+from ..sizes import addressed
 from . import movement
 from .complex import ComplexTensor, as_complex, is_complex, of_array
 from .dispatch import Overriding, op, public
@@ -174,7 +175,7 @@ def fill(shape: Sequence[int], value: float | str, dtype: str | None = None) -> 
         return to_tensor(np.full(tuple(shape), value, object), dtype)
     if dtype == "complex64" or is_complex(value):
         return of_array(np.full(tuple(shape), value, np.complex64))  # type: ignore[return-value]
-    return to_tensor(np.full(tuple(shape), value, DTYPES[dtype or "float32"]), dtype)
+    return to_tensor(np.full(addressed(shape), value, DTYPES[dtype or "float32"]), dtype)
 
 
 @public
@@ -232,6 +233,7 @@ def eye(
     >>> wl.eye(2).array_sync()
     [[1.0, 0.0], [0.0, 1.0]]
     """
+    addressed((num_rows, num_columns or num_rows))
     matrix = np.eye(num_rows, num_columns, dtype=DTYPES[dtype])
     return to_tensor(np.broadcast_to(matrix, (*(batch_shape or ()), *matrix.shape)).copy(), dtype)
 

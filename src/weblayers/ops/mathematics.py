@@ -172,7 +172,7 @@ def floor_div(a: Any, b: Any) -> Any:
     >>> wl.floor_div([7.0, -7.0], [2.0, 2.0]).array_sync()
     [3, -4]
     """
-    down, rest = _a.floor(_b.div(a, b)), _b.binary("mod", a, b)
+    down, rest = _a.floor(_b.div(a, b)), _b.mod(a, b)
     if rest.dtype == "int32":
         # GPUs divide inexactly: what is left beside the remainder is a divisor or nothing
         down = _b.add(down, _a.floor(_b.add(_b.div(_b.sub(_b.sub(a, _b.mul(down, b)), rest), b), 0.5)))
