@@ -98,6 +98,21 @@ def test_what_a_transformer_reads_and_writes():
     assert bytes_written(plan) <= 29e6
 
 
+@pytest.mark.parametrize(
+    ("graph", "most"),
+    [(lambda: compiled(workloads.mlp(), 128), 3.1e6), (transformer, 31e6)],
+    ids=["mlp", "transformer"],
+)
+def test_products_in_high_blocks_read_less(graph, most):
+    """Where a fragment writes eight rows, it multiplies ten times with what it has read, and not eight times."""
+    graph = graph()
+    low, high = (
+        lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block) for block in (4, 8)
+    )
+    assert texels_read(high) <= min(most, 0.9 * texels_read(low))
+    assert len(high.draws) == len(low.draws) and bytes_written(high) == bytes_written(low)
+
+
 def test_equal_layers_share_their_shaders(monkeypatch):
     """And what is emitted, which is most of what compiling takes, does not grow with their number."""
     emitted = [0]

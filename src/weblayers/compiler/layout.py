@@ -24,14 +24,18 @@ MAX_EXTENT = 4096
 
 @dataclass(frozen=True)
 class Layout:
-    """R x C elements as a grid of texel blocks, folded when it is higher or wider than a texture may be."""
+    """R x C elements as a grid of texel blocks, folded when it is higher or wider than a texture may be.
+
+    A block has four rows, or more where products are stored for a device that writes more at a time.
+    """
 
     rows: int
     cols: int
+    block: int = 4
 
     @property
     def layers(self) -> int:
-        return 4 if self.rows > 1 else 1
+        return self.block if self.rows > 1 else 1
 
     @property
     def blocks_high(self) -> int:

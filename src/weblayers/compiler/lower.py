@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from ..graph import build
@@ -13,7 +13,7 @@ from .alike import expression
 from .atlas import Home, Packing
 from .emit import Emitter, Offset, Source
 from .emit.emitter import Coord
-from .fuse import fuse
+from .fuse import BLOCK_ROWS, fuse
 from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
@@ -21,7 +21,11 @@ from .pieces import Pieces, at_once
 from .plan import Draw, Placed, Plan, Slot, TextureSpec, input_format, spec_of
 from .shader import Int, Shader
 from .simplify import simplify
+from .sums import BUSY_FRAGMENTS
 from .views import computed, is_leaf
+
+# Fragments of higher blocks do twice the work of others: half as many keep a device busy.
+BUSY_HIGH_FRAGMENTS = BUSY_FRAGMENTS // 2
 
 
 def lower(
@@ -31,14 +35,16 @@ def lower(
     swaps: Mapping[int, int] | None = None,
     places: Mapping[int, Placed] | None = None,
     log: bool = False,
+    block: int = 4,
 ) -> Plan:
     """Compile a graph.
 
     ``swaps`` maps the number of each state input to that of the output which replaces it; such state may be packed
     into atlases. ``places`` says where inputs lie that somebody else has placed.
     With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
+    ``block`` is how many rows of a product a fragment computes where there are fragments enough.
     """
-    return at_once(lowering(inputs, scalars, outputs, swaps, places, log))
+    return at_once(lowering(inputs, scalars, outputs, swaps, places, log, block))
 
 
 def lowering(
@@ -48,6 +54,7 @@ def lowering(
     swaps: Mapping[int, int] | None = None,
     places: Mapping[int, Placed] | None = None,
     log: bool = False,
+    block: int = 4,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
     inputs, outputs, homes = _as_placed(inputs, outputs, places or {})
@@ -63,7 +70,7 @@ def lowering(
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]
     ends = [packing.computed.get(n, n) for n in ends]
-    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}))
+    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}), block)
     yield from work.draws()
     verify.plan(work.plan, swaps or {})
     return work.plan
@@ -126,10 +133,12 @@ class _Lowering:
         kernels: list[Kernel],
         homes: Mapping[Node, Home],
         textures: Mapping[Node, TextureSpec],
+        block: int = 4,
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
         self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
+        self._high = _high_products(self._kernels, {*outputs, *homes}, block)
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
         # every buffer is named by the node that it was made for
@@ -149,7 +158,10 @@ class _Lowering:
     # -- buffers ----------------------------------------------------------------------------------------------------
 
     def _home(self, node: Node) -> Home:
-        return self._homes.get(node) or Home(node, whole(layout_of(node.shape)))
+        return self._homes.get(node) or Home(node, whole(self._layout(node)))
+
+    def _layout(self, node: Node) -> Layout:
+        return self._high.get(node) or layout_of(node.shape)
 
     def _slots(self, nodes: Sequence[Node], slots: list[Slot]) -> dict[Node, int]:
         numbers: dict[Node, int] = {}
@@ -175,11 +187,11 @@ class _Lowering:
             for n in kernel.outputs:
                 owner = self._home(n)[0]
                 if owner not in external and owner not in numbers:
-                    spec = spec_of(layout_of(owner.shape))
+                    spec = spec_of(self._layout(owner))
                     numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
             for owner in {self._home(n)[0] for n in kernel.reads}:
                 if owner in numbers and owner.op != "array" and last[owner] == i:
-                    free.setdefault(spec_of(layout_of(owner.shape)), []).append(numbers[owner])
+                    free.setdefault(spec_of(self._layout(owner)), []).append(numbers[owner])
         return numbers
 
     def _texture(self, spec: TextureSpec) -> int:
@@ -227,7 +239,7 @@ class _Lowering:
 
     def _draw(self, kernel: Kernel) -> None:
         """One draw, or several that share the layers out between them when there are more targets than draw buffers."""
-        layers = kernel.layout.layers
+        layers = (self._high.get(kernel.outputs[0]) or kernel.layout).layers
         per_draw = min(layers, MAX_TARGETS // len(kernel.outputs))
         for first in range(0, layers, per_draw):
             part = range(first, min(first + per_draw, layers))
@@ -251,7 +263,7 @@ class _Lowering:
             def at(e: Emitter) -> tuple[Int, Int]:
                 return (e.integer(corner.x), e.integer(corner.y)) if corner else (first.x, first.y)
 
-            self._shaders[key] = _emitted(kernel, sources, at, layers, [*hosts, *moved.nodes])
+            self._shaders[key] = _emitted(kernel, first.layout, sources, at, layers, [*hosts, *moved.nodes])
         shader, uniforms = self._shaders[key]
         registers = [self._registers[n] for n in hosts] + [self._number(v) for v in moved.values]
         self._issue(kernel, shader, places, layers, samplers, [registers[i] for i in uniforms])
@@ -267,7 +279,7 @@ class _Lowering:
         hosts = [*(n for n in topological(body.outputs) if n.is_host), *kernel.numbers]
         key = (repeated, layers, *(s.placement for s in sources.values()))
         if key not in self._shaders:
-            self._shaders[key] = _emitted(body, sources, repeated.corner, layers, hosts)
+            self._shaders[key] = _emitted(body, body.layout, sources, repeated.corner, layers, hosts)
         shader, uniforms = self._shaders[key]
         registers = [
             self._number(kernel.numbers[n]) if n in kernel.numbers else self._registers[n]
@@ -289,7 +301,7 @@ class _Lowering:
             for node, place in zip(kernel.outputs, places, strict=True)
             for layer in layers
         ]
-        viewport = (places[0].x, places[0].y, kernel.layout.width, kernel.layout.height)
+        viewport = (places[0].x, places[0].y, places[0].layout.width, places[0].layout.height)
         self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
 
     def _sources(self, kernel: Kernel, moved: _Moved) -> tuple[dict[Node, Source], list[int]]:
@@ -336,6 +348,32 @@ class _Moved:
         return self._known[len(self.values) - 1]
 
 
+def _high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
+    """The products that are stored in higher blocks, as a fragment then multiplies more often with what it has read.
+
+    They are temporaries that have enough of such blocks to keep a device busy, and that no loop reads slice by slice.
+    """
+    if block == BLOCK_ROWS:
+        return {}
+    fixed = placed.union(*(k.reads for k in kernels if isinstance(k, StepKernel)))
+    found = {}
+    for kernel in kernels:
+        node, *others = kernel.outputs
+        if _multiplies(kernel, block) and not others and node not in fixed:
+            layout = replace(layout_of(node.shape), block=block)
+            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and not layout_of(node.shape).folded:
+                found[node] = layout
+    return found
+
+
+def _multiplies(kernel: Kernel, block: int) -> bool:
+    """Whether a kernel's rows share what they read: neighbouring pixels of a convolution do so within their row."""
+    root = kernel.root
+    if root is None or isinstance(kernel, StepKernel):
+        return False
+    return root.op == "dot" or (root.op == "conv" and root.shape[-2] % block == 0)
+
+
 def _scale(node: Node) -> float:
     """Bytes are read as shares of 255; what a draw has written is no bytes."""
     return 255.0 if input_format(node) == "rgba8" else 1.0
@@ -343,6 +381,7 @@ def _scale(node: Node) -> float:
 
 def _emitted(
     kernel: Kernel,
+    layout: Layout,
     sources: Mapping[Node, Source],
     corner: Callable[[Emitter], tuple[Int, Int]],
     layers: Sequence[int],
@@ -351,7 +390,7 @@ def _emitted(
     """The kernel's shader, and which of its host scalars are its uniforms."""
     shader = Shader()
     emitter = Emitter(shader, sources, {n: i for i, n in enumerate(hosts)})
-    coords = _fragment_coords(shader, kernel.layout, corner(emitter), layers)
+    coords = _fragment_coords(shader, layout, corner(emitter), layers)
     for node in kernel.outputs:
         for value in emitter.values(node, coords):
             shader.output(shader.splat(value))

@@ -57,6 +57,8 @@ class GlueDevice:
     ) -> None:
         self.name, self._glue, self._encoding = name, glue, encoding
         self.is_losable = lost is not None
+        # a processor computes neighbouring fragments together, see compiler/wasm/analysis.py
+        self.block = 8 if name == "webgl" else 4
         self._lost = lost
         self._errors = _Errors(self)
 

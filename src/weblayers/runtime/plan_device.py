@@ -60,6 +60,8 @@ class PlanDevice(Protocol):
     name: str
     # whether it may be gone at any moment: its methods then raise a DeviceLostError
     is_losable: bool
+    # how many rows of a product a fragment should compute: 4, or 8 where reading costs more than registers
+    block: int
 
     def alloc(self, spec: TextureSpec) -> int: ...
     def free(self, ids: Sequence[int]) -> None: ...

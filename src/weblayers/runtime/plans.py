@@ -154,16 +154,18 @@ class _Loaded:
         finalize(self, self.runtime.device.free_plan, self.id).atexit = False
 
 
-# Plans of training steps, whoever is to compute them.
-_training_plans: WeakKeyDictionary[Graph, Plan] = WeakKeyDictionary()
+# Plans of training steps, by the height of their blocks.
+_training_plans: WeakKeyDictionary[Graph, dict[int, Plan]] = WeakKeyDictionary()
 
 
-def training_plan(graph: Graph) -> Pieces[Plan]:
+def training_plan(graph: Graph, block: int = 4) -> Pieces[Plan]:
     """The work of lowering a graph that is run many times, with logs and state; done once."""
-    if graph not in _training_plans:
-        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True)
-        _training_plans[graph] = plan
-    return _training_plans[graph]
+    plans = _training_plans.setdefault(graph, {})
+    if block not in plans:
+        plans[block] = yield from lowering(
+            graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block
+        )
+    return plans[block]
 
 
 # Plans that an executable keeps: tensors lie where training has packed them, or for themselves, and seldom elsewhere.
@@ -191,12 +193,13 @@ class PlanExecutable:
     def _compiled(self, places: Sequence[Placed]) -> Pieces[_Loaded]:
         """The work of making the plan for inputs that lie there."""
         graph = self._graph
-        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, places=dict(enumerate(places)))
+        given, block = dict(enumerate(places)), self._runtime.device.block
+        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, places=given, block=block)
         return (yield from self._runtime.loading(plan))
 
     def _compiling(self) -> Pieces[_Loaded]:
         """The work of making the training plan."""
-        plan = yield from training_plan(self._graph)
+        plan = yield from training_plan(self._graph, self._runtime.device.block)
         return (yield from self._runtime.loading(plan))
 
     async def prepare(self) -> None:

@@ -18,6 +18,7 @@ from .plan_device import Region
 class SoftDevice(HostDevice):
     name = "softgpu"
     is_losable = False
+    block = 8
 
     def __init__(self) -> None:
         self._textures: dict[int, np.ndarray] = {}

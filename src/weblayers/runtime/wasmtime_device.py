@@ -53,6 +53,7 @@ def _close(store: Any, engine: Any) -> None:
 class WasmtimeDevice(HostDevice):
     name = "wasm"
     is_losable = False
+    block = 4
 
     def __init__(self) -> None:
         config = wasmtime.Config()
