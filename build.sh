@@ -81,7 +81,7 @@ setup_python() {
   echo "$key" >"$VENV/.stamp"
 }
 
-# setup_node [all]: what building needs; "all" adds the peers that tests and bench compare with.
+# setup_node [all]: what building the wheel needs; "all" adds the peers that the site, tests and bench compare with.
 setup_node() {
   command -v node >/dev/null && command -v npm >/dev/null || install_packages "Node.js is missing" nodejs npm
   local key peers=--omit=dev
@@ -166,6 +166,7 @@ build_docs() {
 }
 
 build_site() {
+  setup_node all # the page of speed compares with peers
   build_wheel
   local wheels=$CACHE/pyodide-$MAIN_PYODIDE
   "$PYTHON" tools/fetch_wheels.py "$NODE_MODULES/pyodide" "$wheels"
@@ -174,7 +175,7 @@ build_site() {
   build_docs
   "$PYTHON" tools/build_site.py --out "$BUILD/site" --pages demo_site --data "$BUILD/data" \
     --pyodide "$NODE_MODULES/pyodide" --wheels "$wheels" --dist "$BUILD/dist" \
-    --compiled "$BUILD/compiled" "$wheels/compiled" --docs "$BUILD/docs"
+    --compiled "$BUILD/compiled" "$wheels/compiled" --docs "$BUILD/docs" --peers "$NODE_MODULES"
 }
 
 # The oldest supported Pyodide, for the tests only.
@@ -228,7 +229,7 @@ run_glue_tests() {
 
 tests() {
   need_packages "The browsers for the tests are missing" "${TEST_PACKAGES[@]}"
-  locked "setup_node all" build_site build_oldest_pyodide
+  locked build_site build_oldest_pyodide
   if (($# == 0)); then
     run_lint
     run_glue_tests
@@ -245,13 +246,13 @@ bench() {
   else
     need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
   fi
-  locked "setup_node all" build_site
+  locked build_site
   exec "$PYTHON" tools/bench.py "$@"
 }
 
 responsiveness() {
   need_packages "a browser is missing" "${TEST_PACKAGES[@]}"
-  locked "setup_node all" build_site
+  locked build_site
   exec "$PYTHON" tools/responsiveness.py "$@"
 }
 

@@ -16,27 +16,13 @@ sys.path.insert(0, str(ROOT))
 
 from tools import bench_tables as tables  # noqa: E402
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
+from tools.peers import PERF, peer_files  # noqa: E402
 from weblayers.hosting.server import serving  # noqa: E402
 
 SITE = ROOT / "build" / "bench"
 REPORT = ROOT / "build" / "bench.json"
 README = ROOT / "README.md"
 PACKAGES = ROOT / "node_modules"
-TENSORFLOW = PACKAGES / "@tensorflow"
-# What the page loads of its peers.
-PEERS = (
-    TENSORFLOW / "tfjs" / "dist" / "tf.min.js",
-    *(
-        TENSORFLOW / "tfjs-backend-wasm" / "dist" / name
-        for name in (
-            "tf-backend-wasm.min.js",
-            "tfjs-backend-wasm.wasm",
-            "tfjs-backend-wasm-simd.wasm",
-            "tfjs-backend-wasm-threaded-simd.wasm",
-        )
-    ),
-)
-JAX = PACKAGES / "@jax-js" / "jax"
 
 # Seconds for all workloads together; software rendering is slow.
 TIMEOUT = 3600
@@ -52,15 +38,12 @@ look();
 
 def assemble() -> None:
     """The benchmark's page beside the site's Pyodide."""
-    missing = [path for path in (*PEERS, JAX) if not path.exists()]
-    if missing:
-        sys.exit(f"{missing[0].relative_to(ROOT)} is missing: run ./build.sh bench, which installs it")
     shutil.rmtree(SITE, ignore_errors=True)
     SITE.mkdir(parents=True)
-    for source in (*(ROOT / "tests" / "perf").iterdir(), *PEERS):
-        if source.is_file():
-            shutil.copy(source, SITE)
-    shutil.copytree(JAX / "dist", SITE / "jax", ignore=shutil.ignore_patterns("*.cjs", "*.cts"))
+    pages = {path.name: path for path in PERF.iterdir() if path.is_file()}
+    for name, source in (pages | peer_files(PACKAGES)).items():
+        (SITE / name).parent.mkdir(exist_ok=True)
+        shutil.copy(source, SITE / name)
     (SITE / "weblayers").symlink_to(ROOT / "build" / "site" / "weblayers")
 
 
@@ -79,7 +62,8 @@ def measured(browser: str, query: str) -> dict:
     for workload in workloads.values():
         workload["ratios"] = tables.ratios(workload)
     versions = {
-        path.name: json.loads((path / "package.json").read_text())["version"] for path in (TENSORFLOW / "tfjs", JAX)
+        Path(name).name: json.loads((PACKAGES / name / "package.json").read_text())["version"]
+        for name in ("@tensorflow/tfjs", "@jax-js/jax")
     }
     return {
         **result,

@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 
 from gallery import gallery
+from peers import module_files, peer_files
 
 from weblayers.hosting.runtime import distribution, read_tree, write_tree
 
@@ -20,6 +21,7 @@ def main() -> None:
     parser.add_argument("--compiled", type=Path, nargs="*", default=[], help="folders of compiled wheels")
     parser.add_argument("--pages", type=Path, help="the demo's static files")
     parser.add_argument("--data", type=Path, help="the demo's data, served as data/")
+    parser.add_argument("--peers", type=Path, help="node_modules with the peers that the page of speed compares with")
     parser.add_argument("--docs", type=Path, help="the documentation, served as docs/")
     arguments = parser.parse_args()
 
@@ -28,6 +30,9 @@ def main() -> None:
         files = {f"weblayers/{name}": data for name, data in files.items()}
         files |= {n: data for n, data in read_tree(arguments.pages).items() if not n.startswith("programs/")}
         files |= gallery(arguments.pages / "programs")
+        if arguments.peers:
+            beside = module_files() | peer_files(arguments.peers)
+            files |= {f"speed/{name}": path.read_bytes() for name, path in beside.items()}
         if arguments.data:
             files |= read_tree(arguments.data, "data/")
         if arguments.docs:

@@ -68,6 +68,12 @@ LIST = """  <main>
 CARD = '      <li><a href="{href}"><strong>{title}</strong></a><span>{text}</span></li>'
 DIGITS = ("../", "Handwritten digits", "Draw a digit and watch a network that has just learnt to read it.")
 
+SPEED = (
+    "../speed/",
+    "Speed on this machine",
+    "Train the same networks with weblayers, TensorFlow.js and jax-js, and compare.",
+)
+
 
 def described(source: str) -> tuple[str, list[str], str]:
     """A program's title, paragraphs, and the one about its data, from its docstring."""
@@ -117,6 +123,7 @@ def gallery(folder: Path) -> dict[str, bytes]:
         files[f"gallery/{name}/index.html"] = page.encode()
         files[f"gallery/{name}/{name}.py"] = source.encode()
         cards.append(CARD.format(href=f"{name}/", title=html.escape(title), text=code(prose[0])))
+    cards.append(CARD.format(href=SPEED[0], title=SPEED[1], text=SPEED[2]))
     listing = head("Gallery", "Networks that learn in your browser, one Python file each.", "../")
     files["gallery/index.html"] = (listing + LIST.format(cards="\n".join(cards))).encode()
     return files

@@ -58,5 +58,6 @@ def test_the_gallery_leads_to_all(chromium, site_url):
     require_build(Path(__file__).parents[2] / "build" / "site" / "gallery")
     chromium.get(f"{site_url}/gallery/")
     links = chromium.execute_script("return [...document.querySelectorAll('.cards a')].map((a) => a.href)")
-    assert links == [f"{site_url}/", *(f"{site_url}/gallery/{name}/" for name in PROGRAMS)]
+    programs = [f"{site_url}/gallery/{name}/" for name in PROGRAMS]
+    assert links == [f"{site_url}/", *programs, f"{site_url}/speed/"]
     assert serious(chromium) == []

@@ -11,13 +11,20 @@ let workloads;
 /** Python with the modules of this folder, once. */
 export async function startPython() {
   if (pyodide) return pyodide;
-  const { loadPyodide } = await import(new URL("./weblayers/pyodide.mjs", location.href).href);
-  pyodide = await loadPyodide({ indexURL: new URL("./weblayers/", location.href).href });
-  pyodide.registerJsModule("weblayers_glue", await import(new URL("./weblayers/weblayers_glue.mjs", location.href).href));
+  // the folder with Pyodide and weblayers
+  const runtime = new URL(document.documentElement.dataset.runtime ?? "./weblayers/", location.href).href;
+  const { loadPyodide } = await import(`${runtime}pyodide.mjs`);
+  pyodide = await loadPyodide({ indexURL: runtime });
+  pyodide.registerJsModule("weblayers_glue", await import(`${runtime}weblayers_glue.mjs`));
   await pyodide.loadPackage("weblayers");
-  for (const name of ["workloads.py", "products.py"]) pyodide.FS.writeFile(name, await (await fetch(name)).text());
-  workloads = pyodide.pyimport("workloads");
+  workloads = await importPython("workloads");
   return pyodide;
+}
+
+/** A module of this folder. @param {string} name */
+export async function importPython(name) {
+  pyodide.FS.writeFile(`${name}.py`, await (await fetch(`${name}.py`)).text());
+  return pyodide.pyimport(name);
 }
 
 /** @param {any} proxy @returns {any} a dictionary of Python as an object */
@@ -59,5 +66,5 @@ export class Ours {
   }
 }
 
-/** What draws WebGL here; empty where there is none. @returns {string} */
-export const renderer = () => workloads.renderer();
+/** What draws WebGL here; empty where there is none, or where nothing of ours has run. @returns {string} */
+export const rendererOf = () => workloads?.renderer() ?? "";

@@ -1,7 +1,7 @@
 // @ts-check
 /** Times the draws of a plan on WebAssembly one by one. */
 
-import { startPython, taken } from "./ours.js";
+import { importPython, startPython, taken } from "./ours.js";
 import { WORKLOADS, dataFor } from "./workloads.js";
 
 /** Those whose products are looked at. */
@@ -56,7 +56,8 @@ function drawTimes(device, plan, textures, scalars) {
 
 /** The products of a workload's step. @param {string} name */
 export async function measuredProducts(name) {
-  const products = (await startPython()).pyimport("products");
+  await startPython();
+  const products = await importPython("products");
   const { x, y } = dataFor(name, 1);
   return taken(products.measured(name, WORKLOADS[name].batch, x, y, drawTimes));
 }

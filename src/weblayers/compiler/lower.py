@@ -355,7 +355,7 @@ def _high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> 
     """
     if block == BLOCK_ROWS:
         return {}
-    fixed = placed.union(*(k.reads for k in kernels if isinstance(k, StepKernel)))
+    fixed = {*placed, *(n for k in kernels if isinstance(k, StepKernel) for n in k.reads)}
     found = {}
     for kernel in kernels:
         node, *others = kernel.outputs
