@@ -3,6 +3,7 @@
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.native.test_golden import numbered
@@ -213,6 +214,45 @@ print(running.done())
 later = await running
 print(len(later.epoch), model.stop_training)
 """
+
+
+def test_large_products_are_the_same_on_all_backends(browser):
+    """Large enough to be stored in blocks of eight rows, where a device writes as many at a time."""
+    from_numpy, found = browser.run_python(
+        """
+import numpy as np, weblayers as wl
+L, rng = wl.layers, np.random.default_rng(0)
+x = (rng.random((512, 64), np.float32), rng.random((4, 32, 32, 3), np.float32))
+
+def models():
+    wl.set_random_seed(0)
+    given = wl.input(shape=[64])
+    hidden = L.dense(96, activation="relu")(L.dense(130, activation="tanh")(given))
+    dense = wl.model(inputs=given, outputs=L.dense(8)(hidden))
+    image = wl.input(shape=[32, 32, 3])
+    pixels = L.conv2d(16, 3, padding="same", activation="relu")(L.conv2d(16, 3, padding="same")(image))
+    conv = wl.model(inputs=image, outputs=L.dense(8)(L.global_average_pooling2d()(pixels)))
+    for made in (dense, conv):
+        made.compile("sgd", "mse")
+    return dense, conv
+
+results = []
+for backend in ("numpy", "webgl", "wasm"):
+    wl.set_backend(backend)
+    seen = []
+    for model, given in zip(models(), x):
+        wanted = given.reshape(len(given), -1)[:, :8]
+        history = await model.fit(given, wanted, batch_size=len(given), epochs=2, verbose=0)
+        seen.append([history.history["loss"], (await model.predict(given).data()).tolist()])
+    results.append(seen)
+wl.set_backend("auto")
+[results[0], results[1:]]
+"""
+    )
+    for seen in found:
+        for (losses, outputs), (wanted_losses, wanted_outputs) in zip(seen, from_numpy, strict=True):
+            np.testing.assert_allclose(losses, wanted_losses, rtol=1e-5)
+            np.testing.assert_allclose(outputs, wanted_outputs, rtol=1e-3, atol=1e-5)
 
 
 def test_fit_in_an_interactive_console(browser):
