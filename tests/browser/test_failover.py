@@ -67,7 +67,7 @@ async def program():
 
 backends = device._backends
 # where nothing else was asked for, every plan is one for the GPU
-backends._chosen = lambda home, graph, trains: (backends.tried("webgl") or home, "all is for the GPU")
+backends._chosen = lambda home, graph, trains: device.Choice(backends.tried("webgl") or home, "all is for the GPU")
 
 async def losing(at, back, asked):
     wl.set_backend("webgl")

@@ -93,6 +93,9 @@ class Borrower(Protocol):
 
 class Executable(Protocol):
     def run(self, inputs: Sequence[Any], scalars: Sequence[float]) -> list[Any]: ...
+    # whether steps can be made at once: all is compiled
+    is_ready: bool
+
     async def prepare(self) -> None:
         """Compile what training needs, without holding the page up."""
 

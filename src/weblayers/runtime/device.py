@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import warnings
 from collections.abc import Callable, Generator, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 from . import clock, glue
@@ -22,6 +22,8 @@ BACKENDS = ("auto", "webgl", "wasm", "numpy", "softgpu")
 
 # Plans of less work than this never need a GPU: it takes longer to ask it.
 SMALL_WORK = 2_000_000
+# A device that takes longer for a step makes none while another one compiles: who waits would wait for it.
+STAND_IN_MS = 200.0
 # So long, and with so many looks, training waits for a GPU that was taken away before it goes on elsewhere.
 BACK_SECONDS, LOOKS = 1.0, 10
 AWAY = "the browser has taken the GPU away"
@@ -31,6 +33,14 @@ SOFTWARE = ("swiftshader", "llvmpipe", "softpipe", "basic render", "software")
 
 def in_browser() -> bool:
     return sys.platform == "emscripten"
+
+
+class Choice(NamedTuple):
+    """Who computes a graph, why, and who makes its steps until that one has compiled them."""
+
+    runtime: Runtime
+    reason: str
+    stand_in: Runtime | None = None
 
 
 class Backends:
@@ -48,7 +58,7 @@ class Backends:
         self.module: Any = None
         self._speeds: WeakKeyDictionary[Runtime, Any] = WeakKeyDictionary()
         # who computes a graph that no GPU has tensors of, and why
-        self._choices: WeakKeyDictionary[Graph, tuple[Runtime, str]] = WeakKeyDictionary()
+        self._choices: WeakKeyDictionary[Graph, Choice] = WeakKeyDictionary()
         self._said: set[str] = set()
 
     # -- starting -----------------------------------------------------------------------------------------------------
@@ -154,26 +164,34 @@ class Backends:
         """Who computes a graph fastest, as far as can be told; for each graph it is asked once."""
         if graph not in self._choices:
             self._choices[graph] = self._chosen(home, graph, trains)
-        runtime, reason = self._choices[graph]
+        runtime, reason, _ = self._choices[graph]
         # what single operations would say is of no interest
         return self._is_used(runtime, reason) if trains or runtime is not home else home
 
-    def _chosen(self, home: Runtime, graph: Graph, trains: bool) -> tuple[Runtime, str]:
+    def _chosen(self, home: Runtime, graph: Graph, trains: bool) -> Choice:
         from .speed import cost_of
 
         cost = cost_of(graph, trains)
         if cost.work < SMALL_WORK:
-            return home, "the steps are small: on a GPU they would take longer"
+            return Choice(home, "the steps are small: on a GPU they would take longer")
         gpu = self.tried("webgl")
         if gpu is None:
             self._warn(f"weblayers computes with WebAssembly, on the CPU: {self.refused['webgl']}")
-            return home, f"there is no WebGL2 to compute with: {self.refused['webgl']}"
+            return Choice(home, f"there is no WebGL2 to compute with: {self.refused['webgl']}")
         renderer = str(gpu.device.caps()["renderer"])  # type: ignore[attr-defined]
         if any(word in renderer.lower() for word in SOFTWARE):
-            return home, f"WebGL2 is drawn by software here ({renderer}), which is slower"
+            return Choice(home, f"WebGL2 is drawn by software here ({renderer}), which is slower")
         times = {runtime: self._speed(runtime).ms(cost) for runtime in (gpu, home)}
         told = " and ".join(f"{ms:.2g} ms on {runtime.name}" for runtime, ms in times.items())
-        return min(times, key=times.__getitem__), f"a step is estimated to take {told} ({renderer})"
+        stand_in = home if times[home] < STAND_IN_MS else None
+        return Choice(min(times, key=times.__getitem__), f"a step is estimated to take {told} ({renderer})", stand_in)
+
+    def stand_in(self, graph: Graph, runtime: Runtime) -> Runtime | None:
+        """Who makes the steps of a graph until the runtime that was chosen for them has compiled them, if anybody."""
+        choice = self._choices.get(graph)
+        if self.fixed is not None or choice is None or choice.runtime is not runtime or choice.stand_in is runtime:
+            return None
+        return choice.stand_in if choice.stand_in in self.started.values() else None
 
     def _speed(self, runtime: Any) -> Any:
         from .speed import measured
@@ -229,6 +247,11 @@ def of(
 ) -> Runtime:
     """Who computes a graph of tensors; ``trains``: many times, with state. ``before`` made the steps before."""
     return _backends.of(tensors, graph, trains, before)
+
+
+def stand_in(graph: Graph, runtime: Runtime) -> Runtime | None:
+    """Who makes the steps of a graph until the runtime that was chosen for them has compiled them, if anybody."""
+    return _backends.stand_in(graph, runtime)
 
 
 def is_in_use(runtime: Runtime | None) -> bool:

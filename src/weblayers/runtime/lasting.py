@@ -86,6 +86,8 @@ class LastingJob:
         self.inputs = [t.values for t in tensors]
         self.scalars = scalars
         self.runtime: Runtime | None = None
+        # who is to make them; another one may make those until that one has compiled them
+        self.chosen: Runtime | None = None
         # where the device began, and where another one would
         self._begun = self._moment = Moment(
             0, self.inputs, np.zeros((0, program.graph.outputs[0].shape[0]), np.float32)
@@ -199,9 +201,9 @@ class LastingJob:
     async def _begin(self) -> None:
         """Have a device make steps, as many as have the same scalars."""
         begun = self._moment
-        runtime = self._choose()
+        self.chosen = self._choose()
+        runtime = await self._ready(self.chosen)
         executable = self._program.executable(runtime)
-        await executable.prepare()
         for values in begun.inputs:
             if values.runtime is not runtime:
                 # they come from another device, or have to be made again
@@ -215,8 +217,31 @@ class LastingJob:
             self._begun, self.runtime = begun, runtime
             if self._paused:
                 self._job.pause()
+            if runtime is not self.chosen:
+                self._hand_over(self.chosen, self._job)
             if runtime.is_losable:
                 keeper.watch(self)
+
+    async def _ready(self, chosen: Runtime) -> Runtime:
+        """Who can make steps first: what was chosen, or who stands in for it as long as it compiles."""
+        executable = self._program.executable(chosen)
+        stand_in = None if executable.is_ready else device.stand_in(self._program.graph, chosen)
+        if stand_in is None:
+            await executable.prepare()
+            return chosen
+        await self._program.executable(stand_in).prepare()
+        return stand_in
+
+    def _hand_over(self, chosen: Runtime, job: TrainJob) -> None:
+        """End a job once what was chosen has compiled the steps, and can go on from there."""
+        coming = asyncio.ensure_future(self._program.executable(chosen).prepare())
+
+        def end(done: asyncio.Future[None]) -> None:
+            # where it failed, who stands in goes on to the end
+            if not done.cancelled() and done.exception() is None and self._job is job:
+                job.cancel()
+
+        coming.add_done_callback(end)
 
     async def _ended(self, job: TrainJob) -> tuple[int, np.ndarray, dict[int, Values]]:
         """The step after a job's last, its rows of logs, and the state."""

@@ -127,7 +127,7 @@ class Lease:
         try:
             return Trained((await outcome(job, loan.settle)).logs, job.inputs, scalars)
         finally:
-            self._loan, self._runtime = None, job.runtime or self._runtime
+            self._loan, self._runtime = None, job.chosen or self._runtime
 
     async def secure(self) -> None:
         """Have the host know what was trained, where the device may be lost."""

@@ -50,6 +50,8 @@ class NumpyExecutable:
         bound.update(zip(self.graph.scalars, scalars, strict=True))
         return self._program.run(bound)
 
+    is_ready = True
+
     async def prepare(self) -> None:
         """NumPy needs nothing."""
 

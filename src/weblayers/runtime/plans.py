@@ -179,6 +179,8 @@ class PlanExecutable:
         self._runtime, self._graph = runtime, graph
         self._plans: Recent[_Loaded] = Recent(PLACES)
         self._training: _Loaded | None = None
+        self.is_ready = False
+        self._preparing: asyncio.Future[None] | None = None
         self._copies: _Copies | None = None
 
     def run(self, inputs: Sequence[DeviceStorage], scalars: Sequence[float]) -> list[DeviceStorage]:
@@ -204,9 +206,18 @@ class PlanExecutable:
 
     async def prepare(self) -> None:
         """Compile the training plan and what it needs, without holding the page up."""
+        if self.is_ready:
+            return
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.ensure_future(self._prepared())
+        # who is cancelled leaves it to others that wait
+        await asyncio.shield(self._preparing)
+
+    async def _prepared(self) -> None:
         if self._training is None:
             self._training = await in_turns(self._compiling())
         await self._runtime.device.ready(self._training.id)
+        self.is_ready = True
 
     def train(self, spec: TrainSpec) -> TrainJob:
         loaded = self._training = self._training or at_once(self._compiling())
