@@ -50,18 +50,64 @@ CHAIN_SUM = Primitive(
 )
 
 
+# So many comparisons of indices cost more than sorting them.
+MANY_COMPARISONS = 10_000_000
+# Updates that are summed once for all, where a chain has them all.
+RUN = 32
+
+
 def _scatter_add(node: Node) -> Node:
     """Updates of one row as a chain. The chains cost comparisons of indices, for all columns once; the sums then read
     what belongs to them and nothing else. No blending: some phones cannot blend floats, and sums keep their order."""
     index, updates = node.inputs
-    (n,) = index.shape
+    (n,), size = index.shape, node.param("size")
+    if n >= RUN and n * (n + size) > MANY_COMPARISONS:
+        return _sorted_scatter_add(index, updates, size)
     place = b.iota(n)
-    rows = b.reshape(b.iota(node.param("size")), (-1, 1))
+    rows = b.reshape(b.iota(size), (-1, 1))
     first = b.reduce("min", b.where(b.compare("eq", rows, index), place, n), 1)
     later = b.compare("lt", b.reshape(place, (n, 1)), place)
     same = b.compare("eq", b.reshape(index, (n, 1)), index)
     following = b.reduce("min", b.where(b.bind("and", same, later), place, n), 1)
     return make_node(CHAIN_SUM, (b.bind("store", first), b.bind("store", following), updates), {})
+
+
+def _sorted_scatter_add(index: Node, updates: Node, size: int) -> Node:
+    """The same of sorted updates, where a row finds its first by halves. A chain goes from update to update, or takes
+    a run of them in one go: behind the updates lie the sums of runs. So no chain is longer than some and all runs."""
+    (n,) = index.shape
+    order = b.bind("store", _argsort(b.argsort(index, descending=False)))
+    keys = b.bind("store", b.gather(index, order, 0))
+    ordered = b.gather(updates, order, 0)
+    runs = n // RUN
+    whole = b.slice_(ordered, [0] * len(updates.shape), (runs * RUN, *updates.shape[1:]))
+    sums = b.reduce("sum", b.reshape(whole, (runs, RUN, *updates.shape[1:])), 1)
+
+    def key_at(place: Node) -> Node:
+        return b.gather(keys, b.minimum(place, n - 1), 0)
+
+    def link(place: Node, key: Node) -> Node:
+        """Where a chain of a key goes on that has come to a place: a run that is all of the key, an update, its end."""
+        at_run = b.compare("eq", b.mod(place, RUN), 0)
+        fits = b.compare("le", place + RUN, runs * RUN)
+        is_run = b.bind("and", b.bind("and", at_run, fits), b.compare("eq", key_at(place + (RUN - 1)), key))
+        goes_on = b.bind("and", b.compare("lt", place, n), b.compare("eq", key_at(place), key))
+        run = n + b.cast(b.unary("floor", b.div(place, float(RUN))), "int32")
+        return b.where(goes_on, b.where(is_run, run, place), n + runs)
+
+    rows = b.iota(size)
+    begins = b.full((size,), 0, "int32")
+    step = 1 << (n.bit_length() - 1)
+    while step:
+        # all keys before a place are less than the row
+        probe = begins + step
+        less = b.bind("and", b.compare("le", probe, n), b.compare("lt", key_at(probe - 1), rows))
+        begins = b.where(less, probe, begins)
+        step //= 2
+    after = b.concat([b.iota(n) + 1, (b.iota(runs) + 1) * RUN], 0)
+    following = link(after, key_at(after - 1))
+    stored = [b.bind("store", link(begins, rows)), b.bind("store", following)]
+    return make_node(CHAIN_SUM, (*stored, b.bind("store", b.concat([ordered, sums], 0))), {})
 
 
 # -- sort -------------------------------------------------------------------------------------------------------------

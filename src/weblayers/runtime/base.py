@@ -93,6 +93,7 @@ class Borrower(Protocol):
 
 class Executable(Protocol):
     def run(self, inputs: Sequence[Any], scalars: Sequence[float]) -> list[Any]: ...
+
     # whether steps can be made at once: all is compiled
     is_ready: bool
 
