@@ -9,6 +9,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..callbacks.base import register_callback_constructor
+from ..models import watching
 from ..runtime import device
 from ..runtime.tensor import Tensor
 from .failures import failure
@@ -32,6 +33,7 @@ class Program:
         """
         self.stop()
         host().forget()
+        watching.forget()
         host().given = {} if given is None else given.to_py()
         self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None, "input": _no_input}
         # so that tracebacks show its lines

@@ -266,16 +266,7 @@ def feature_maps(
     shape = model.inputs[0].shape
     samples = samples[None] if samples.ndim == len(shape) - 1 else samples[:1]
     made = given.array(Functional(model.inputs, found.output).predict(samples), "feature maps")[0]
-    if made.ndim == 1:
-        # the values of a dense layer are one row
-        made = made[None, :, None]
-    elif made.ndim == 2:
-        # steps go to the right
-        made = made.T[..., None]
-    if made.ndim != 3:
-        raise ValueError(f"layer {found.name!r} gives no maps of two axes, but {list(found.output.shape)}")
-    first = getattr(found, "data_format", None) == "channels_first"
-    maps = made if first else np.moveaxis(made, -1, 0)
+    maps = fields.maps(found, made)
     numbers = [str(i) for i in range(len(maps))]
     return render.images(
         container,
