@@ -54,6 +54,22 @@ def test_a_program_runs(chromium, site_url, name):
     assert serious(chromium) == []
 
 
+def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
+    chromium.get(f"{site_url}/gallery/fashion/")
+    until(chromium, f"{ELEMENT}.source.length > 100")
+    click(chromium, "Run")
+    panel = f"{SHADOW}.querySelector('[data-panel=filters]')?.shadowRoot"
+    heading = f"{panel}.querySelector('.wl-title').textContent"
+    until(chromium, f"{ELEMENT}.state === 'failed' || {panel}?.querySelectorAll('figure canvas').length >= 2")
+    first = chromium.execute_script(f"return {heading}")
+    assert first.startswith("filters in step ")
+    until(chromium, f"{heading} !== '{first}'")
+    captions = chromium.execute_script(f"return [...{panel}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)")
+    assert captions == ["output, one sample", "gradient, one sample"]
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
 def test_the_gallery_leads_to_all(chromium, site_url):
     require_build(Path(__file__).parents[2] / "build" / "site" / "gallery")
     chromium.get(f"{site_url}/gallery/")
