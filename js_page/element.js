@@ -46,6 +46,8 @@ class WeblayersRun extends HTMLElement {
       run: () => this.run(),
       pause: () => (this._isPaused ? this.resume() : this.pause()),
       stop: () => this.stop(),
+      runtime: () => this.runtime,
+      figures: () => this._call("figures"),
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();

@@ -472,3 +472,37 @@ def test_a_crash_of_python_is_told(chromium, site):
         assert "Python has crashed" in problem(chromium)
         (chromium.execute_script(f"{ELEMENT}.source = \"print('again')\"; {ELEMENT}.run()"))
         until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('again')")
+
+
+LONG = TRAINING.replace("EPOCHS", "100000")
+
+
+def test_figures_are_measured_only_while_somebody_looks(chromium, site):
+    """They are loaded when they are opened, follow the training, and ask for nothing once they are closed."""
+    costs = f"{SHADOW}.querySelector('.costs')"
+    shown = f"Object.fromEntries([...{costs}.querySelectorAll('dt')].map((t) => [t.textContent, t.nextSibling.textContent]))"
+    with served(site(LONG)) as url:
+        chromium.get(url)
+        until(chromium, f"{SHADOW}.querySelector('.status').textContent.startsWith('Epoch')")
+        loaded = (
+            "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('weblayers-monitor.js')).length"
+        )
+        assert chromium.execute_script(f"return {loaded}") == 0
+        chromium.execute_script(f"{costs}.querySelector('summary').click()")
+        until(chromium, f"/ ms$/.test({shown}['Time per step'])")
+        found = chromium.execute_script(f"return {shown}")
+        assert found["Who computes"].startswith("wasm computes: ")
+        assert "MB" in found["Tensors"] and "in use" in found["Memory of WebAssembly"]
+        assert float(found["Draws per step"]) >= 1 and float(found["Pictures per second"]) >= 0
+        click(chromium, "Stop")
+        until(chromium, f"{shown}['Time per step'] === 'no steps now'")
+        chromium.execute_script(f"{costs}.querySelector('summary').click()")
+        asked = chromium.execute_async_script(
+            f"""const done = arguments[0];
+            setTimeout(() => {{
+                const call = {ELEMENT}._call; let count = 0;
+                {ELEMENT}._call = (...args) => {{ count += args[0] === "figures"; return call.apply({ELEMENT}, args); }};
+                setTimeout(() => done(count), 1200);
+            }}, 600);"""
+        )
+        assert asked == 0

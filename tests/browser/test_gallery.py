@@ -64,7 +64,9 @@ def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
     first = chromium.execute_script(f"return {heading}")
     assert first.startswith("filters in step ")
     until(chromium, f"{heading} !== '{first}'")
-    captions = chromium.execute_script(f"return [...{panel}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)")
+    captions = chromium.execute_script(
+        f"return [...{panel}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)"
+    )
     assert captions == ["output, one sample", "gradient, one sample"]
     click(chromium, "Stop")
     until(chromium, f"{ELEMENT}.state !== 'running'")
