@@ -325,7 +325,7 @@ class WeblayersRun extends HTMLElement {
   /** @param {import("./controls.js").Spec} spec */
   _addControl(spec) {
     const made = makeControl(spec, (value) => {
-      if (this.hasAttribute("linked") && spec.kind !== "button") writeSetting(spec.label, value);
+      if (this.hasAttribute("linked") && spec.linked) writeSetting(spec.label, value);
       this._hear(spec.id, value);
     });
     this._controls.set(spec.id, made);

@@ -1,8 +1,8 @@
 """Shirts, shoes and bags
 
-A convolutional network sorts pictures of clothes into ten classes. You see what its first filters make of a picture, and
-where the loss would have it otherwise, while they learn; and after each epoch which classes it mixes up: shirts and coats
-are hard, trousers are not.
+A convolutional network sorts pictures of clothes into ten classes. While it learns you see what its first filters make
+of a picture, and where the loss would have it otherwise; and after each epoch which classes it mixes up: shirts and
+coats are hard, trousers are not.
 
 Data: Fashion-MNIST (Zalando Research, MIT licence), 6,000 pictures to learn from and 1,000 to test with.
 """

@@ -1,7 +1,8 @@
 """A playground
 
 Turn the knobs and watch a network learn which points are blue and which are orange, and what each of its neurons sees.
-The address of this page remembers your settings: send it to somebody.
+Look at the weight of every connection, and change it while the network learns. The address of this page remembers your
+settings: send it to somebody.
 """
 
 import asyncio
@@ -46,10 +47,60 @@ def points_of(name, count=400):
     return points + rng.normal(0, noise.value / 4, points.shape), side
 
 
+def chosen():
+    """The names of the features that the network is given."""
+    return [name for name in FEATURES if features[name].value] or ["x"]
+
+
 def seen(points):
     """What the network is given of points."""
-    chosen = [f for name, f in FEATURES.items() if features[name].value] or [FEATURES["x"]]
-    return np.stack([f(*points.T) for f in chosen], axis=1).astype("float32")
+    return np.stack([FEATURES[name](*points.T) for name in chosen()], axis=1).astype("float32")
+
+
+class Weights:
+    """Shows the weights of all connections, and has fields for those that lead to one neuron."""
+
+    def __init__(self, model):
+        self.layers = model.layers
+        self.names = [chosen()]
+        for number, layer in enumerate(self.layers[:-1], 1):
+            self.names.append([f"{number}.{i + 1}" for i in range(layer.units)])
+        self.names.append(["output"])
+        self.fields = []
+        neurons = [name for names in self.names[1:] for name in names]
+        page.clear("Change weights")
+        page.choice("Neuron", neurons, on_change=self.choose, where="Change weights", linked=False)
+        self.choose(neurons[0])
+
+    def choose(self, neuron):
+        number = next(i for i, names in enumerate(self.names) if neuron in names)
+        kernel, bias = self.layers[number - 1].weights
+        unit = self.names[number].index(neuron)
+        places = [(f"{name} to {neuron}", kernel, (i, unit)) for i, name in enumerate(self.names[number - 1])]
+        page.clear("Its weights")
+        self.fields = [self.field(*place) for place in [*places, (f"Bias of {neuron}", bias, (unit,))]]
+
+    def field(self, label, weight, place):
+        def change(value):
+            values = weight.numpy().copy()
+            values[place] = value
+            weight.assign(values)
+
+        value = float(f"{weight.numpy()[place]:.3g}")
+        return page.number(label, value, on_change=change, where="Its weights", linked=False), weight, place
+
+    async def show(self):
+        for number, layer in enumerate(self.layers):
+            wl.vis.render.heatmap(
+                f"Weights to {'the output' if number + 1 == len(self.layers) else f'layer {number + 1}'}",
+                await layer.weights[0].array(),
+                row_major=True,
+                color_map="diverging",
+                y_tick_labels=self.names[number],
+                x_tick_labels=self.names[number + 1],
+            )
+        for field, weight, place in self.fields:
+            field.value = float(f"{(await weight.data()).reshape(weight.shape)[place]:.3g}")
 
 
 def network():
@@ -80,16 +131,18 @@ async def restart(_=None):
         fit.cancel()
     model = network()
     points, side = points_of(data.value)
-    half = len(points) // 2
+    half = round(len(points) * share.value)
     x, y = seen(points), side[:, None].astype("float32")
     hidden = [wl.model(inputs=model.inputs, outputs=layer.output) for layer in model.layers[:-1]]
+    weights = Weights(model)
     curves = wl.vis.show.fit_callbacks("Loss", [["loss", "val_loss"]], callbacks=["on_epoch_end"])
 
     async def draw(epoch, logs):
         if epoch % 5 == 0:
             field = (await model.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE)
+            shown = len(points) if tests.value else half
             wl.vis.render.boundary(
-                "What it decides", lambda grid: model.predict(seen(np.asarray(grid))), points[:half], side[:half]
+                "What it decides", lambda grid: model.predict(seen(np.asarray(grid))), points[:shown], side[:shown]
             )
             maps, names = [], []
             for number, part in enumerate(hidden, 1):
@@ -98,6 +151,7 @@ async def restart(_=None):
                 maps += [outputs[..., i] / spread / 2 + 0.5 for i in range(outputs.shape[-1])]
                 names += [f"{number}.{i + 1}" for i in range(outputs.shape[-1])]
             wl.vis.render.images("What its neurons see", np.stack([*maps, field]), labels=[*names, "all"])
+            await weights.show()
 
     fit = model.fit(
         x[:half],
@@ -119,6 +173,8 @@ async def restart(_=None):
 running = []
 data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds"], on_change=restart)
 noise = page.slider("Noise", 0, 0.5, 0.1, on_change=restart)
+share = page.slider("Share to learn from", 0.1, 0.9, 0.5, on_change=restart)
+tests = page.checkbox("Show points to test with")
 layers = page.text("Neurons per layer", "6, 4", on_change=restart)
 activation = page.choice("Activation", ["tanh", "relu", "sigmoid", "linear"], on_change=restart)
 rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=restart)

@@ -480,7 +480,8 @@ LONG = TRAINING.replace("EPOCHS", "100000")
 def test_figures_are_measured_only_while_somebody_looks(chromium, site):
     """They are loaded when they are opened, follow the training, and ask for nothing once they are closed."""
     costs = f"{SHADOW}.querySelector('.costs')"
-    shown = f"Object.fromEntries([...{costs}.querySelectorAll('dt')].map((t) => [t.textContent, t.nextSibling.textContent]))"
+    rows = f"[...{costs}.querySelectorAll('dt')].map((term) => [term.textContent, term.nextSibling.textContent])"
+    shown = f"Object.fromEntries({rows})"
     with served(site(LONG)) as url:
         chromium.get(url)
         until(chromium, f"{SHADOW}.querySelector('.status').textContent.startsWith('Epoch')")
@@ -501,7 +502,10 @@ def test_figures_are_measured_only_while_somebody_looks(chromium, site):
             f"""const done = arguments[0];
             setTimeout(() => {{
                 const call = {ELEMENT}._call; let count = 0;
-                {ELEMENT}._call = (...args) => {{ count += args[0] === "figures"; return call.apply({ELEMENT}, args); }};
+                {ELEMENT}._call = function (...args) {{
+                    count += args[0] === "figures";
+                    return call.apply(this, args);
+                }};
                 setTimeout(() => done(count), 1200);
             }}, 600);"""
         )

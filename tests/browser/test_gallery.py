@@ -72,6 +72,39 @@ def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
     until(chromium, f"{ELEMENT}.state !== 'running'")
 
 
+def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
+    chromium.get(f"{site_url}/gallery/playground/")
+    until(chromium, f"{ELEMENT}.source.length > 100")
+    click(chromium, "Run")
+    panel = "{}.querySelector('[data-panel=\"{}\"]')?.shadowRoot".format
+    weights, chosen = panel(SHADOW, "Its weights"), panel(SHADOW, "Change weights")
+    until(chromium, f"{panel(SHADOW, 'Weights to the output')}?.querySelector('figure canvas, figure svg')")
+    click(chromium, "Pause")
+
+    def set_to(root, value):
+        chromium.execute_script(
+            f"const field = {root}.querySelector('input, select'); field.value = arguments[0];"
+            "for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, { bubbles: true }));",
+            value,
+        )
+
+    labels = f"[...{weights}.querySelectorAll('.field > span')].map((each) => each.textContent).join()"
+    assert chromium.execute_script(f"return {labels}") == "x to 1.1,y to 1.1,Bias of 1.1"
+    set_to(weights, "4.25")
+    set_to(chosen, "output")
+    until(chromium, f"{labels} === '2.1 to output,2.2 to output,2.3 to output,2.4 to output,Bias of output'")
+    set_to(chosen, "1.1")
+    until(chromium, f"{labels}.startsWith('x to 1.1')")
+    assert chromium.execute_script(f"return {weights}.querySelector('input').value") == "4.25"
+    # the address has what the reader has set, and no weights
+    assert "1.1" not in chromium.execute_script("return location.href")
+    click(chromium, "Resume")
+    until(chromium, f"{weights}.querySelector('input').value !== '4.25'")
+    assert serious(chromium) == []
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
 def test_the_gallery_leads_to_all(chromium, site_url):
     require_build(Path(__file__).parents[2] / "build" / "site" / "gallery")
     chromium.get(f"{site_url}/gallery/")

@@ -53,6 +53,14 @@ def test_controls_are_what_the_address_remembers_if_they_can_be(told, remembered
     assert units.value == value and type(units.value) is int
 
 
+def test_some_controls_are_no_business_of_the_address(told):
+    told.given = {"Weight": 7, "Neuron": "b"}
+    assert page.number("Weight", 4, linked=False).value == 4
+    assert page.choice("Neuron", ["a", "b"], linked=False).value == "a"
+    assert [message["linked"] for message in told.said] == [False, False]
+    assert page.choice("Neuron", ["a", "b"]).value == "b" and told.said[-1]["linked"]
+
+
 @pytest.mark.parametrize(
     "make",
     [
