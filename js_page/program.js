@@ -95,6 +95,16 @@ export function createProgram(post) {
       return plain(await python.program.call(name, pyodide.toPy(args)));
     },
 
+    /** Know what another worker's program defines. @param {string} source @param {string} filename */
+    define: (source, filename) => python.program.define(source, filename),
+
+    /** Call one of those functions. @param {string} name @param {string} task its arguments, packed */
+    async task(name, task) {
+      const outcome = plain(await python.program.task(name, task));
+      log.flush();
+      return outcome;
+    },
+
     /** @param {string} event @param {any} value */
     hear: (event, value) => python.host.hear(event, pyodide.toPy(value)),
 

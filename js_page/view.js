@@ -128,6 +128,12 @@ export class View {
     this.say(`Epoch ${epoch + 1} of ${epochs} · ${numbers(logs)}`);
   }
 
+  /** Of runs side by side. @param {number} done @param {number} all */
+  runs(done, all) {
+    this._progress.value = done / all;
+    this.say(`${done} of ${all} runs are done`);
+  }
+
   /** Measure while the figures are open. */
   async _watchCosts() {
     this._monitor ??= this._loadMonitor();

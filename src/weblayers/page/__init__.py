@@ -20,10 +20,12 @@ from .. import naming
 from .controls import Button, Control
 from .hosts import host
 from .showing import content_of
+from .sweeping import Run, sweep
 
 __all__ = [
     "Button",
     "Control",
+    "Run",
     "add",
     "button",
     "checkbox",
@@ -34,6 +36,7 @@ __all__ = [
     "send",
     "show",
     "slider",
+    "sweep",
     "text",
 ]
 

@@ -15,6 +15,7 @@ from ..runtime.tensor import Tensor
 from .failures import failure
 from .hosts import host
 from .reins import Reporter
+from .sweeping import perform
 
 
 class Program:
@@ -78,6 +79,15 @@ class Program:
             if task is not None:
                 task.cancel()
         self._others.clear()
+
+    def define(self, source: str, filename: str) -> None:
+        """Know what the program of another worker defines; see :func:`weblayers.page.sweep`."""
+        self.names = {"__name__": "__main__", "__file__": filename}
+        exec(compile(source, filename, "exec"), self.names)
+
+    async def task(self, name: str, task: str) -> dict[str, str]:
+        """Call one of those functions with arguments that were packed."""
+        return await perform(self.names[name], task)
 
     async def call(self, name: str, arguments: list[Any]) -> Any:
         """Call a function of the program, async or not.
