@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import require_build
+from tests.browser.conftest import DEVICES, require_build
 from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
@@ -33,6 +33,11 @@ def serious(driver):
     ]
 
 
+def panel(name):
+    """Inside a panel of the program's, or undefined where there is none."""
+    return f"{SHADOW}.querySelector('[data-panel=\"{name}\"]')?.shadowRoot"
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs(chromium, site_url, name):
     chromium.get(f"{site_url}/gallery/{name}/")
@@ -58,14 +63,14 @@ def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
     chromium.get(f"{site_url}/gallery/fashion/")
     until(chromium, f"{ELEMENT}.source.length > 100")
     click(chromium, "Run")
-    panel = f"{SHADOW}.querySelector('[data-panel=filters]')?.shadowRoot"
-    heading = f"{panel}.querySelector('.wl-title').textContent"
-    until(chromium, f"{ELEMENT}.state === 'failed' || {panel}?.querySelectorAll('figure canvas').length >= 2")
+    filters = panel("filters")
+    heading = f"{filters}.querySelector('.wl-title').textContent"
+    until(chromium, f"{ELEMENT}.state === 'failed' || {filters}?.querySelectorAll('figure canvas').length >= 2")
     first = chromium.execute_script(f"return {heading}")
     assert first.startswith("filters in step ")
     until(chromium, f"{heading} !== '{first}'")
     captions = chromium.execute_script(
-        f"return [...{panel}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)"
+        f"return [...{filters}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)"
     )
     assert captions == ["output, one sample", "gradient, one sample"]
     click(chromium, "Stop")
@@ -76,9 +81,8 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
     chromium.get(f"{site_url}/gallery/playground/")
     until(chromium, f"{ELEMENT}.source.length > 100")
     click(chromium, "Run")
-    panel = "{}.querySelector('[data-panel=\"{}\"]')?.shadowRoot".format
-    weights, chosen = panel(SHADOW, "Its weights"), panel(SHADOW, "Change weights")
-    until(chromium, f"{panel(SHADOW, 'Weights to the output')}?.querySelector('figure canvas, figure svg')")
+    weights, chosen = panel("Its weights"), panel("Change weights")
+    until(chromium, f"{panel('Weights to the output')}?.querySelector('figure canvas, figure svg')")
     click(chromium, "Pause")
 
     def set_to(root, value):
@@ -103,6 +107,50 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
     assert serious(chromium) == []
     click(chromium, "Stop")
     until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+CHOOSE = """
+    const field = arguments[0].querySelector('select');
+    field.value = arguments[1];
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+"""
+
+
+def start_camera_program(driver, site_url):
+    driver.get(f"{site_url}/gallery/camera/")
+    until(driver, f"{ELEMENT}.source.length > 100")
+    click(driver, "Run")
+    until(driver, f"{ELEMENT}.state === 'failed' || {panel('What it sees')}?.querySelector('canvas')")
+    assert driver.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+
+
+def test_without_a_camera_there_is_a_clip(chromium, site_url):
+    """It is taught by two buttons, and says what it sees."""
+    start_camera_program(chromium, site_url)
+    log = f"{SHADOW}.querySelector('.log').textContent"
+    click(chromium, "This is A")
+    until(chromium, f"{log}.includes('A has 10 examples')")
+    click(chromium, "This is B")
+    until(chromium, f"{log}.includes('learnt from 20 examples')")
+    until(chromium, f"/A: .*B: .*C: /.test({panel('What it says')}?.querySelector('[role=img]')?.ariaLabel)")
+    chromium.execute_script(CHOOSE, chromium.execute_script(f"return {SHADOW}.querySelector('.controls')"), "camera")
+    until(chromium, f"{panel('Camera')}?.textContent.includes('There is no camera to use')")
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('select').value") == "clip"
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+def test_a_camera_is_seen(display, site_url):
+    """The one that Chromium pretends to have shows a green field."""
+    with open_browser("chromium", display, DEVICES["chromium"]) as driver:
+        start_camera_program(driver, site_url)
+        driver.execute_script(CHOOSE, driver.execute_script(f"return {SHADOW}.querySelector('.controls')"), "camera")
+        pixel = f"""[...{panel("What it sees")}.querySelector('canvas').getContext('2d')
+            .getImageData(5, 60, 1, 1).data]"""
+        until(driver, f"((pixel) => pixel[1] > 100 && pixel[0] < 60)({pixel})")
+        assert not driver.execute_script(f"return {panel('Camera')}")
+        click(driver, "Stop")
+        until(driver, f"{ELEMENT}.state !== 'running'")
 
 
 def test_the_gallery_leads_to_all(chromium, site_url):
