@@ -50,10 +50,28 @@ def lowering(
     log: bool = False,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
+    return (yield from explained(inputs, scalars, outputs, swaps, places, log)).plan
+
+
+def explained(
+    inputs: Sequence[Node],
+    scalars: Sequence[Node],
+    outputs: Sequence[Node],
+    swaps: Mapping[int, int] | None = None,
+    places: Mapping[int, Placed] | None = None,
+    log: bool = False,
+    marks: Sequence[Node] = (),
+) -> Pieces[Lowering]:
+    """The work of :func:`lower`, which can tell what its draws are for: the kernel of each, and what has become of the
+    inputs and of the values that are ``marks``.
+    """
     inputs, outputs, homes = _as_placed(inputs, outputs, places or {})
     simple = simplify(outputs)
     yield
-    ends = _distinct([computed(n) for n in opened(simple)], [*([0] if log else []), *(swaps or {}).values()])
+    looped = opened(simple)
+    marks = [looped.get(n, n) for n in simplify(marks)]
+    ends = [computed(looped.get(n, n)) for n in simple]
+    ends = _distinct(ends, [*([0] if log else []), *(swaps or {}).values()])
     yield
     packing = Packing(ends, {inputs[i]: ends[o] for i, o in (swaps or {}).items()})
     yield
@@ -63,10 +81,11 @@ def lowering(
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]
     ends = [packing.computed.get(n, n) for n in ends]
-    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}))
+    work = Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}))
+    work.inputs, work.marks = inputs, packing.restated(marks)
     yield from work.draws()
     verify.plan(work.plan, swaps or {})
-    return work.plan
+    return work
 
 
 def _as_placed(
@@ -112,12 +131,24 @@ def lower_copies(
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
     kernels = [Kernel.of([copies[i]], None, is_leaf) for i in order]
     homes |= {copy: Home(atlas, place) for copy, place in zip(copies, targets, strict=True)}
-    work = _Lowering(placed, (), copies, kernels, homes, _textures(placed, places))
+    work = Lowering(placed, (), copies, kernels, homes, _textures(placed, places))
     at_once(work.draws())
     return work.plan
 
 
-class _Lowering:
+class Lowering:
+    """Makes the draws of kernels.
+
+    Attributes:
+        plan: what it makes.
+        kernels: the kernel of each draw.
+        inputs: the graph's inputs, as the kernels know them.
+        marks: the values that were to be followed, as the kernels know them.
+    """
+
+    inputs: Sequence[Node] = ()
+    marks: Sequence[Node] = ()
+
     def __init__(
         self,
         inputs: Sequence[Node],
@@ -128,6 +159,7 @@ class _Lowering:
         textures: Mapping[Node, TextureSpec],
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
+        self.kernels: list[Kernel] = []
         self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
         self._numbers: dict[int, int] = {}
@@ -177,7 +209,7 @@ class _Lowering:
                 if owner not in external and owner not in numbers:
                     spec = spec_of(layout_of(owner.shape))
                     numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
-            for owner in {self._home(n)[0] for n in kernel.reads}:
+            for owner in dict.fromkeys(self._home(n)[0] for n in kernel.reads):
                 if owner in numbers and owner.op != "array" and last[owner] == i:
                     free.setdefault(spec_of(layout_of(owner.shape)), []).append(numbers[owner])
         return numbers
@@ -291,6 +323,7 @@ class _Lowering:
         ]
         viewport = (places[0].x, places[0].y, kernel.layout.width, kernel.layout.height)
         self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
+        self.kernels.append(kernel)
 
     def _sources(self, kernel: Kernel, moved: _Moved) -> tuple[dict[Node, Source], list[int]]:
         samplers: list[int] = []

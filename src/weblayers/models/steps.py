@@ -89,13 +89,19 @@ class Steps:
 
 
 class Step(Compiled):
-    """A compiled step, what the numbers of its row are, and what its further outputs are."""
+    """A compiled step for batches of a size, what the numbers of its row are, and what its further outputs are."""
 
     def __init__(
-        self, inputs: Sequence[Node], row: Node, trace: Trace, layout: Layout, captures: Mapping[Place, Node]
+        self,
+        inputs: Sequence[Node],
+        row: Node,
+        trace: Trace,
+        batch: int,
+        layout: Layout,
+        captures: Mapping[Place, Node],
     ) -> None:
         super().__init__(inputs, [row, *captures.values()], trace)
-        self.layout, self.places = layout, list(captures)
+        self.batch, self.layout, self.places = batch, layout, list(captures)
 
 
 def _traced(
@@ -125,4 +131,4 @@ def _traced(
         logs = getattr(model, name)(samples.data())
         row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")
         captures = captured(model, trace, wanted)
-    return Step([*nodes, order], row, trace, layout, captures)
+    return Step([*nodes, order], row, trace, batch, layout, captures)
