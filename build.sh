@@ -233,6 +233,8 @@ tests() {
   if (($# == 0)); then
     run_lint
     run_glue_tests
+    # what tools/browser_table.py makes the page of browsers of
+    set -- --junitxml "$BUILD/tests.xml"
   fi
   say "pytest"
   exec "$PYTHON" -m pytest "$@"
