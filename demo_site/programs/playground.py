@@ -1,8 +1,8 @@
 """A playground
 
-Turn the knobs and watch a network learn which points are blue and which are orange, and what each of its neurons sees.
-Look at the weight of every connection, and change it while the network learns. The address of this page remembers your
-settings: send it to somebody.
+Turn the knobs and watch a network learn which points are blue and which are orange, or a number for each place, and
+what each of its neurons sees. Look at the weight of every connection, and change it while the network learns. The
+address of this page remembers your settings: send it to somebody.
 """
 
 import asyncio
@@ -26,9 +26,22 @@ FEATURES = {
 }
 
 
+# From 0 to 1, for each place: what a network learns without classes.
+NUMBERS = {
+    "numbers: a slope": lambda x, y: 0.5 + (x + y) / 4,
+    "numbers: hills": lambda x, y: (
+        0.5 + sum(s * np.exp(-5 * ((x - a) ** 2 + (y - b) ** 2)) / 2 for a, b, s in HILLS).clip(-0.5, 0.5)
+    ),
+}
+HILLS = [(0.6, 0.5, 1), (-0.5, 0.6, -1), (-0.6, -0.5, 1), (0.5, -0.6, -1), (0, 0, 1)]
+
+
 def points_of(name, count=400):
-    """Points ``[count, 2]`` and their classes, 0 or 1."""
+    """Points ``[count, 2]``, and the class of each, 0 or 1, or its number."""
     rng = np.random.default_rng(1)
+    if name in NUMBERS:
+        points = rng.uniform(-1, 1, (count, 2))
+        return points, (NUMBERS[name](*points.T) + rng.normal(0, noise.value / 4, count)).clip(0, 1)
     side = np.arange(count) % 2
     if name == "circle":
         angle, radius = (
@@ -108,8 +121,9 @@ def network():
     kind = {"L1": wl.regularizers.l1, "L2": wl.regularizers.l2}.get(regularization.value)
     model, lines = wl.sequential(), ["model = wl.sequential()"]
     shape = {"input_shape": [seen(plane[:1]).shape[1]]}
+    last = "linear" if data.value in NUMBERS else "sigmoid"
     for count in [*units, None]:
-        options = {"activation": activation.value if count else "sigmoid", **shape}
+        options = {"activation": activation.value if count else last, **shape}
         texts = [f"{k}={v!r}" for k, v in options.items()]
         if kind and count:
             name = regularization.value.lower()
@@ -118,8 +132,9 @@ def network():
         lines.append(f"model.add(wl.layers.dense({count or 1}, {', '.join(texts)}))")
         model.add(wl.layers.dense(count or 1, **options))
         shape = {}
-    model.compile(wl.train.adam(rate.value), "binary_crossentropy", metrics=["accuracy"])
-    lines.append(f'model.compile(wl.train.adam({rate.value}), "binary_crossentropy", metrics=["accuracy"])')
+    loss, metrics = ("mse", []) if data.value in NUMBERS else ("binary_crossentropy", ["accuracy"])
+    model.compile(wl.train.adam(rate.value), loss, metrics=metrics)
+    lines.append(f"model.compile(wl.train.adam({rate.value}), {loss!r}, metrics={metrics})")
     lines.append(f"await model.fit(x, y, batch_size={batch.value}, epochs=1000)")
     page.show("\n".join(lines), where="The program")
     return model
@@ -137,13 +152,15 @@ async def restart(_=None):
     weights = Weights(model)
     curves = wl.vis.show.fit_callbacks("Loss", [["loss", "val_loss"]], callbacks=["on_epoch_end"])
 
+    def said(grid):
+        values = model.predict(seen(np.asarray(grid))).numpy().clip(0, 1)
+        return np.round(values) if sides.value else values
+
     async def draw(epoch, logs):
         if epoch % 5 == 0:
             field = (await model.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE)
             shown = len(points) if tests.value else half
-            wl.vis.render.boundary(
-                "What it decides", lambda grid: model.predict(seen(np.asarray(grid))), points[:shown], side[:shown]
-            )
+            wl.vis.render.boundary("What it says", said, points[:shown], np.round(side[:shown]))
             maps, names = [], []
             for number, part in enumerate(hidden, 1):
                 outputs = (await part.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE, -1)
@@ -171,10 +188,11 @@ async def restart(_=None):
 
 
 running = []
-data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds"], on_change=restart)
+data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds", *NUMBERS], on_change=restart)
 noise = page.slider("Noise", 0, 0.5, 0.1, on_change=restart)
 share = page.slider("Share to learn from", 0.1, 0.9, 0.5, on_change=restart)
 tests = page.checkbox("Show points to test with")
+sides = page.checkbox("Show sides only")
 layers = page.text("Neurons per layer", "6, 4", on_change=restart)
 activation = page.choice("Activation", ["tanh", "relu", "sigmoid", "linear"], on_change=restart)
 rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=restart)

@@ -215,6 +215,27 @@ def test_what_is_shown(page_host, moving_clock):
     assert [chart["kind"] for chart in charts_of(shown[1]).values()] == ["histogram"]
 
 
+def test_a_place_is_taken_over(page_host, moving_clock):
+    """A cell of a notebook that is run again."""
+    for _ in range(2):
+        wl.vis.watch("conv", every=100)
+    model = classifier()
+    trained(model, epochs=1)
+    assert len(page_host.said) == 1
+    wl.vis.watch(model.layers[0], every=100, on_capture=lambda capture: None)
+    trained(model, epochs=1)
+    assert len(watching._watches) == 2
+
+
+def test_the_numbers_that_broke_a_training_are_told(backend):
+    model, found = classifier(), []
+    model.layers[0].kernel.assign(np.full((3, 3, 1, 4), np.nan, np.float32))
+    wl.vis.watch("conv", "weights", every=1, on_capture=found.append)
+    with pytest.raises(FloatingPointError):
+        trained(model)
+    assert np.isnan(found[0].values["weights"]["conv/kernel"]).all()
+
+
 def test_numbers_are_lines_and_shown_no_oftener_than_seen(page_host, moving_clock):
     moving_clock.pace = 0.0
     model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], use_bias=False, name="one")])

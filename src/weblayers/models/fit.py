@@ -150,11 +150,12 @@ class Fit:
                 while run.steps and not self.stopped:
                     part = self._watching.next(run)
                     trained = await self._steps(part, sums)
+                    # also of a step whose loss is no number, which may be what somebody looks for
+                    await self._watching.tell(part.compiled, len(trained.logs), trained.captured)
                     await self._check_finite(part, trained, epoch)
                     rows, self._layout = trained.logs, part.compiled.layout
                     sums.add(rows, self._layout)
                     self._rows += list(rows)
-                    await self._watching.tell(part.compiled, len(rows), trained.captured)
                     run = run.after(len(rows))
                 if self.stopped:
                     break

@@ -41,7 +41,8 @@ def watch(
             step) and ``"weight_gradients"``.
         every: how many steps there are from one to the next; the first is one.
         samples: how many of the batch's samples of outputs and gradients are read.
-        container: where it is shown, as for all charts; below the layer's name if left out.
+        container: where it is shown, as for all charts; below the layer's name if left out. Another watch takes over a
+            place from the one before.
         on_capture: is given ``layer``, ``step`` and ``values``, arrays by what they are (those of weights in
             dictionaries by the weights' names). It may be async: training waits for it. Without a container, nothing is
             shown then.
@@ -64,15 +65,26 @@ def watch(
     2 (4, 2)
     >>> watching.stop()
     """
-    shown = [] if on_capture is not None and container is None else [_Shown(where_of(container))]
-    tell = [each for each in (on_capture, *shown) if each is not None]
-    return Watch(layer, what, every, samples, tell)
+    if on_capture is not None and container is None:
+        return Watch(layer, what, every, samples, [on_capture])
+    where = where_of(container) or (layer.name if isinstance(layer, Layer) else str(layer))
+    tell: list[Callable[[Capture], Any]] = [_Shown(where)]
+    made = Watch(layer, what, every, samples, [*tell, *([] if on_capture is None else [on_capture])])
+    before, _places[where] = _places.get(where), made
+    if before is not None:
+        # cells of notebooks are run again and again
+        before.stop()
+    return made
+
+
+# The watches by the places where they show.
+_places: dict[str, Watch] = {}
 
 
 class _Shown:
     """Shows captures, each in the place of the one before."""
 
-    def __init__(self, where: str | None) -> None:
+    def __init__(self, where: str) -> None:
         self._where = where
         self._at: float | None = None
         self._lines: dict[str, tuple[list[int], list[float]]] = {}
@@ -88,11 +100,8 @@ class _Shown:
         if self._at is None or now - self._at >= SHOW_SECONDS:
             self._at = now
             charts = [self._chart(capture, name, values) for name, values in named]
-            name = capture.layer.name
-            page.show(
-                curves.group_of(f"{name} in step {capture.step + 1}", charts),
-                where=self._where or name,
-            )
+            title = f"{capture.layer.name} in step {capture.step + 1}"
+            page.show(curves.group_of(title, charts), where=self._where)
 
     def _chart(self, capture: Capture, name: str, values: np.ndarray) -> Chart:
         if name in self._lines:
