@@ -73,6 +73,9 @@ def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
         f"return [...{filters}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)"
     )
     assert captions == ["output, one sample", "gradient, one sample"]
+    chromium.execute_script(f"{SHADOW}.querySelector('.costs summary').click()")
+    until(chromium, f"{SHADOW}.querySelectorAll('.costs dt').length >= 6")
+    assert serious(chromium) == []
     click(chromium, "Stop")
     until(chromium, f"{ELEMENT}.state !== 'running'")
 

@@ -271,3 +271,21 @@ def test_a_device_that_is_lost_under_a_watch(monkeypatch, call):
         for ours, theirs in zip(found, expected, strict=True):
             for what in ("output", "gradient"):
                 np.testing.assert_allclose(ours.values[what], theirs.values[what], atol=1e-4)
+
+
+def test_data_sets_and_class_weights_are_watched(backend):
+    """A class that counts twice doubles the gradients of its samples."""
+    found = []
+
+    def slopes(**options):
+        model = classifier()
+        model.layers[3].rate = 0.0
+        watch = wl.vis.watch("out", "gradient", on_capture=lambda c: found.append(c.values["gradient"]))
+        fitted(model, options.pop("x", X[:9]), options.pop("y", Y[:9]), **options)
+        watch.stop()
+        return found.pop()
+
+    plain = slopes(shuffle=False)
+    weighted = slopes(shuffle=False, class_weight={1: 2})
+    np.testing.assert_allclose(weighted, plain * np.where(Y[:9] == 1, 2, 1)[:, None], atol=1e-5)
+    np.testing.assert_allclose(slopes(x=wl.data.array([(X[:9], Y[:9])]), y=None), plain, atol=1e-5)
