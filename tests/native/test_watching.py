@@ -156,7 +156,7 @@ def test_steps_of_ones_own_and_callbacks_that_are_awaited(backend):
 def test_two_watches_of_one_step(backend):
     model, found = classifier(), []
     wl.vis.watch("conv", every=2, on_capture=lambda c: found.append(("conv", c.step)))
-    wl.vis.watch("out", every=3, on_capture=lambda c: found.append(("out", c.step)))
+    wl.vis.watch("out", "output", {"every": 3, "onCapture": lambda c: found.append(("out", c.step))})
     trained(model, epochs=2)
     conv, out = ([("conv", i) for i in (0, 2, 4, 6)], [("out", i) for i in (0, 3, 6)])
     assert sorted(found) == conv + out

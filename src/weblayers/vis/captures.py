@@ -13,12 +13,14 @@ from ..models.watching import Capture, Watch
 from ..runtime import clock
 from . import curves, fields, render
 from .chart import Chart
+from .given import takes_options
 from .visor import where_of
 
 # A page shows no more often, and steps may be faster.
 SHOW_SECONDS = 0.1
 
 
+@takes_options
 def watch(
     layer: Layer | str,
     what: Sequence[str] | str = "output",
