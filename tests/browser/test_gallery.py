@@ -56,6 +56,9 @@ def test_a_program_runs(chromium, site_url, name):
     assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
     width = chromium.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
+    # charts and tables that are too wide are scrolled by themselves
+    body = f"{SHADOW}.querySelector('.body')"
+    assert chromium.execute_script(f"return {body}.scrollWidth <= {body}.clientWidth")
     assert serious(chromium) == []
 
 
