@@ -112,6 +112,7 @@ build_page() {
   "${esbuild[@]}" js_page/run.js --format=iife --outfile=$assets/weblayers-run.js
   "${esbuild[@]}" js_page/worker.js --format=esm --outfile=$assets/weblayers-worker.js
   "${esbuild[@]}" js_page/program.js --format=esm --outfile=$assets/weblayers-program.js
+  "${esbuild[@]}" js_page/monitor.js --format=esm --outfile=$assets/weblayers-monitor.js
   "${esbuild[@]}" js_page/editor.js --format=esm --minify --legal-comments=inline --outfile=$assets/weblayers-editor.js
 }
 
@@ -233,8 +234,8 @@ tests() {
   if (($# == 0)); then
     run_lint
     run_glue_tests
-    # the browsers' tests beside all others, see tests/conftest.py
-    set -- --numprocesses 2 --dist loadgroup --no-loadscope-reorder
+    # the browsers' tests beside all others, see tests/conftest.py; tools/browser_table.py reads what came of them
+    set -- --numprocesses 2 --dist loadgroup --no-loadscope-reorder --junitxml "$BUILD/tests.xml"
   fi
   say "pytest"
   exec "$PYTHON" -m pytest "$@"

@@ -35,14 +35,16 @@ function makeField(spec, onChange) {
   const caption = document.createElement("span");
   caption.textContent = spec.label;
   const { input, read, write } = FIELDS[spec.kind](spec);
+  const isText = spec.kind === "text" || spec.kind === "number";
   root.className = `field ${spec.kind}`;
   root.append(caption, input);
   const shown = spec.kind === "slider" ? root.appendChild(document.createElement("output")) : null;
   const set = (/** @type {any} */ value) => {
+    // What the reader is typing stays.
+    if (isText && input.matches(":focus")) return;
     write(value);
     if (shown) shown.textContent = shortened(value);
   };
-  const isText = spec.kind === "text" || spec.kind === "number";
   input.addEventListener(isText ? "change" : "input", () => {
     if (!(/** @type {HTMLInputElement} */ (input).checkValidity())) return;
     const value = read();

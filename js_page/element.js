@@ -4,6 +4,7 @@
 import { makeControl } from "./controls.js";
 import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
+import { Pool } from "./pool.js";
 import { causeOf, missing } from "./problems.js";
 import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
@@ -46,9 +47,13 @@ class WeblayersRun extends HTMLElement {
       run: () => this.run(),
       pause: () => (this._isPaused ? this.resume() : this.pause()),
       stop: () => this.stop(),
+      runtime: () => this.runtime,
+      figures: () => this._call("figures"),
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();
+    /** @type {Map<number, Pool>} */
+    this._pools = new Map();
     /** @type {Promise<import("./host.js").Host> | null} */
     this._host = null;
     /** @type {{source: string, name: string} | null} */
@@ -229,19 +234,24 @@ class WeblayersRun extends HTMLElement {
 
   // -- the program ------------------------------------------------------------------------------------
 
-  async _start() {
+  /** What Python is loaded with. */
+  _options() {
     const words = (/** @type {string} */ name) => (this.getAttribute(name) ?? "").split(/[\s,]+/).filter(Boolean);
+    return {
+      runtime: this.runtime,
+      base: document.baseURI,
+      files: words("files"),
+      packages: words("packages"),
+      executor: this.getAttribute("executor") ?? "auto",
+    };
+  }
+
+  async _start() {
     const watch = this._view.watch();
     try {
       const mainThread = this.getAttribute("thread") === "main";
       const host = await startHost(this.runtime, (event) => this._heard(event), mainThread);
-      await host.call("load", {
-        runtime: this.runtime,
-        base: document.baseURI,
-        files: words("files"),
-        packages: words("packages"),
-        executor: this.getAttribute("executor") ?? "auto",
-      });
+      await host.call("load", this._options());
       this._fire("ready", { thread: host.thread });
       return host;
     } finally {
@@ -272,6 +282,7 @@ class WeblayersRun extends HTMLElement {
   _end() {
     this._host?.then((host) => host.end()).catch(() => {});
     this._host = null;
+    for (const id of [...this._pools.keys()]) this._endPool(id);
     this._setTraining(false);
     if (this._state === "running" || this._state === "loading") this._setState("idle");
   }
@@ -309,6 +320,10 @@ class WeblayersRun extends HTMLElement {
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
         return view.setBackend(BACKENDS[/** @type {keyof typeof BACKENDS} */ (event.backend)] ?? event.backend, event.why);
+      case "sweep":
+        return this._sweep(/** @type {any} */ (event));
+      case "swept":
+        return this._endPool(event.id);
       case "message":
         return this._fire("message", { name: event.name, value: event.value });
       case "crashed":
@@ -320,10 +335,28 @@ class WeblayersRun extends HTMLElement {
     }
   }
 
+  /** Have further workers call a function of the program. @param {import("./pool.js").Sweep & {id: number}} sweep */
+  _sweep(sweep) {
+    let done = 0;
+    const tell = (/** @type {import("./pool.js").Outcome} */ outcome) => {
+      if (outcome.index !== undefined) this._view.runs(++done, sweep.tasks.length);
+      this._hear(`sweep${sweep.id}`, outcome);
+    };
+    const log = (/** @type {ProgramEvent} */ event) => this._heard(event);
+    this._view.runs(done, sweep.tasks.length);
+    this._pools.set(sweep.id, new Pool(this.runtime, this._options(), sweep, { tell, log }));
+  }
+
+  /** @param {number} id */
+  _endPool(id) {
+    this._pools.get(id)?.end();
+    this._pools.delete(id);
+  }
+
   /** @param {import("./controls.js").Spec} spec */
   _addControl(spec) {
     const made = makeControl(spec, (value) => {
-      if (this.hasAttribute("linked") && spec.kind !== "button") writeSetting(spec.label, value);
+      if (this.hasAttribute("linked") && spec.linked) writeSetting(spec.label, value);
       this._hear(spec.id, value);
     });
     this._controls.set(spec.id, made);

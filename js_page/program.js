@@ -70,7 +70,8 @@ export function createProgram(post) {
     loading.tell("Starting weblayers");
     const program = pyodide.pyimport("weblayers.page.program").Program();
     const { host } = pyodide.pyimport("weblayers.page.hosts");
-    python = { program, host: host(), reins: pyodide.pyimport("weblayers.page.reins") };
+    const { figures } = pyodide.pyimport("weblayers.page.figures");
+    python = { program, host: host(), reins: pyodide.pyimport("weblayers.page.reins"), figures };
     if (executor !== "auto") pyodide.pyimport("weblayers").set_backend(executor);
   }
 
@@ -91,12 +92,24 @@ export function createProgram(post) {
 
     /** @param {string} name a function of the program's @param {any[]} args */
     async call(name, args) {
-      const result = await python.program.call(name, pyodide.toPy(args));
-      return result?.toJs ? result.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false }) : result;
+      return plain(await python.program.call(name, pyodide.toPy(args)));
+    },
+
+    /** Know what another worker's program defines. @param {string} source @param {string} filename */
+    define: (source, filename) => python.program.define(source, filename),
+
+    /** Call one of those functions. @param {string} name @param {string} task its arguments, packed */
+    async task(name, task) {
+      const outcome = plain(await python.program.task(name, task));
+      log.flush();
+      return outcome;
     },
 
     /** @param {string} event @param {any} value */
     hear: (event, value) => python.host.hear(event, pyodide.toPy(value)),
+
+    /** Who computes, and what it costs. */
+    figures: () => plain(python.figures()),
 
     pause: () => python.reins.pause(),
     resume: () => python.reins.resume(),
@@ -105,6 +118,11 @@ export function createProgram(post) {
     /** End the program where it waits. */
     end: () => python.program?.stop(),
   };
+}
+
+/** What Python gave, as JavaScript has it. @param {any} result */
+function plain(result) {
+  return result?.toJs ? result.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false }) : result;
 }
 
 /** Counts the bytes that come in, by way of `fetch`, which Pyodide uses. */

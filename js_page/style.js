@@ -47,11 +47,12 @@ progress::-moz-progress-bar { background: var(--accent); }
   display: block; width: 100%; border: 0; padding: 0.8rem; resize: vertical; min-height: 12rem;
   color: var(--text); background: var(--background); tab-size: 4;
 }
-.body { padding: 0.8rem; display: grid; gap: 0.8rem; overflow: auto; }
+.body { padding: 0.8rem; display: grid; grid-template-columns: minmax(0, 1fr); gap: 0.8rem; overflow: auto; }
 .body:not(:has(> :not([hidden], :empty))) { display: none; }
 .controls { display: flex; flex-wrap: wrap; gap: 0.6rem 1.2rem; align-items: end; }
 .controls:empty, .panels:empty { display: none; }
 .panels { display: grid; gap: 0.8rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 18rem), 1fr)); }
+.panels > * { min-width: 0; }
 .panels > .wide { grid-column: 1 / -1; }
 .field { display: inline-grid; gap: 0.1rem; }
 .field > span { color: var(--quiet); font-size: 0.85rem; }
@@ -86,6 +87,11 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .log { max-height: 14rem; overflow: auto; padding: 0.6rem 0.8rem; border-top: 1px solid var(--line); background: var(--raised); }
 .log:empty { display: none; }
 .log .err { color: var(--bad); }
+.costs { border-top: 1px solid var(--line); padding: 0.3rem 0.8rem; font-size: 0.85rem; color: var(--quiet); }
+.costs summary { cursor: pointer; }
+.costs dl { margin: 0.4rem 0; display: grid; gap: 0.3rem 1.2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); }
+.costs dt { font-weight: 600; }
+.costs dd { margin: 0; color: var(--text); overflow-wrap: anywhere; font-variant-numeric: tabular-nums; }
 @media (prefers-reduced-motion: no-preference) { progress::-webkit-progress-value { transition: width 0.15s; } }
 `;
 

@@ -9,7 +9,7 @@ const QUIET_MS = 10_000;
 export class View {
   /**
    * @param {ShadowRoot} root
-   * @param {{run: () => void, pause: () => void, stop: () => void}} actions
+   * @param {{run: () => void, pause: () => void, stop: () => void, runtime: () => string, figures: () => Promise<any>}} actions
    */
   constructor(root, actions) {
     const frame = make("div", "frame", root);
@@ -36,6 +36,11 @@ export class View {
     this._log.tabIndex = 0;
     this._log.setAttribute("role", "log");
     this._log.setAttribute("aria-label", "Output");
+    this._costs = /** @type {HTMLDetailsElement} */ (make("details", "costs", frame));
+    this._costs.append(element("summary", "What it costs"));
+    this._costs.addEventListener("toggle", () => this._watchCosts());
+    /** @type {Promise<import("./monitor.js").Monitor> | null} */
+    this._monitor = null;
     this._lastByte = 0;
     this._text = "";
     this._actions = actions;
@@ -121,6 +126,26 @@ export class View {
   epoch({ epochs = 1 }, epoch, logs) {
     this._progress.value = (epoch + 1) / epochs;
     this.say(`Epoch ${epoch + 1} of ${epochs} · ${numbers(logs)}`);
+  }
+
+  /** Of runs side by side. @param {number} done @param {number} all */
+  runs(done, all) {
+    this._progress.value = done / all;
+    this.say(`${done} of ${all} runs are done`);
+  }
+
+  /** Measure while the figures are open. */
+  async _watchCosts() {
+    this._monitor ??= this._loadMonitor();
+    const monitor = await this._monitor.catch(() => null);
+    if (!monitor) return this._costs.append("The figures could not be loaded.");
+    if (this._costs.open) monitor.start();
+    else monitor.stop();
+  }
+
+  async _loadMonitor() {
+    const { Monitor } = await import(new URL("weblayers-monitor.js", this._actions.runtime()).href);
+    return new Monitor(this._costs, this._actions.figures);
   }
 
   // -- output -----------------------------------------------------------------------------------------

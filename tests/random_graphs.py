@@ -6,7 +6,8 @@ import numpy as np
 
 from tests import textures
 from tests.random_layers import Chance
-from weblayers.compiler import lower
+from weblayers.compiler import blocks
+from weblayers.compiler.lower import lower
 from weblayers.graph import build as b
 from weblayers.graph import scan
 from weblayers.graph.evaluate import evaluate
@@ -391,8 +392,8 @@ class Outcome:
         graph = self.graph
         wanted = evaluate(self.outputs, graph.bound)
         # every other graph stores its products in high blocks, however small they are
-        with patch.object(lower, "BUSY_HIGH_FRAGMENTS", 1):
-            plan = lower.lower(graph.inputs, [graph.scalar], self.outputs, block=self.block)
+        with patch.object(blocks, "BUSY_HIGH_FRAGMENTS", 1):
+            plan = lower(graph.inputs, [graph.scalar], self.outputs, block=self.block)
         found = []
         for by, got in zip(
             ("softgpu", "wasm"), textures.both(plan, graph.arrays, self.outputs, [graph.at]), strict=True

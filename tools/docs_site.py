@@ -46,6 +46,9 @@ WITH_METHODS = (
     wl.vis.Visor,
     wl.page.Control,
     wl.page.Button,
+    wl.page.Run,
+    wl.models.watching.Watch,
+    wl.models.watching.Capture,
 )
 # What models and layers tell each other, and nobody else.
 INTERNAL = [

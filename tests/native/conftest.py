@@ -5,7 +5,7 @@ import types
 import pytest
 
 import weblayers as wl
-from weblayers.compiler import lower, verify
+from weblayers.compiler import blocks, verify
 from weblayers.page.hosts import Host
 from weblayers.runtime import clock
 
@@ -14,7 +14,7 @@ from weblayers.runtime import clock
 def backend(request, monkeypatch):
     """On NumPy, and as compiled plans on a device that draws with NumPy and by WebAssembly."""
     # on a GPU, products of these sizes would not be stored in high blocks; here they are
-    monkeypatch.setattr(lower, "BUSY_HIGH_FRAGMENTS", 1)
+    monkeypatch.setattr(blocks, "BUSY_HIGH_FRAGMENTS", 1)
     wl.set_backend(request.param)
     yield request.param
     wl.set_backend("numpy")

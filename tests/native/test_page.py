@@ -9,6 +9,7 @@ import weblayers as wl
 from weblayers import page
 from weblayers.page import hosts
 from weblayers.page.failures import failure
+from weblayers.page.figures import figures
 
 
 @pytest.fixture
@@ -50,6 +51,14 @@ def test_controls_are_what_the_address_remembers_if_they_can_be(told, remembered
     told.given = {"Units": remembered}
     units = page.number("Units", 4, minimum=1, maximum=9)
     assert units.value == value and type(units.value) is int
+
+
+def test_some_controls_are_no_business_of_the_address(told):
+    told.given = {"Weight": 7, "Neuron": "b"}
+    assert page.number("Weight", 4, linked=False).value == 4
+    assert page.choice("Neuron", ["a", "b"], linked=False).value == "a"
+    assert [message["linked"] for message in told.said] == [False, False]
+    assert page.choice("Neuron", ["a", "b"]).value == "b" and told.said[-1]["linked"]
 
 
 @pytest.mark.parametrize(
@@ -169,3 +178,25 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
         "batch_size": 4,
     }
     assert all(np.isfinite(m["logs"]["loss"]) for m in told.said if m["type"] == "epoch")
+
+
+def test_figures(backend):
+    """What the page's panel shows: who computes, what lives, and what the devices have done."""
+    before = figures()
+    model = wl.sequential([wl.layers.dense(units=1, input_shape=[1])])
+    model.compile("sgd", "mse")
+
+    async def main():
+        await model.fit(wl.ones([4, 1]), wl.ones([4, 1]), epochs=3, verbose=0)
+
+    asyncio.run(main())
+    after = figures()
+    assert after["backend"] == backend and after["why"] == wl.why()
+    assert after["tensors"] - before["tensors"] >= 2 and after["bytes"] > before["bytes"]
+    if backend == "numpy":
+        assert after["devices"] == []
+    else:
+        [device] = after["devices"]
+        assert device["name"] == backend and device["bytes"] > 0
+        assert device["steps"] - before["devices"][0]["steps"] == 3
+        assert device["draws"] > before["devices"][0]["draws"]

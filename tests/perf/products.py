@@ -1,13 +1,12 @@
 """How fast the products of a training step are on WebAssembly: inside the step, and each of their draws alone."""
 
 import math
-from unittest.mock import patch
 
 from workloads import Run
 
-from weblayers.compiler import lower as lowering
+from weblayers.compiler.lower import explained
 from weblayers.compiler.pieces import at_once
-from weblayers.runtime import device, plans
+from weblayers.runtime import device
 
 
 def flops(product):
@@ -22,16 +21,8 @@ def flops(product):
 
 def lowered(graph):
     """A training plan, and the product that each draw is the kernel of, or None."""
-    roots = []
-    issue = lowering._Lowering._issue
-
-    def noted(self, kernel, *args):
-        roots.append(kernel.root)
-        issue(self, kernel, *args)
-
-    with patch.object(lowering._Lowering, "_issue", noted):
-        plan = at_once(plans.lowering(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True))
-    return plan, roots
+    work = at_once(explained(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True))
+    return work.plan, [kernel.root for kernel in work.kernels]
 
 
 def measured(name, batch, x, y, draw_times):

@@ -54,12 +54,15 @@ class Packing:
         before = [o for o in outputs if o not in packed]
         before += [leaf.value for u in members for leaf in u.gradients]
         before += [n.inputs[0] for u in members for n in u.spread if number(n) is None]
-        after: Sequence[Node] = before
-        if self.stands:
-            new = {state: b.reshape(stand, state.shape) for state, stand in self.stands.items()}
-            after = rewrite(substituted(before, new), algebra)
         # what is still to be computed, by what it was before states were laid out anew
-        self.computed = dict(zip(before, after, strict=True))
+        self.computed = dict(zip(before, self.restated(before), strict=True))
+
+    def restated(self, values: Sequence[Node]) -> Sequence[Node]:
+        """Values over states that are laid out anew."""
+        if not self.stands:
+            return values
+        new = {state: b.reshape(stand, state.shape) for state, stand in self.stands.items()}
+        return rewrite(substituted(values, new), algebra)
 
     def marks(self) -> dict[Node, Any]:
         """Of each value that will lie in an atlas, the mark that it shares with those beside which it may be drawn."""

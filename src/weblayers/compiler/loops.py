@@ -242,15 +242,17 @@ class Loop:
         return operand, t * layout_of(read.shape).rows if read in self.body.slices else 0
 
 
-def opened(outputs: Sequence[Node]) -> list[Node]:
-    """The graph with its scans as loops, and their results as parts of what the loops write."""
+def opened(outputs: Sequence[Node]) -> dict[Node, Node]:
+    """The graph with its scans as loops, and their results as parts of what the loops write: what stands for each value
+    that is another one now.
+    """
     order = topological(outputs)
     results: dict[Node, list[Node]] = {}
     for n in order:
         if n.op in ("last", "each"):
             results.setdefault(n.inputs[0], []).append(n)
     if not results:
-        return list(outputs)
+        return {}
     new: dict[Node, Node] = {}
     for n in order:
         inputs = tuple(new[i] for i in n.inputs)
@@ -261,7 +263,7 @@ def opened(outputs: Sequence[Node]) -> list[Node]:
             new[n] = b.reshape(inputs[0].param("loop").result(inputs[0], n), n.shape)
         else:
             new[n] = n if inputs == n.inputs else make_node(n.prim, inputs, n.params)
-    return [new[n] for n in outputs]
+    return new
 
 
 def unrolled(kernels: Sequence[Kernel]) -> list[Kernel]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from ..graph import build
@@ -11,9 +11,10 @@ from ..graph.scan import substituted
 from . import verify
 from .alike import expression
 from .atlas import Home, Packing
+from .blocks import high_products
 from .emit import Emitter, Offset, Source
 from .emit.emitter import Coord
-from .fuse import BLOCK_ROWS, fuse
+from .fuse import fuse
 from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
@@ -21,11 +22,7 @@ from .pieces import Pieces, at_once
 from .plan import Draw, Placed, Plan, Slot, TextureSpec, input_format, spec_of
 from .shader import Int, Shader
 from .simplify import simplify
-from .sums import BUSY_FRAGMENTS
 from .views import computed, is_leaf
-
-# Fragments of higher blocks do twice the work of others: half as many keep a device busy.
-BUSY_HIGH_FRAGMENTS = BUSY_FRAGMENTS // 2
 
 
 def lower(
@@ -57,10 +54,29 @@ def lowering(
     block: int = 4,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
+    return (yield from explained(inputs, scalars, outputs, swaps, places, log, block)).plan
+
+
+def explained(
+    inputs: Sequence[Node],
+    scalars: Sequence[Node],
+    outputs: Sequence[Node],
+    swaps: Mapping[int, int] | None = None,
+    places: Mapping[int, Placed] | None = None,
+    log: bool = False,
+    block: int = 4,
+    marks: Sequence[Node] = (),
+) -> Pieces[Lowering]:
+    """The work of :func:`lower`, which can tell what its draws are for: the kernel of each, and what has become of the
+    inputs and of the values that are ``marks``.
+    """
     inputs, outputs, homes = _as_placed(inputs, outputs, places or {})
     simple = simplify(outputs)
     yield
-    ends = _distinct([computed(n) for n in opened(simple)], [*([0] if log else []), *(swaps or {}).values()])
+    looped = opened(simple)
+    marks = [looped.get(n, n) for n in simplify(marks)]
+    ends = [computed(looped.get(n, n)) for n in simple]
+    ends = _distinct(ends, [*([0] if log else []), *(swaps or {}).values()])
     yield
     packing = Packing(ends, {inputs[i]: ends[o] for i, o in (swaps or {}).items()})
     yield
@@ -70,10 +86,11 @@ def lowering(
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]
     ends = [packing.computed.get(n, n) for n in ends]
-    work = _Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}), block)
+    work = Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}), block)
+    work.inputs, work.marks = inputs, packing.restated(marks)
     yield from work.draws()
     verify.plan(work.plan, swaps or {})
-    return work.plan
+    return work
 
 
 def _as_placed(
@@ -119,12 +136,24 @@ def lower_copies(
     order = sorted(range(len(inputs)), key=lambda i: targets[i].row)
     kernels = [Kernel.of([copies[i]], None, is_leaf) for i in order]
     homes |= {copy: Home(atlas, place) for copy, place in zip(copies, targets, strict=True)}
-    work = _Lowering(placed, (), copies, kernels, homes, _textures(placed, places))
+    work = Lowering(placed, (), copies, kernels, homes, _textures(placed, places))
     at_once(work.draws())
     return work.plan
 
 
-class _Lowering:
+class Lowering:
+    """Makes the draws of kernels.
+
+    Attributes:
+        plan: what it makes.
+        kernels: the kernel of each draw.
+        inputs: the graph's inputs, as the kernels know them.
+        marks: the values that were to be followed, as the kernels know them.
+    """
+
+    inputs: Sequence[Node] = ()
+    marks: Sequence[Node] = ()
+
     def __init__(
         self,
         inputs: Sequence[Node],
@@ -136,9 +165,10 @@ class _Lowering:
         block: int = 4,
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
+        self.kernels: list[Kernel] = []
         self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
-        self._high = _high_products(self._kernels, {*outputs, *homes}, block)
+        self._high = high_products(self._kernels, {*outputs, *homes}, block)
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
         # every buffer is named by the node that it was made for
@@ -189,7 +219,7 @@ class _Lowering:
                 if owner not in external and owner not in numbers:
                     spec = spec_of(self._layout(owner))
                     numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
-            for owner in {self._home(n)[0] for n in kernel.reads}:
+            for owner in dict.fromkeys(self._home(n)[0] for n in kernel.reads):
                 if owner in numbers and owner.op != "array" and last[owner] == i:
                     free.setdefault(spec_of(self._layout(owner)), []).append(numbers[owner])
         return numbers
@@ -303,6 +333,7 @@ class _Lowering:
         ]
         viewport = (places[0].x, places[0].y, places[0].layout.width, places[0].layout.height)
         self.plan.draws.append(Draw(shader, targets, viewport, samplers, registers))
+        self.kernels.append(kernel)
 
     def _sources(self, kernel: Kernel, moved: _Moved) -> tuple[dict[Node, Source], list[int]]:
         samplers: list[int] = []
@@ -346,32 +377,6 @@ class _Moved:
         if len(self._known) < len(self.values):
             self._known.append(build.scalar_node())
         return self._known[len(self.values) - 1]
-
-
-def _high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
-    """The products that are stored in higher blocks, as a fragment then multiplies more often with what it has read.
-
-    They are temporaries that have enough of such blocks to keep a device busy, and that no loop reads slice by slice.
-    """
-    if block == BLOCK_ROWS:
-        return {}
-    fixed = {*placed, *(n for k in kernels if isinstance(k, StepKernel) for n in k.reads)}
-    found = {}
-    for kernel in kernels:
-        node, *others = kernel.outputs
-        if _multiplies(kernel, block) and not others and node not in fixed:
-            layout = replace(layout_of(node.shape), block=block)
-            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and not layout_of(node.shape).folded:
-                found[node] = layout
-    return found
-
-
-def _multiplies(kernel: Kernel, block: int) -> bool:
-    """Whether a kernel's rows share what they read: neighbouring pixels of a convolution do so within their row."""
-    root = kernel.root
-    if root is None or isinstance(kernel, StepKernel):
-        return False
-    return root.op == "dot" or (root.op == "conv" and root.shape[-2] % block == 0)
 
 
 def _scale(node: Node) -> float:

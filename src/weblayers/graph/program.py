@@ -20,3 +20,9 @@ class Graph:
     scalars: Sequence[Node]
     outputs: Sequence[Node]
     swaps: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def captures(self) -> list[int]:
+        """The numbers of a training step's outputs that are neither its logs, the first, nor state."""
+        state = set(self.swaps.values())
+        return [number for number in range(1, len(self.outputs)) if number not in state]

@@ -176,7 +176,7 @@ class Layer(Used, metaclass=naming.Configurable):
             outputs = self.call(inputs, kwargs) if signature.takes_object else self.call(inputs, **kwargs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
-        if trace is not None:
+        if trace is not None and not trace.in_loop:
             trace.marks.append((self.name, [trace.node_of(t) for t in tree.leaves(outputs)]))
         if self.activity_regularizer is not None:
             context.add_losses([self._activity_loss(t) for t in tree.leaves(outputs)])

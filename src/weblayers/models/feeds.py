@@ -7,6 +7,7 @@ import itertools
 import warnings
 from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,9 +17,10 @@ from ..runtime import clock, scopes
 from ..runtime.tensor import Tensor, tensor_of
 from .data_sets import START, Samples, held, order_capacity, room_for, sample_order
 from .steps import Step
+from .watching import Wanted
 
-# Of rows and a batch size, the compiled step.
-StepFor = Callable[[Samples, int], Step]
+# Of rows and a batch size, the compiled step; in training also of what is wanted to be seen.
+StepFor = Callable[..., Step]
 
 # Batches of a data set go to the device in chunks of about so many bytes and at most so many batches; a slow source's
 # chunk goes off after this time with what there is.
@@ -29,18 +31,25 @@ CHUNK_SECONDS = 0.1
 
 @dataclass
 class Run:
-    """Steps of one batch size that the device takes in one go."""
+    """Steps of one batch size that the device takes in one go; ``step_for`` gives the step that also captures
+    something.
+    """
 
     compiled: Step
     tensors: list[Tensor]
     steps: int
     batch: int
+    step_for: Callable[[tuple[Wanted, ...]], Step]
     start: int = 0
 
     @property
     def begins(self) -> dict[int, tuple[float, float]]:
         """Where the first step's batch begins, and how far on the next: a host scalar of the step."""
         return {START: (self.start, self.batch)}
+
+    def watched(self, wanted: tuple[Wanted, ...]) -> Run:
+        """The first step alone, with captures."""
+        return replace(self, compiled=self.step_for(wanted), steps=1)
 
     def after(self, steps: int) -> Run:
         """What is left after so many steps."""
@@ -125,7 +134,8 @@ class ArrayFeed:
     def _run(self, first: int, steps: int, size: int) -> Run:
         assert self._order is not None
         tensors = [*self._held, self._order]
-        return Run(self._step_for(self._rows, size), tensors, steps, size, first * self._batch)
+        step_for = partial(self._step_for, self._rows, size)
+        return Run(step_for(), tensors, steps, size, step_for, first * self._batch)
 
 
 class DatasetFeed:
@@ -235,7 +245,8 @@ class DatasetFeed:
             rows = first.replaced(stacked)
         order = sample_order(np.arange(rows.count), rows.count)
         size = first.count
-        return Run(self._step_for(rows, size), [*rows.tensors(), order], len(batches), size)
+        step_for = partial(self._step_for, rows, size)
+        return Run(step_for(), [*rows.tensors(), order], len(batches), size, step_for)
 
 
 def _stacked(batches: Sequence[Tensor], capacity: int) -> Tensor:

@@ -20,6 +20,7 @@ from ..runtime.lease import Lease, Trained, outcome
 from .compilation import Compilation
 from .feeds import ArrayFeed, DatasetFeed, Run
 from .logs import Layout, Sums
+from .watching import Watching
 
 Feed = ArrayFeed | DatasetFeed
 
@@ -77,6 +78,7 @@ class Fit:
         self._layout: Layout | None = None
         # of the last epoch
         self._last: dict[str, Any] = {}
+        self._watching = Watching(model)
         self.lease = Lease(model.name)
         self.lease.take([*model.steps.trained(), *self._compilation.optimizer.host_scalars])
 
@@ -144,11 +146,14 @@ class Fit:
         self._rows, sums = [], Sums()
         async with aclosing(self._plan.feed.epochs(count)) as runs:
             async for run in runs:
-                # again where a weight was assigned: the remaining steps begin with it
+                # again where a weight was assigned, or a step is watched: the remaining steps begin there
                 while run.steps and not self.stopped:
-                    trained = await self._steps(run, sums)
-                    await self._check_finite(run, trained, epoch)
-                    rows, self._layout = trained.logs, run.compiled.layout
+                    part = self._watching.next(run)
+                    trained = await self._steps(part, sums)
+                    # also of a step whose loss is no number, which may be what somebody looks for
+                    await self._watching.tell(part.compiled, len(trained.logs), trained.captured)
+                    await self._check_finite(part, trained, epoch)
+                    rows, self._layout = trained.logs, part.compiled.layout
                     sums.add(rows, self._layout)
                     self._rows += list(rows)
                     run = run.after(len(rows))
@@ -243,7 +248,7 @@ class Fit:
         kept = f"before step {before + 1}" if before else kept
         why = "look for NaN or very large values in the data. wl.enable_debug_mode() says where it comes from"
         if debug.is_enabled():
-            why = await debug.culprit(run.compiled, *trained[1:], i)
+            why = await debug.culprit(run.compiled, trained.inputs, trained.scalars, i)
         raise FloatingPointError(
             f"the loss became {rows[i][0]} in epoch {epoch + 1} at {at}. The model keeps the weights that it had"
             f" {kept}. Try a smaller learning rate; {why}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import naming, optimizers
 from ..callbacks import History
@@ -19,6 +19,9 @@ from .promise import FitPromise
 from .stepping import Stepping
 from .steps import Steps
 from .trainer import Trainer
+
+if TYPE_CHECKING:
+    from .explaining import Explanation
 
 
 class BaseModel(Stepping):
@@ -262,6 +265,37 @@ class BaseModel(Stepping):
     ) -> Promise:
         """One step on one batch; gives the loss, or loss and metrics in a list or by name."""
         return self._trainer.train_on_batch(self, x, y, sample_weight, class_weight, return_dict)
+
+    def explain(self, x: Any = None, y: Any = None, batch_size: int | None = None) -> Explanation:
+        """What a step of training is made of: the draws of its plan, which layers they are for, and what they cost.
+
+        Args:
+            x, y: samples, as for :meth:`fit`; nothing is trained. Left out, the step that training used last is
+                explained.
+            batch_size: samples per step, 32, or as many as there are.
+
+        Returns:
+            What prints as a table, and is shown as one by notebooks; ``rows`` has its rows, with ``part``, ``layers``,
+            ``computes``, ``draws``, ``fetches`` (of texels), ``multiply_adds`` (of products and convolutions),
+            ``bytes_written`` and ``share`` (of the time, estimated). See :func:`weblayers.vis.show.plan`.
+
+        Raises:
+            RuntimeError: not compiled.
+            ValueError: there are no samples, and nothing was trained.
+
+        >>> import weblayers as wl
+        >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], name="line")], name="model")
+        >>> model.compile(optimizer="sgd", loss="mean_squared_error")
+        >>> explained = model.explain(wl.ones([4, 1]), wl.ones([4, 1]))
+        >>> explained.title
+        'A step of model with 4 samples: 3 draws'
+        >>> [row.part for row in explained.rows]
+        ['forward, logs', 'weight gradients', 'update']
+        """
+        # whoever only trains does without
+        from .explaining import explanation
+
+        return explanation(self, x, y, batch_size)
 
     # -- files --------------------------------------------------------------------------------------------------------
 

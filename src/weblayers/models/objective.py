@@ -50,6 +50,7 @@ def _minimize(model: Any, loss: Tensor) -> None:
     if not weights:
         raise ValueError(f"model {model.name!r} has no trainable weights: nothing can be trained")
     optimizer = model.compiled().optimizer
+    trace.differentiated.append(trace.node_of(loss))
     gradients = gradient(trace.node_of(optimizer.scale_loss(loss)), [trace.node_of(w) for w in weights])
     optimizer.apply([symbolic(g) for g in gradients], weights)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..graph import build as b
@@ -18,6 +18,7 @@ from .class_weights import ClassWeights, weighted
 from .data_sets import START, Samples, order_capacity
 from .freezing import Freezing
 from .logs import Layout, laid_out
+from .watching import Place, Wanted, captured
 
 # So many steps are kept: each has a plan, and a plan its textures.
 KEPT = 64
@@ -33,13 +34,19 @@ class Steps:
         self.traces = 0
         self._kept: Recent[Step] = Recent(KEPT)
 
-    def train(self, samples: Samples, batch: int, class_weights: ClassWeights | None = None) -> Step:
-        """Of rows and the order to take them in: one optimizer step; gives the logs."""
-        return self._get(True, samples, batch, class_weights)
+    def train(
+        self,
+        samples: Samples,
+        batch: int,
+        wanted: tuple[Wanted, ...] = (),
+        class_weights: ClassWeights | None = None,
+    ) -> Step:
+        """Of rows and the order to take them in: one optimizer step; gives the logs, and what is wanted."""
+        return self._get(True, samples, batch, wanted, class_weights)
 
     def test(self, samples: Samples, batch: int) -> Step:
         """Of rows and the order to take them in: the logs of one batch, in inference mode."""
-        return self._get(False, samples, batch, None)
+        return self._get(False, samples, batch, (), None)
 
     def trained(self) -> list[Variable]:
         """The weights that steps train: those that were trainable at compile."""
@@ -50,17 +57,24 @@ class Steps:
         """What is kept."""
         return self._kept.values()
 
-    def _get(self, training: bool, rows: Samples, batch: int, class_weights: ClassWeights | None) -> Step:
+    def _get(
+        self,
+        training: bool,
+        rows: Samples,
+        batch: int,
+        wanted: tuple[Wanted, ...],
+        class_weights: ClassWeights | None,
+    ) -> Step:
         model = self._living()
         inner = tuple(t.sample_shape for t in rows.tensors())
 
         def traced() -> Step:
             self.traces += 1
-            return _traced(model, training, rows, batch, class_weights)
+            return _traced(model, training, rows, batch, wanted, class_weights)
 
         def key() -> tuple[Any, ...]:
             trained = tuple(id(w) for w in model.trainable_weights)
-            return training, rows.shapes(), inner, batch, class_weights, trained
+            return training, rows.shapes(), inner, batch, wanted, class_weights, trained
 
         with self._freezing.of_then(model):
             step = self._kept.get(key(), traced)
@@ -75,14 +89,29 @@ class Steps:
 
 
 class Step(Compiled):
-    """A compiled step, and what the numbers of its row are."""
+    """A compiled step for batches of a size, what the numbers of its row are, and what its further outputs are."""
 
-    def __init__(self, inputs: Sequence[Node], row: Node, trace: Trace, layout: Layout) -> None:
-        super().__init__(inputs, [row], trace)
-        self.layout = layout
+    def __init__(
+        self,
+        inputs: Sequence[Node],
+        row: Node,
+        trace: Trace,
+        batch: int,
+        layout: Layout,
+        captures: Mapping[Place, Node],
+    ) -> None:
+        super().__init__(inputs, [row, *captures.values()], trace)
+        self.batch, self.layout, self.places = batch, layout, list(captures)
 
 
-def _traced(model: Any, training: bool, rows: Samples, batch: int, tables: ClassWeights | None) -> Step:
+def _traced(
+    model: Any,
+    training: bool,
+    rows: Samples,
+    batch: int,
+    wanted: Sequence[Wanted],
+    tables: ClassWeights | None,
+) -> Step:
     """The trace of one step, for a batch of samples."""
     tensors = rows.tensors()
     nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
@@ -101,4 +130,5 @@ def _traced(model: Any, training: bool, rows: Samples, batch: int, tables: Class
             model.compiled().optimizer.build(model.trainable_weights)
         logs = getattr(model, name)(samples.data())
         row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")
-    return Step([*nodes, order], row, trace, layout)
+        captures = captured(model, trace, wanted)
+    return Step([*nodes, order], row, trace, batch, layout, captures)

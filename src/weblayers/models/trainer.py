@@ -158,7 +158,7 @@ def _step_for(model: Any, class_weight: Any) -> StepFor:
     if compilation.output_shapes is not None:
         # what can be checked now is
         weights()
-    return lambda samples, batch: model.steps.train(samples, batch, weights())
+    return lambda samples, batch, wanted=(): model.steps.train(samples, batch, wanted, weights())
 
 
 def _plan(owner: str, feed: Feed, batch_size: int | None, validation: Any, *, epochs: Any, **rest: Any) -> FitPlan:

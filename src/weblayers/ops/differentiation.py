@@ -183,6 +183,7 @@ def _variable_gradients(
             "the function's value depends on no trainable variable: read variables inside it, or give var_list"
         )
     scalar = b.reshape(value, ())
+    trace.differentiated.append(scalar)
     return value, list(var_list), gradient(scalar, [trace.node_of(v) for v in var_list])
 
 
@@ -234,6 +235,7 @@ class GradientTape:
         assigned = trace.assigned if self._assigned is None else self._assigned
         targets, wanted = tree.leaves(target), tree.leaves(sources)
         outputs = [trace.node_of(t) for t in targets]
+        trace.differentiated += outputs
         given = [None] * len(outputs) if output_gradients is None else tree.leaves(output_gradients)
         seeds = [b.full(o.shape, 1.0) if g is None else trace.node_of(g) for o, g in zip(outputs, given, strict=True)]
         nodes = [assigned[s] if s in assigned else self._source(trace, s) for s in wanted]

@@ -20,10 +20,12 @@ from .. import naming
 from .controls import Button, Control
 from .hosts import host
 from .showing import content_of
+from .sweeping import Run, sweep
 
 __all__ = [
     "Button",
     "Control",
+    "Run",
     "add",
     "button",
     "checkbox",
@@ -34,6 +36,7 @@ __all__ = [
     "send",
     "show",
     "slider",
+    "sweep",
     "text",
 ]
 
@@ -95,7 +98,7 @@ def slider(
         raise ValueError(f"slider {label!r}: {value} does not lie between {minimum} and {maximum}")
     if log and minimum <= 0:
         raise ValueError(f"slider {label!r}: a logarithmic scale begins above 0, not at {minimum}")
-    limits = {"minimum": minimum, "maximum": maximum, "step": step, "log": log}
+    limits: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "step": step, "log": log}
     return Control("slider", label, value, on_change, where, **limits)
 
 
@@ -106,9 +109,10 @@ def number(
     maximum: float | None = None,
     on_change: Callable[[Any], Any] | None = None,
     where: str | None = None,
+    linked: bool = True,
 ) -> Control:
-    """A number to type; an int where ``value`` is one."""
-    return Control("number", label, value, on_change, where, minimum=minimum, maximum=maximum)
+    """A number to type; an int where ``value`` is one. A page's address remembers it, unless it is not ``linked``."""
+    return Control("number", label, value, on_change, where, linked, minimum=minimum, maximum=maximum)
 
 
 def choice(
@@ -117,8 +121,9 @@ def choice(
     value: str | None = None,
     on_change: Callable[[Any], Any] | None = None,
     where: str | None = None,
+    linked: bool = True,
 ) -> Control:
-    """One of several.
+    """One of several. A page's address remembers which, unless it is not ``linked``.
 
     Raises:
         ValueError: there are none, or the value is not one of them.
@@ -127,7 +132,7 @@ def choice(
     value = options[0] if value is None and options else value
     if value not in options:
         raise ValueError(f"choice {label!r}: {value!r} is none of {options}")
-    return Control("choice", label, value, on_change, where, options=options)
+    return Control("choice", label, value, on_change, where, linked, options=options)
 
 
 def checkbox(

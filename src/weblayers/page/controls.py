@@ -21,18 +21,18 @@ class Control:
         value: Any,
         on_change: Callable[[Any], Any] | None = None,
         where: str | None = None,
+        linked: bool = True,
         **options: Any,
     ) -> None:
         self._is_whole = type(value) is int and kind in ("slider", "number") and options.get("step", 1) == 1
-        remembered = host().given.get(label)
+        remembered = host().given.get(label) if linked else None
         if remembered is not None and _fits(remembered, value, options):
             value = round(remembered) if self._is_whole else remembered
         self.label, self._kind, self._value, self._on_change = label, kind, value, on_change
         self._id = f"control{next(_numbers)}"
         host().on(self._id, self._heard)
-        host().post(
-            {"type": "control", "id": self._id, "kind": kind, "label": label, "value": value, "where": where, **options}
-        )
+        about = {"id": self._id, "kind": kind, "label": label, "value": value, "where": where, "linked": linked}
+        host().post({"type": "control", **about, **options})
 
     @property
     def value(self) -> Any:

@@ -10,10 +10,14 @@ from typing import Any
 
 import numpy as np
 
+from ..runtime import clock
 from .failures import Message, failure
+from .sketch import Sketch
 
 # What the page registers before it runs a program.
 MODULE = "weblayers_page"
+# A notebook is sent no more sketches than a reader follows.
+SKETCH_SECONDS = 0.5
 
 
 class Host:
@@ -95,23 +99,39 @@ class Terminal(Host):
 
 
 class Notebook(Host):
-    """Shows in the cell, each time in the place of what had the same name."""
+    """Shows in the cell, each time in the place of what had the same name. While lines grow they are sketched."""
 
     def __init__(self, display: Any) -> None:
         super().__init__()
         self._display = display
         self._shown: dict[str, Any] = {}
+        self._sketches: dict[str, Sketch | None] = {}
+        self._sketched = 0.0
 
     def post(self, message: Message) -> None:
+        if message["type"] == "show":
+            where, chart = message["where"], message["content"].get("chart")
+            self._sketches[where] = None if chart is None else Sketch.of(chart)
+            self._update(where, message["content"]["html"])
+        elif message["type"] == "add":
+            self._add(message["where"], message["points"])
+
+    def _add(self, where: str, points: Message) -> None:
+        sketch = self._sketches.get(where)
+        if sketch is None:
+            return
+        sketch.add(points)
+        if clock.now() - self._sketched >= SKETCH_SECONDS:
+            self._sketched = clock.now()
+            self._update(where, sketch.html())
+
+    def _update(self, where: str, content: str) -> None:
         from IPython.display import HTML  # type: ignore[import-not-found]
 
-        if message["type"] != "show":
-            return
-        shown, where = HTML(message["content"]["html"]), message["where"]
         if where in self._shown:
-            self._shown[where].update(shown)
+            self._shown[where].update(HTML(content))
         else:
-            self._shown[where] = self._display(shown, display_id=True)
+            self._shown[where] = self._display(HTML(content), display_id=True)
 
 
 def _plain(value: Any) -> Any:

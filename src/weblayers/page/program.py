@@ -9,11 +9,13 @@ from collections.abc import Coroutine
 from typing import Any
 
 from ..callbacks.base import register_callback_constructor
+from ..models import watching
 from ..runtime import device
 from ..runtime.tensor import Tensor
 from .failures import failure
 from .hosts import host
 from .reins import Reporter
+from .sweeping import perform
 
 
 class Program:
@@ -32,6 +34,7 @@ class Program:
         """
         self.stop()
         host().forget()
+        watching.forget()
         host().given = {} if given is None else given.to_py()
         self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None, "input": _no_input}
         # so that tracebacks show its lines
@@ -76,6 +79,15 @@ class Program:
             if task is not None:
                 task.cancel()
         self._others.clear()
+
+    def define(self, source: str, filename: str) -> None:
+        """Know what the program of another worker defines; see :func:`weblayers.page.sweep`."""
+        self.names = {"__name__": "__main__", "__file__": filename}
+        exec(compile(source, filename, "exec"), self.names)
+
+    async def task(self, name: str, task: str) -> dict[str, str]:
+        """Call one of those functions with arguments that were packed."""
+        return await perform(self.names[name], task)
 
     async def call(self, name: str, arguments: list[Any]) -> Any:
         """Call a function of the program, async or not.

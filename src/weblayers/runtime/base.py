@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -40,11 +40,15 @@ class TrainSpec:
 
 @dataclass
 class TrainResult:
-    """``logs`` has a row per finished step; ``state`` holds the storage of each swapped input, by its number."""
+    """``logs`` has a row per finished step; ``state`` holds the storage of each swapped input, by its number.
+
+    ``captured`` holds those of the outputs that are neither, as the last step has made them; none before the first.
+    """
 
     logs: np.ndarray
     state: dict[int, Any]
     cancelled: bool
+    captured: list[Any] = field(default_factory=list)
 
 
 class Reins(Protocol):

@@ -275,6 +275,13 @@ def get_backend() -> str:
     return home.name if _backends.fixed is not None else (_backends.last or home).name
 
 
+def block() -> int:
+    """How many rows of a product a fragment computes on the device in use; see :class:`~.plan_device.PlanDevice`."""
+    home = _backends.home()
+    runtime = home if _backends.fixed is not None else (_backends.last or home)
+    return int(runtime.device.block) if hasattr(runtime, "device") else 4
+
+
 def why() -> str:
     """A sentence that says who computes, and why.
 

@@ -96,6 +96,8 @@ class LastingJob:
         self._paused = False
         # steps that were made on devices that are lost, and those that were told of
         self._reached = self._told = 0
+        # by the last step
+        self._captured: list[np.ndarray] = []
         self._task: asyncio.Future[TrainResult] | None = None
 
     # -- reins --------------------------------------------------------------------------------------------------------
@@ -166,7 +168,9 @@ class LastingJob:
         }
 
     async def result(self) -> TrainResult:
-        """The outcome, its state in :class:`Values`; who is cancelled while waiting may ask again."""
+        """The outcome, its state in :class:`Values`, what was captured in arrays; who is cancelled while waiting may
+        ask again.
+        """
         if self._task is None or self._task.cancelled():
             self._task = asyncio.ensure_future(self._run())
         return await asyncio.shield(self._task)
@@ -196,7 +200,8 @@ class LastingJob:
                 self._job = None
         keeper.leave(self)
         moment = self._moment
-        return TrainResult(moment.logs, self._values(moment.step, {}), moment.step < self._asked)
+        state = self._values(moment.step, {})
+        return TrainResult(moment.logs, state, moment.step < self._asked, self._captured)
 
     async def _begin(self) -> None:
         """Have a device make steps, as many as have the same scalars."""
@@ -247,6 +252,9 @@ class LastingJob:
         """The step after a job's last, its rows of logs, and the state."""
         result = await job.result()
         step = self._begun.step + len(result.logs)
+        if result.captured:
+            assert self.runtime is not None
+            self._captured = await self.runtime.read_all(result.captured)
         return step, result.logs, self._values(step, result.state)
 
     def _go_on_from(self, step: int, logs: np.ndarray, state: Mapping[int, Values]) -> None:

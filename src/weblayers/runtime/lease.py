@@ -40,11 +40,14 @@ async def outcome(job: LastingJob, settle: Callable[[TrainResult], None] = lambd
 
 
 class Trained(NamedTuple):
-    """Steps that were made: their rows of logs, and what they began with: inputs, host scalars and their increments."""
+    """Steps that were made: their rows of logs, what they began with: inputs, host scalars and their increments, and
+    what the last of them has captured.
+    """
 
     logs: np.ndarray
     inputs: list[Values]
     scalars: tuple[list[float], list[float]]
+    captured: list[np.ndarray]
 
 
 _running: WeakSet[Lease] = WeakSet()
@@ -125,7 +128,8 @@ class Lease:
         if self.stopped:
             job.cancel()
         try:
-            return Trained((await outcome(job, loan.settle)).logs, job.inputs, scalars)
+            result = await outcome(job, loan.settle)
+            return Trained(result.logs, job.inputs, scalars, result.captured)
         finally:
             self._loan, self._runtime = None, job.chosen or self._runtime
 
@@ -154,6 +158,11 @@ class Lease:
     def stop(self) -> None:
         """Begin no further step."""
         self.stopped = True
+        if self._loan is not None:
+            self._loan.job.cancel()
+
+    def interrupt(self) -> None:
+        """Have the steps under way end in order, and the remaining ones begin anew."""
         if self._loan is not None:
             self._loan.job.cancel()
 

@@ -62,12 +62,14 @@ class NumpyExecutable:
 class _NumpyJob(Stepper):
     def __init__(self, executable: NumpyExecutable, spec: TrainSpec) -> None:
         self._executable, self._inputs = executable, list(spec.inputs)
+        self._captured: list[np.ndarray] = []
         super().__init__(spec.steps, spec.scalars, spec.increments, spec.on_logs, spec.every)
 
     def made(self, scalars: list[float]) -> np.ndarray:
         outputs = self._executable.run(self._inputs, scalars)
         for i, o in self._executable.graph.swaps.items():
             self._inputs[i] = outputs[o]
+        self._captured = [outputs[o] for o in self._executable.graph.captures]
         return outputs[0]
 
     def state(self) -> dict[int, np.ndarray]:
@@ -79,7 +81,7 @@ class _NumpyJob(Stepper):
     async def result(self) -> TrainResult:
         """The outcome; who is cancelled while waiting may ask again."""
         await self.finished()
-        return TrainResult(self._stacked(), self.state(), self.cancelled)
+        return TrainResult(self._stacked(), self.state(), self.cancelled, self._captured)
 
     def _stacked(self) -> np.ndarray:
         columns = self._executable.graph.outputs[0].shape

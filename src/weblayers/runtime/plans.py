@@ -283,6 +283,18 @@ class _PlanJob:
             for i in self._graph.swaps
         }
 
+    def _captured(self) -> list[DeviceStorage]:
+        """What the last step has given that is neither logs nor state."""
+        textures, slots = dict(enumerate(self._outputs)), self._loaded.plan.outputs
+        if self.steps % 2 == 0:
+            textures |= {o: self._inputs[i] for i, o in self._swaps}
+        found = [(textures[slots[number].texture], number) for number in self._graph.captures]
+        return [
+            DeviceStorage(texture, slots[number].placement, self._graph.outputs[number].aval)
+            for texture, number in found
+            if texture is not None
+        ]
+
     def state(self) -> dict[int, DeviceStorage]:
         copies = {i: self._copies.whole(i, texture) for i, texture in self._state_textures().items()}
         # before the next step is issued
@@ -297,7 +309,8 @@ class _PlanJob:
         if self._ending is None or self._ending.cancelled():
             self._ending = asyncio.ensure_future(self._ended())
         logs, cancelled = await asyncio.shield(self._ending)
-        return TrainResult(_log_rows(logs, self._columns), self._stored(self._state_textures()), cancelled)
+        rows, state = _log_rows(logs, self._columns), self._stored(self._state_textures())
+        return TrainResult(rows, state, cancelled, self._captured() if len(rows) else [])
 
     async def _ended(self) -> tuple[np.ndarray, bool]:
         # a method, so that our textures live until the last step is drawn, whoever waits for it

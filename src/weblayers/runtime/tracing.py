@@ -71,6 +71,8 @@ class Trace:
         self.given: Mapping[Node, Tensor] | None = None
         # which layer has given which values, in order
         self.marks: list[tuple[str, list[Node]]] = []
+        # the values whose gradients were taken, in order
+        self.differentiated: list[Node] = []
 
     @contextmanager
     def looping(self) -> Iterator[None]:

@@ -43,6 +43,23 @@ def spread(values: np.ndarray, axes: tuple[int, ...], around: float | None = Non
     return (values - low) / np.where(high > low, high - low, 1)
 
 
+def maps(layer: Any, made: np.ndarray) -> np.ndarray:
+    """What a layer has made of a sample as a picture per channel, ``[channels, height, width]``.
+
+    Raises:
+        ValueError: it has more axes.
+    """
+    if made.ndim == 1:
+        # the values of a dense layer are one row
+        made = made[None, :, None]
+    elif made.ndim == 2:
+        # steps go to the right
+        made = made.T[..., None]
+    if made.ndim != 3:
+        raise ValueError(f"layer {layer.name!r} gives no maps of two axes, but {[None, *made.shape]}")
+    return made if getattr(layer, "data_format", None) == "channels_first" else np.moveaxis(made, -1, 0)
+
+
 def boundary(
     model: Any,
     points: Any,

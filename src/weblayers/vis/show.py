@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import naming
+from ..models.explaining import HEADERS, Explanation
 from ..models.functional import Functional
 from ..models.summary import rows as summary_rows
 from . import curves, fields, given, plots, render
@@ -27,6 +28,7 @@ __all__ = [
     "layer",
     "model_summary",
     "per_class_accuracy",
+    "plan",
     "values_distribution",
 ]
 
@@ -235,6 +237,38 @@ def per_class_accuracy(
 
 
 @takes_options
+def plan(
+    container: Any, model: Any, *, title: str = "", width: float | None = None, font_size: float | None = None
+) -> Chart:
+    """What a step of a model's training is made of: how its time is shared out, as far as can be told, and its draws.
+
+    Args:
+        model: a compiled model that was trained, or what its ``explain`` gives.
+
+    Raises:
+        ValueError: it was not trained yet.
+
+    >>> import weblayers as wl
+    >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], name="line")], name="model")
+    >>> model.compile(optimizer="sgd", loss="mean_squared_error")
+    >>> chart = wl.vis.show.plan(None, model.explain(wl.ones([4, 1]), wl.ones([4, 1])))
+    >>> chart.title, [each.kind for each in chart.data["charts"]]
+    ('A step of model with 4 samples: 3 draws', ['bars', 'table'])
+    """
+    explained = model if isinstance(model, Explanation) else model.explain()
+    shares: dict[str, float] = {}
+    for row in explained.rows:
+        name = row.part if row.part == "update" or not row.layers else ", ".join(row.layers)
+        shares[name] = shares.get(name, 0.0) + 100 * row.share
+    bars = render.barchart(
+        None, shares, title="Share of the time, in percent", width=width, font_size=font_size, y_label="%"
+    )
+    data = {"headers": list(HEADERS), "values": explained.cells()}
+    table = render.table(None, data, title="Its draws", font_size=font_size)
+    return plots.shown(container, curves.group_of(title or explained.title, [bars, table]))
+
+
+@takes_options
 def feature_maps(
     container: Any,
     model: Any,
@@ -266,16 +300,7 @@ def feature_maps(
     shape = model.inputs[0].shape
     samples = samples[None] if samples.ndim == len(shape) - 1 else samples[:1]
     made = given.array(Functional(model.inputs, found.output).predict(samples), "feature maps")[0]
-    if made.ndim == 1:
-        # the values of a dense layer are one row
-        made = made[None, :, None]
-    elif made.ndim == 2:
-        # steps go to the right
-        made = made.T[..., None]
-    if made.ndim != 3:
-        raise ValueError(f"layer {found.name!r} gives no maps of two axes, but {list(found.output.shape)}")
-    first = getattr(found, "data_format", None) == "channels_first"
-    maps = made if first else np.moveaxis(made, -1, 0)
+    maps = fields.maps(found, made)
     numbers = [str(i) for i in range(len(maps))]
     return render.images(
         container,

@@ -1,0 +1,42 @@
+"""Which products are stored in higher blocks: a fragment then multiplies more often with what it has read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import replace
+
+from ..graph.node import Node
+from .fuse import BLOCK_ROWS
+from .kernel import Kernel
+from .layout import Layout, layout_of
+from .loops import StepKernel
+from .sums import BUSY_FRAGMENTS
+
+# Fragments of higher blocks do twice the work of others: half as many keep a device busy.
+BUSY_HIGH_FRAGMENTS = BUSY_FRAGMENTS // 2
+
+
+def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
+    """The layouts of products that are stored in blocks of so many rows.
+
+    They are temporaries that have enough of such blocks to keep a device busy, and that no loop reads slice by slice.
+    """
+    if block == BLOCK_ROWS:
+        return {}
+    fixed = {*placed, *(n for k in kernels if isinstance(k, StepKernel) for n in k.reads)}
+    found = {}
+    for kernel in kernels:
+        node, *others = kernel.outputs
+        if _multiplies(kernel, block) and not others and node not in fixed:
+            layout = replace(layout_of(node.shape), block=block)
+            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and not layout_of(node.shape).folded:
+                found[node] = layout
+    return found
+
+
+def _multiplies(kernel: Kernel, block: int) -> bool:
+    """Whether a kernel's rows share what they read: neighbouring pixels of a convolution do so within their row."""
+    root = kernel.root
+    if root is None or isinstance(kernel, StepKernel):
+        return False
+    return root.op == "dot" or (root.op == "conv" and root.shape[-2] % block == 0)
