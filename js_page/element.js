@@ -5,6 +5,7 @@ import { makeControl } from "./controls.js";
 import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
 import { causeOf, missing } from "./problems.js";
+import { copyLink, download } from "./giving.js";
 import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
 import { adopt } from "./style.js";
@@ -46,6 +47,7 @@ class WeblayersRun extends HTMLElement {
       run: () => this.run(),
       pause: () => (this._isPaused ? this.resume() : this.pause()),
       stop: () => this.stop(),
+      copyLink: () => this._copyLink(),
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();
@@ -116,7 +118,13 @@ class WeblayersRun extends HTMLElement {
     });
   }
 
+  async _copyLink() {
+    const isCopied = await copyLink();
+    this._view.say(isCopied ? "The link is copied: it has the settings" : "The page's address has the settings: copy it");
+  }
+
   async _connected() {
+    this._view.offerLink(this.hasAttribute("linked"));
     const problem = missing();
     if (problem) {
       this._fail({ text: "This program cannot run here.", advice: problem });
@@ -309,6 +317,8 @@ class WeblayersRun extends HTMLElement {
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
         return view.setBackend(BACKENDS[/** @type {keyof typeof BACKENDS} */ (event.backend)] ?? event.backend, event.why);
+      case "download":
+        return download(event.name, event.data, event.kind);
       case "message":
         return this._fire("message", { name: event.name, value: event.value });
       case "crashed":

@@ -9,7 +9,7 @@ const QUIET_MS = 10_000;
 export class View {
   /**
    * @param {ShadowRoot} root
-   * @param {{run: () => void, pause: () => void, stop: () => void}} actions
+   * @param {{run: () => void, pause: () => void, stop: () => void, copyLink: () => void}} actions
    */
   constructor(root, actions) {
     const frame = make("div", "frame", root);
@@ -18,6 +18,8 @@ export class View {
     this._run.classList.add("primary");
     this._pause = button("Pause", bar, actions.pause);
     this._stop = button("Stop", bar, actions.stop);
+    this._link = button("Copy link", bar, actions.copyLink);
+    this._link.hidden = true;
     this._status = make("span", "status", bar);
     this._status.setAttribute("role", "status");
     this._backend = make("span", "backend", bar);
@@ -49,6 +51,11 @@ export class View {
   /** @param {string | null} height */
   setHeight(height) {
     this._body.style.maxHeight = height ? (/^\d+$/.test(height) ? `${height}px` : height) : "";
+  }
+
+  /** @param {boolean} isLinked whether the page's address has the settings */
+  offerLink(isLinked) {
+    this._link.hidden = !isLinked;
   }
 
   /** @param {string} state @param {boolean} isTraining @param {boolean} isPaused */
@@ -120,7 +127,7 @@ export class View {
   /** @param {{epochs?: number}} training @param {number} epoch @param {Record<string, number>} logs */
   epoch({ epochs = 1 }, epoch, logs) {
     this._progress.value = (epoch + 1) / epochs;
-    this.say(`Epoch ${epoch + 1} of ${epochs} · ${numbers(logs)}`);
+    this.say([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
   }
 
   // -- output -----------------------------------------------------------------------------------------

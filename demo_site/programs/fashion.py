@@ -35,5 +35,6 @@ async def test(epoch, logs):
     print(f"epoch {epoch + 1}: {np.mean(predicted == y_test):.1%} of the test pictures are right")
 
 
+training = wl.page.training(model, "fashion", batch_size=100)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "acc"])
-await model.fit(x_train, y_train, epochs=8, batch_size=100, verbose=0, callbacks=[curves, {"on_epoch_end": test}])
+await training.fit(x_train, y_train, epochs=8, verbose=0, callbacks=[curves, {"on_epoch_end": test}])
