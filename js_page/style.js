@@ -64,6 +64,7 @@ progress::-moz-progress-bar { background: var(--accent); }
   font: inherit; min-height: 2.25rem; padding: 0.2rem 0.5rem; border-radius: 7px;
   color: var(--text); background: var(--background); border: 1px solid var(--line);
 }
+.field.number > input { width: 7rem; }
 .field :user-invalid { border-color: var(--bad); }
 .panel { margin: 0; min-width: 0; }
 .panel figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.2rem; }

@@ -1,5 +1,7 @@
 """Every page of the gallery runs its program; nothing is too wide for a phone, and nothing is without a name."""
 
+import json
+import math
 import time
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from tests.browser.conftest import require_build
 from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
+from weblayers.page import steering
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Those that show what they show soon enough for a test come to their end.
@@ -60,3 +63,84 @@ def test_the_gallery_leads_to_all(chromium, site_url):
     links = chromium.execute_script("return [...document.querySelectorAll('.cards a')].map((a) => a.href)")
     assert links == [f"{site_url}/", *(f"{site_url}/gallery/{name}/" for name in PROGRAMS)]
     assert serious(chromium) == []
+
+
+LOG = f"{SHADOW}.querySelector('.log').textContent"
+STATUS = f"{SHADOW}.querySelector('.status').textContent"
+# Puts the names and contents of what is downloaded where the test sees them.
+DOWNLOADS = """
+    window.downloads = {};
+    HTMLAnchorElement.prototype.click = async function () {
+        window.downloads[this.download] = await (await fetch(this.href)).text();
+    };
+"""
+
+
+def put(driver, label, value):
+    """Set a control to a value, as far as its input knows it."""
+    driver.execute_script(
+        f"""const field = [...{SHADOW}.querySelectorAll('.field')].find((f) => f.textContent.startsWith(arguments[0]));
+        const input = field.querySelector('input');
+        input.value = arguments[1];
+        for (const type of ['input', 'change']) input.dispatchEvent(new Event(type));""",
+        label,
+        value,
+    )
+
+
+def epoch(driver):
+    """The number of the epoch that the page tells of."""
+    return driver.execute_script(f"return Number({STATUS}.match(/Epoch (\\d+)/)?.[1] ?? 0)")
+
+
+def running(driver, url):
+    """Open a page of the gallery, and have its program train."""
+    driver.get("about:blank")
+    driver.get(url)
+    until(driver, f"{ELEMENT}.source.length > 100")
+    click(driver, "Run")
+    until(driver, f"{ELEMENT}.state === 'failed' || {STATUS}.startsWith('Epoch')")
+
+
+def test_a_reader_steers_a_training_that_survives_a_reload(chromium, site_url):
+    running(chromium, f"{site_url}/gallery/spiral/")
+    put(chromium, "Batch size", "50")
+    put(chromium, "Learning rate", str(math.log(0.02)))
+    link = chromium.execute_script("return location.href")
+    assert "Batch+size=50" in link and "Learning+rate=0.02" in link
+    begun = epoch(chromium)
+    until(chromium, f"Number({STATUS}.match(/Epoch (\\d+)/)[1]) > {begun + 20}")
+
+    click(chromium, "Pause")
+    until(chromium, f"[...{SHADOW}.querySelectorAll('button')].some((b) => b.textContent === 'Resume')")
+    chromium.execute_script(DOWNLOADS)
+    click(chromium, "Export")
+    until(chromium, "Object.keys(downloads).length === 2 && downloads['spiral.json']")
+    assert json.loads(chromium.execute_script("return downloads['spiral.json']"))["trainingConfig"]
+    paused = epoch(chromium)
+    click(chromium, "Resume")
+    until(chromium, f"Number({STATUS}.match(/Epoch (\\d+)/)[1]) > {paused}")
+    # what is done is kept within seconds
+    time.sleep(steering.KEEP_SECONDS)
+    until(chromium, f"Number({STATUS}.match(/Epoch (\\d+)/)[1]) > {paused + 2}")
+
+    running(chromium, link)
+    until(chromium, f"{LOG}.includes('spiral goes on after epoch')")
+    assert int(chromium.execute_script(f"return {LOG}.match(/goes on after epoch (\\d+)/)[1]")) >= begun + 10
+    shown = chromium.execute_script(f"return [...{SHADOW}.querySelectorAll('.field input')].map((i) => i.value)")
+    assert float(shown[0]) == pytest.approx(math.log(0.02), rel=0.01) and shown[1] == "50"
+    click(chromium, "New weights")
+    until(chromium, f"{STATUS}.startsWith('Epoch 1 ') || {STATUS}.startsWith('Epoch 2 ')")
+    click(chromium, "Stop")
+    until(chromium, problem_or("done"))
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+
+
+def test_the_gpt_goes_on_after_a_reload(chromium, site_url):
+    running(chromium, f"{site_url}/gallery/gpt/")
+    until(chromium, f"{STATUS}.startsWith('Epoch 2 ')")
+    running(chromium, f"{site_url}/gallery/gpt/")
+    until(chromium, f"{LOG}.includes('gpt goes on after epoch')")
+    click(chromium, "Stop")
+    until(chromium, problem_or("done"))
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""

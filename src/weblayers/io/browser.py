@@ -68,8 +68,10 @@ def has_indexed_db() -> bool:
 
 
 def _is_usable(name: str) -> bool:
+    # Pyodide imports `js` when somebody asks for it; elsewhere it may be anything
+    has_js = sys.platform == "emscripten" or "js" in sys.modules
     try:
-        return "js" in sys.modules and _storage(name, name) is not None
+        return has_js and _storage(name, name) is not None
     except (OSError, RuntimeError):
         return False
 

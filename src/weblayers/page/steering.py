@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -51,6 +52,8 @@ class Training(Callback):
             self._batch = Control("number", "Batch size", batch_size, self._begin_again, None, minimum=1, maximum=4096)
         Button("New weights", self.reset)
         Button("Export", self.export)
+        if importlib.util.find_spec("h5py") is not None:
+            Button("Export for Keras", lambda: self.export(".keras"))
 
     @property
     def batch_size(self) -> int | None:
@@ -154,11 +157,11 @@ class Training(Callback):
             self._renew()
             await self._store()
 
-    async def export(self) -> None:
-        """Have the reader download ``model.json`` and the weights, as they are now, with the optimizer."""
+    async def export(self, suffix: str = "") -> None:
+        """Have the reader download the models of now: ``model.json`` and weights, or what the suffix is the format of."""
         for number, model in enumerate(self._models):
             name = f"{self._name}-{number}" if number else self._name
-            await model.save(f"downloads://{name}", include_optimizer=True)
+            await model.save(f"downloads://{name}{suffix}", include_optimizer=True)
 
     def _renew(self) -> None:
         """Have the models begin with the fresh weights, and their optimizers as before the first step."""
