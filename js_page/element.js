@@ -316,7 +316,7 @@ class WeblayersRun extends HTMLElement {
         view.epoch(this._training, event.epoch, event.logs);
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
-        return view.setBackend(BACKENDS[/** @type {keyof typeof BACKENDS} */ (event.backend)] ?? event.backend, event.why);
+        return this._setBackend(event.backend, event.why);
       case "download":
         return download(event.name, event.data, event.kind);
       case "message":
@@ -328,6 +328,13 @@ class WeblayersRun extends HTMLElement {
         this._setTraining(false);
         return this._fail(/** @type {any} */ (event));
     }
+  }
+
+  /** @param {string} backend @param {string} why */
+  _setBackend(backend, why) {
+    const words = BACKENDS[/** @type {keyof typeof BACKENDS} */ (backend)] ?? backend;
+    this._view.setBackend(words, why);
+    this._fire("backend", { backend, words, why });
   }
 
   /** @param {import("./controls.js").Spec} spec */

@@ -43,7 +43,7 @@ export class View {
     this._actions = actions;
     /** @type {{text: string} | null} */
     this._edited = null;
-    for (const [name, element] of Object.entries({ frame, bar, log: this._log, controls: this.controls, panels: this.panels })) {
+    for (const [name, element] of Object.entries({ frame, bar, source: this._source, log: this._log, controls: this.controls, panels: this.panels })) {
       element.setAttribute("part", name);
     }
   }

@@ -144,3 +144,12 @@ def test_the_gpt_goes_on_after_a_reload(chromium, site_url):
     click(chromium, "Stop")
     until(chromium, problem_or("done"))
     assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+
+
+def test_the_front_page_on_a_phone(chromium, site_url):
+    running(chromium, f"{site_url}/")
+    click(chromium, "Stop")
+    until(chromium, problem_or("done"))
+    width = chromium.execute_script("return [document.documentElement.scrollWidth, innerWidth]")
+    assert width[0] <= width[1]
+    assert serious(chromium) == []

@@ -158,7 +158,7 @@ class Training(Callback):
             await self._store()
 
     async def export(self, suffix: str = "") -> None:
-        """Have the reader download the models of now: ``model.json`` and weights, or what the suffix is the format of."""
+        """Have the reader download the models of now, as ``model.json`` and weights or in the format of the suffix."""
         for number, model in enumerate(self._models):
             name = f"{self._name}-{number}" if number else self._name
             await model.save(f"downloads://{name}{suffix}", include_optimizer=True)
