@@ -1,5 +1,5 @@
-"""Measures a first visit to the page of digits, from this machine's disk: bytes, and seconds until Python is ready, until
-the first step and until the first epoch; writes build/loading.json.
+"""Measures first visits to pages, from this machine's disk: bytes, and seconds until Python is ready, until the first
+step and until the first epoch; writes build/loading.json.
 
 Usage: loading.py [--browser NAME,...] [--docs]
 """
@@ -23,6 +23,8 @@ SITE = ROOT / "build" / "site"
 REPORT = ROOT / "build" / "loading.json"
 GUIDE = ROOT / "docs" / "embedding.md"
 BEGIN, END = "<!-- measured: tools/loading.py --docs writes what is between -->\n", "<!-- /measured -->"
+# The first program has no charts and no data.
+PAGES = {"the first program": "gallery/first/", "digits": ""}
 TIMEOUT = 300
 # `window`, as Firefox gives every script a global object of its own.
 WATCH = """
@@ -37,7 +39,7 @@ program.run();
 """
 
 
-def visited(name: str, display: str | None) -> dict:
+def visited(name: str, display: str | None, page: str) -> dict:
     """What a browser that has nothing yet has loaded, and when it was how far."""
     paths: list[str] = []
 
@@ -46,25 +48,26 @@ def visited(name: str, display: str | None) -> dict:
             paths.append(self.path.partition("?")[0])
 
     with serving(SITE, Counting) as url, open_browser(name, display) as driver:
-        driver.get(url)
+        driver.get(f"{url}/{page}")
         driver.execute_script(WATCH)
         end = time.monotonic() + TIMEOUT
         while "epoch" not in (times := driver.execute_script("return window.times")):
             if time.monotonic() > end:
                 sys.exit(f"{name}: no epoch after {TIMEOUT} seconds, but {times}")
             time.sleep(0.1)
-    files = [SITE / (path.strip("/") or "index.html") for path in dict.fromkeys(paths)]
+    files = [SITE / path.lstrip("/") / ("index.html" if path.endswith("/") else "") for path in dict.fromkeys(paths)]
     contents = [path.read_bytes() for path in files if path.is_file()]
     return {"bytes": sum(map(len, contents)), "compressed": sum(len(gzip.compress(c)) for c in contents), **times}
 
 
 def table(browsers: dict) -> str:
     """Rows for the guide."""
-    rows = ["| | MB | MB, compressed | Python ready | first step | first epoch |", "|---|---|---|---|---|---|"]
-    for name, found in browsers.items():
-        sizes = (f"{found[k] / 1e6:.1f}" for k in ("bytes", "compressed"))
-        times = (f"{found[k]:.1f} s" for k in ("ready", "step", "epoch"))
-        rows.append(f"| {name} | {' | '.join((*sizes, *times))} |")
+    rows = ["| | | MB | MB, compressed | Python ready | first step | first epoch |", "|---|---|---|---|---|---|---|"]
+    for name, pages in browsers.items():
+        for page, found in pages.items():
+            sizes = (f"{found[k] / 1e6:.1f}" for k in ("bytes", "compressed"))
+            times = (f"{found[k]:.1f} s" for k in ("ready", "step", "epoch"))
+            rows.append(f"| {name} | {page} | {' | '.join((*sizes, *times))} |")
     return "\n".join(rows) + "\n"
 
 
@@ -84,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     names = options.browser.split(",")
     with display_for(names) as display:
-        browsers = {name: visited(name, display) for name in names}
+        browsers = {name: {page: visited(name, display, path) for page, path in PAGES.items()} for name in names}
     REPORT.write_text(json.dumps({"browsers": browsers, "date": datetime.date.today().isoformat()}, indent=2) + "\n")
     print(table(browsers) + f"written to {REPORT.relative_to(ROOT)}")
 

@@ -10,8 +10,9 @@ import sys
 import zipfile
 from pathlib import Path, PurePosixPath
 
-# What wheels have for compilers and type checkers.
+# What wheels have for compilers and type checkers, and a module that no other of NumPy imports.
 UNUSED = (".a", ".c", ".h", ".pxd", ".pyi")
+UNUSED_MODULES = {"lapack_lite"}
 UNUSED_FOLDERS = {"tests", "include", "_examples"}
 DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
@@ -32,6 +33,12 @@ def bare(source: bytes) -> ast.Module:
             is_all = len(node.body) == 1 and not isinstance(node, ast.Module)
             node.body[:1] = [ast.copy_location(ast.Pass(), node.body[0])] if is_all else []
     return tree
+
+
+def is_unused(path: PurePosixPath) -> bool:
+    """Whether no page needs a file of a wheel; pages themselves are made elsewhere."""
+    folders = {"hosting", *UNUSED_FOLDERS}.intersection(path.parts)
+    return bool(folders) or path.suffix in UNUSED or path.name.partition(".")[0] in UNUSED_MODULES
 
 
 def shorten(library: str, folder: str) -> None:
@@ -69,8 +76,7 @@ def byte_compile(wheel: str, folder: str) -> None:
         sources = {name: archive.read(name) for name in archive.namelist() if not name.endswith("/")}
     for name, data in sources.items():
         path = PurePosixPath(name)
-        if "hosting" in path.parts or path.suffix in UNUSED or UNUSED_FOLDERS.intersection(path.parts):
-            # pages are made elsewhere
+        if is_unused(path):
             continue
         if path.suffix == ".py":
             files[str(path.with_suffix(".pyc"))] = compiled(name, data, optimize=2)
