@@ -113,6 +113,8 @@ build_page() {
   "${esbuild[@]}" js_page/run.js --format=iife --outfile=$assets/weblayers-run.js
   "${esbuild[@]}" js_page/worker.js --format=esm --outfile=$assets/weblayers-worker.js
   "${esbuild[@]}" js_page/program.js --format=esm --outfile=$assets/weblayers-program.js
+  "${esbuild[@]}" js_page/offline.js --format=iife --minify --define:process.env.NODE_ENV='"production"' \
+    --outfile=$assets/weblayers-offline.js
   "${esbuild[@]}" js_page/editor.js --format=esm --minify --legal-comments=inline --outfile=$assets/weblayers-editor.js
 }
 

@@ -5,7 +5,7 @@ import { makeControl } from "./controls.js";
 import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
 import { causeOf, missing } from "./problems.js";
-import { copyLink, download } from "./giving.js";
+import { copyLink, download, keepSite } from "./giving.js";
 import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
 import { adopt } from "./style.js";
@@ -251,6 +251,8 @@ class WeblayersRun extends HTMLElement {
         executor: this.getAttribute("executor") ?? "auto",
       });
       this._fire("ready", { thread: host.thread });
+      const worker = this.getAttribute("offline");
+      if (worker) keepSite(worker);
       return host;
     } finally {
       watch.end();

@@ -1,5 +1,5 @@
 // @ts-check
-/** What a page gives its reader to take along: files, and a link. */
+/** What a page gives its reader to take along: files, a link, and itself. */
 
 // The browser reads a file after the click.
 const READ_MS = 10_000;
@@ -22,4 +22,10 @@ export async function copyLink() {
     // no permission, or no clipboard where the page is not served by https
     return false;
   }
+}
+
+/** Have a service worker keep the site for visits without a network. @param {string} url of its script */
+export function keepSite(url) {
+  // pages that may have none work as they are, with a network
+  navigator.serviceWorker?.register(url).catch(() => {});
 }

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gallery import gallery
 
+from weblayers.hosting.offline import WORKER, offline_worker
 from weblayers.hosting.runtime import distribution, read_tree, write_tree
 
 
@@ -30,6 +31,7 @@ def main() -> None:
         files |= gallery(arguments.pages / "programs")
         if arguments.data:
             files |= read_tree(arguments.data, "data/")
+        files[WORKER] = offline_worker(files)
         if arguments.docs:
             files |= read_tree(arguments.docs, "docs/")
     write_tree(files, arguments.out)

@@ -44,7 +44,7 @@ HEAD = """<!doctype html>
 PROGRAM = """  <main>
     <h1>{title}</h1>
 {prose}
-    <weblayers-run src="{name}.py" files="{files}" editable linked></weblayers-run>
+    <weblayers-run src="{name}.py" files="{files}" offline="{root}offline.js" editable linked></weblayers-run>
     <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   </main>
   <footer>
@@ -108,6 +108,7 @@ def gallery(folder: Path) -> dict[str, bytes]:
             title=html.escape(title),
             prose="\n".join(f"    <p>{code(part)}</p>" for part in prose),
             name=name,
+            root=root,
             files=" ".join(root + path for path in needed),
             data=f"{code(data)} " + (f'(<a href="{root}data/licences.txt">licences</a>) ' if needed else "")
             if data

@@ -41,7 +41,10 @@ def zipped(path, files):
 
 def loaded(archive, name):
     """A module of a zip file, as Python imports it from there."""
-    return zipimport.zipimporter(str(archive)).load_module(name)
+    spec = zipimport.zipimporter(str(archive)).find_spec(name)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def test_a_wheel_without_docstrings_and_what_compilers_read(script, tmp_path):
