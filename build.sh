@@ -32,6 +32,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   fuzz [SECONDS] [FIRST_SEED]   random models, graphs and training steps, as plans as by NumPy, and models in Keras
   bench [ARGS]     measure against TensorFlow.js and jax-js, into build/bench.json
   responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
+  loading          what a first visit loads, and how long it takes, in all browsers, into build/loading.json
   smoke            train the main demo in headless Chromium
 TEXT
 }
@@ -113,6 +114,8 @@ build_page() {
   "${esbuild[@]}" js_page/worker.js --format=esm --outfile=$assets/weblayers-worker.js
   "${esbuild[@]}" js_page/program.js --format=esm --outfile=$assets/weblayers-program.js
   "${esbuild[@]}" js_page/monitor.js --format=esm --outfile=$assets/weblayers-monitor.js
+  "${esbuild[@]}" js_page/offline.js --format=iife --minify --define:process.env.NODE_ENV='"production"' \
+    --outfile=$assets/weblayers-offline.js
   "${esbuild[@]}" js_page/editor.js --format=esm --minify --legal-comments=inline --outfile=$assets/weblayers-editor.js
 }
 
@@ -171,7 +174,7 @@ build_site() {
   build_wheel
   local wheels=$CACHE/pyodide-$MAIN_PYODIDE
   "$PYTHON" tools/fetch_wheels.py "$NODE_MODULES/pyodide" "$wheels"
-  byte_compile "$wheels/compiled" "$wheels"/numpy-*.whl
+  byte_compile "$wheels/compiled" "$wheels"/numpy-*.whl "$NODE_MODULES/pyodide/python_stdlib.zip"
   pack_data
   build_docs
   "$PYTHON" tools/build_site.py --out "$BUILD/site" --pages demo_site --data "$BUILD/data" \
@@ -257,6 +260,12 @@ responsiveness() {
   exec "$PYTHON" tools/responsiveness.py "$@"
 }
 
+loading() {
+  need_packages "a browser is missing" "${TEST_PACKAGES[@]}"
+  locked build_site
+  exec "$PYTHON" tools/loading.py "$@"
+}
+
 fuzz() {
   locked setup_python
   exec "$PYTHON" -m tests.fuzz "$@"
@@ -271,7 +280,7 @@ smoke() {
 verb=${1:-help}
 shift || true
 case $verb in
-  demo | lint | fuzz | bench | responsiveness | smoke) "$verb" "$@" ;;
+  demo | lint | fuzz | bench | responsiveness | loading | smoke) "$verb" "$@" ;;
   test) tests "$@" ;;
   site) locked build_site; say "the site is in build/site" ;;
   wheel) locked build_wheel; say "the wheel is in build/dist" ;;

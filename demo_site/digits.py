@@ -1,7 +1,6 @@
 """A convolutional network learns to read handwritten digits.
 
-This file is all the Python of the page. It also runs without a browser:
-`python digits.py`, then weblayers computes with NumPy.
+This file is all the Python of the page. It also runs without a browser: `python digits.py`.
 """
 
 import asyncio
@@ -9,8 +8,7 @@ import asyncio
 import numpy as np
 
 import weblayers as wl
-
-BATCH_SIZE = 64
+from weblayers import page
 
 # 10,000 images of 28 x 28 pixels with grey values from 0 to 255, and their labels.
 mnist = np.load("data/mnist.npz")
@@ -31,61 +29,58 @@ model.add(wl.layers.conv2d(16, kernel_size=5, activation="relu"))
 model.add(wl.layers.max_pooling2d(pool_size=2))
 model.add(wl.layers.flatten())
 model.add(wl.layers.dense(10, activation="softmax"))
-model.compile(
-    optimizer=wl.train.adam(0.005),
-    loss="sparse_categorical_crossentropy",
-    metrics=["accuracy"],
-)
+model.compile(wl.train.adam(0.005), "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+drawing = np.zeros(0, "uint8")
+reading = asyncio.Lock()
 
 
-async def train(epochs, on_step, on_epoch):
-    """Train, and report every step and every epoch. Called again, it goes on."""
-
-    def on_batch_end(step, logs):
-        on_step(logs["loss"], logs["acc"])
-
-    def on_epoch_end(epoch, logs):
-        on_epoch(epoch + 1, logs["loss"], logs["acc"])
-
-    await model.fit(
-        x_train,
-        y_train,
-        batch_size=BATCH_SIZE,
-        epochs=epochs,
-        verbose=0,
-        callbacks={"on_batch_end": on_batch_end, "on_epoch_end": on_epoch_end},
-    )
+async def read(pixels):
+    """Show what the network takes a drawing for."""
+    global drawing
+    drawing = pixels = np.asarray(pixels)
+    async with reading:
+        # of those that wait, the newest
+        if pixels is drawing:
+            await show_reading(pixels)
 
 
-def stop():
-    """End the training after the step that is running."""
-    model.stop_training = True
+async def show_reading(pixels):
+    if not pixels.size:
+        page.clear("reading")
+        page.show("…", where="answer")
+        return
+    chances = await model.predict(scaled(pixels)).data()
+    page.show(f"{chances.argmax()}, {chances.max():.1%} sure", where="answer")
+    wl.vis.render.barchart("reading", chances.tolist(), x_label="digit", y_label="probability", height=180)
 
 
-async def test():
-    """Loss and accuracy on images that the network has not been trained with."""
-    loss, accuracy = model.evaluate(x_test, y_test, batch_size=250)
-    return [await loss.array(), await accuracy.array()]
-
-
-async def predict(pixels):
-    """The probabilities of the digits 0 to 9 for one image."""
-    probabilities = model.predict(scaled(np.asarray(pixels)))
-    return (await probabilities.array())[0]
+async def tell(epoch, logs):
+    print(f"epoch {epoch + 1}: {logs['val_acc']:.1%} of the digits that it does not train with are right")
+    await read(drawing)
 
 
 def example():
-    """A random test image."""
-    return mnist["x_test"][np.random.randint(len(y_test))].ravel()
+    """Put a test image on the pad."""
+    page.send("show", mnist["x_test"][np.random.randint(len(y_test))])
 
 
 async def main():
-    def on_epoch(epoch, loss, accuracy):
-        print(f"epoch {epoch}: loss {loss:.3f}, accuracy {accuracy:.3f}")
+    training = page.training(model, "digits", batch_size=64)
+    epochs = page.number("Epochs", 6, minimum=1, maximum=100)
+    page.on("drawing", read)
+    page.button("Test image", example, where="examples")
+    page.send("begun")
+    curves = wl.vis.show.fit_callbacks("Learning", ["loss", "acc"], callbacks=["on_batch_end"])
+    await training.fit(
+        x_train,
+        y_train,
+        validation_data=(x_test, y_test),
+        validation_batch_size=250,
+        epochs=epochs.value,
+        verbose=0,
+        callbacks=[curves, {"on_epoch_end": tell}],
+    )
 
-    await train(6, lambda loss, accuracy: None, on_epoch)
-    print("test accuracy", (await test())[1])
 
-
-if __name__ == "__main__":
-    asyncio.run(main())
+asyncio.run(main())

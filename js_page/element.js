@@ -6,6 +6,7 @@ import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
 import { Pool } from "./pool.js";
 import { causeOf, missing } from "./problems.js";
+import { copyLink, download, keepSite } from "./giving.js";
 import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
 import { adopt } from "./style.js";
@@ -49,6 +50,7 @@ class WeblayersRun extends HTMLElement {
       stop: () => this.stop(),
       runtime: () => this.runtime,
       figures: () => this._call("figures"),
+      copyLink: () => this._copyLink(),
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();
@@ -121,7 +123,13 @@ class WeblayersRun extends HTMLElement {
     });
   }
 
+  async _copyLink() {
+    const isCopied = await copyLink();
+    this._view.say(isCopied ? "The link is copied: it has the settings" : "The page's address has the settings: copy it");
+  }
+
   async _connected() {
+    this._view.offerLink(this.hasAttribute("linked"));
     const problem = missing();
     if (problem) {
       this._fail({ text: "This program cannot run here.", advice: problem });
@@ -253,6 +261,8 @@ class WeblayersRun extends HTMLElement {
       const host = await startHost(this.runtime, (event) => this._heard(event), mainThread);
       await host.call("load", this._options());
       this._fire("ready", { thread: host.thread });
+      const worker = this.getAttribute("offline");
+      if (worker) keepSite(worker);
       return host;
     } finally {
       watch.end();
@@ -319,11 +329,13 @@ class WeblayersRun extends HTMLElement {
         view.epoch(this._training, event.epoch, event.logs);
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
-        return view.setBackend(BACKENDS[/** @type {keyof typeof BACKENDS} */ (event.backend)] ?? event.backend, event.why);
+        return this._setBackend(event.backend, event.why);
       case "sweep":
         return this._sweep(/** @type {any} */ (event));
       case "swept":
         return this._endPool(event.id);
+      case "download":
+        return download(event.name, event.data, event.kind);
       case "message":
         return this._fire("message", { name: event.name, value: event.value });
       case "crashed":
@@ -351,6 +363,13 @@ class WeblayersRun extends HTMLElement {
   _endPool(id) {
     this._pools.get(id)?.end();
     this._pools.delete(id);
+  }
+
+  /** @param {string} backend @param {string} why */
+  _setBackend(backend, why) {
+    const words = BACKENDS[/** @type {keyof typeof BACKENDS} */ (backend)] ?? backend;
+    this._view.setBackend(words, why);
+    this._fire("backend", { backend, words, why });
   }
 
   /** @param {import("./controls.js").Spec} spec */

@@ -22,6 +22,8 @@ const CSS = `
   border: 1px solid var(--line);
   border-radius: 10px;
   overflow: hidden;
+  display: flex;
+  flex-direction: column;
   container-type: inline-size;
 }
 .bar { display: flex; flex-wrap: wrap; align-items: center; gap: 0.5rem; padding: 0.6rem 0.8rem; background: var(--raised); }
@@ -65,6 +67,7 @@ progress::-moz-progress-bar { background: var(--accent); }
   font: inherit; min-height: 2.25rem; padding: 0.2rem 0.5rem; border-radius: 7px;
   color: var(--text); background: var(--background); border: 1px solid var(--line);
 }
+.field.number > input { width: 7rem; }
 .field :user-invalid { border-color: var(--bad); }
 .panel { margin: 0; min-width: 0; }
 .panel figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.2rem; }
@@ -83,6 +86,7 @@ progress::-moz-progress-bar { background: var(--accent); }
 .visor-page { flex: 1; overflow: auto; padding: 0.8rem; display: grid; gap: 1rem; align-content: start; }
 .visor-handle { position: fixed; right: 0; top: 40%; z-index: 1000; border-radius: 7px 0 0 7px; }
 pre, .source textarea { font: 400 0.82rem/1.5 var(--wl-mono, ui-monospace, "SF Mono", Menlo, Consolas, monospace); }
+.panel pre { font: var(--wl-text-font, 400 0.82rem/1.5 var(--wl-mono, ui-monospace, "SF Mono", Menlo, Consolas, monospace)); }
 pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .log { max-height: 14rem; overflow: auto; padding: 0.6rem 0.8rem; border-top: 1px solid var(--line); background: var(--raised); }
 .log:empty { display: none; }

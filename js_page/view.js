@@ -9,7 +9,7 @@ const QUIET_MS = 10_000;
 export class View {
   /**
    * @param {ShadowRoot} root
-   * @param {{run: () => void, pause: () => void, stop: () => void, runtime: () => string, figures: () => Promise<any>}} actions
+   * @param {{run: () => void, pause: () => void, stop: () => void, copyLink: () => void, runtime: () => string, figures: () => Promise<any>}} actions
    */
   constructor(root, actions) {
     const frame = make("div", "frame", root);
@@ -18,6 +18,8 @@ export class View {
     this._run.classList.add("primary");
     this._pause = button("Pause", bar, actions.pause);
     this._stop = button("Stop", bar, actions.stop);
+    this._link = button("Copy link", bar, actions.copyLink);
+    this._link.hidden = true;
     this._status = make("span", "status", bar);
     this._status.setAttribute("role", "status");
     this._backend = make("span", "backend", bar);
@@ -46,7 +48,7 @@ export class View {
     this._actions = actions;
     /** @type {{text: string} | null} */
     this._edited = null;
-    for (const [name, element] of Object.entries({ frame, bar, log: this._log, controls: this.controls, panels: this.panels })) {
+    for (const [name, element] of Object.entries({ frame, bar, source: this._source, log: this._log, controls: this.controls, panels: this.panels })) {
       element.setAttribute("part", name);
     }
   }
@@ -54,6 +56,11 @@ export class View {
   /** @param {string | null} height */
   setHeight(height) {
     this._body.style.maxHeight = height ? (/^\d+$/.test(height) ? `${height}px` : height) : "";
+  }
+
+  /** @param {boolean} isLinked whether the page's address has the settings */
+  offerLink(isLinked) {
+    this._link.hidden = !isLinked;
   }
 
   /** @param {string} state @param {boolean} isTraining @param {boolean} isPaused */
@@ -125,7 +132,7 @@ export class View {
   /** @param {{epochs?: number}} training @param {number} epoch @param {Record<string, number>} logs */
   epoch({ epochs = 1 }, epoch, logs) {
     this._progress.value = (epoch + 1) / epochs;
-    this.say(`Epoch ${epoch + 1} of ${epochs} · ${numbers(logs)}`);
+    this.say([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
   }
 
   /** Of runs side by side. @param {number} done @param {number} all */

@@ -9,6 +9,7 @@ from pathlib import Path
 from gallery import gallery
 from peers import module_files, peer_files
 
+from weblayers.hosting.offline import WORKER, offline_worker
 from weblayers.hosting.runtime import distribution, read_tree, write_tree
 
 
@@ -35,6 +36,7 @@ def main() -> None:
             files |= {f"speed/{name}": path.read_bytes() for name, path in beside.items()}
         if arguments.data:
             files |= read_tree(arguments.data, "data/")
+        files[WORKER] = offline_worker(files)
         if arguments.docs:
             files |= read_tree(arguments.docs, "docs/")
     write_tree(files, arguments.out)

@@ -48,7 +48,7 @@ HEAD = """<!doctype html>
 PROGRAM = """  <main>
     <h1>{title}</h1>
 {prose}
-    <weblayers-run src="{name}.py" files="{files}" editable linked{more}></weblayers-run>
+    <weblayers-run src="{name}.py" files="{files}" offline="{root}offline.js" editable linked{more}></weblayers-run>
     <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   </main>
   <footer>
@@ -118,6 +118,7 @@ def gallery(folder: Path) -> dict[str, bytes]:
             title=html.escape(title),
             prose="\n".join(f"    <p>{code(part)}</p>" for part in prose),
             name=name,
+            root=root,
             files=" ".join(root + path for path in needed),
             more=' thread="main"' if name in IN_THE_PAGE else "",
             data=f"{code(data)} " + (f'(<a href="{root}data/licences.txt">licences</a>) ' if needed else "")

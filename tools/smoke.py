@@ -17,46 +17,45 @@ SCREENSHOT = BUILD / "smoke.png"
 LEAST_ACCURACY = 0.96
 TIMEOUT = 300
 
-# What the page knows of itself, in one question.
-STATE = """
-    const number = (id) => Number(document.getElementById(id).value || NaN);
-    return {
-        state: document.body.dataset.state,
-        status: document.getElementById("status").textContent,
-        backend: document.getElementById("backend").textContent,
-        firstLoss: Number(document.getElementById("loss").dataset.first),
-        loss: number("loss"),
-        accuracy: number("test-accuracy"),
-        error: document.getElementById("error").hidden ? "" : document.getElementById("error").textContent.trim(),
-    };
+# Writes down what the program's element tells, from before it runs.
+LISTEN = """
+    const program = document.querySelector("weblayers-run");
+    window.told = { epochs: [], backend: "", ended: false, error: "" };
+    program.addEventListener("epoch", ({ detail }) => told.epochs.push(detail.logs));
+    program.addEventListener("backend", ({ detail }) => (told.backend = detail.words));
+    program.addEventListener("done", () => (told.ended = true));
+    program.addEventListener("error", ({ detail }) => (told.error = detail.traceback ?? detail.message));
+    program.run();
 """
 
 
-def wait_until_trained(driver: WebDriver) -> dict:
-    """The page's state once it has trained or shows an error."""
+def trained(driver: WebDriver) -> dict:
+    """What the page has told once its program has come to its end."""
+    driver.execute_script(LISTEN)
     end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
-        page = driver.execute_script(STATE)
-        if page["error"]:
-            sys.exit(f"the page shows an error: {page['error']}")
-        if page["state"] == "trained":
-            return page
+        told = driver.execute_script("return told")
+        if told["error"]:
+            sys.exit(f"the page shows an error: {told['error']}")
+        if told["ended"]:
+            return told
         time.sleep(0.5)
-    sys.exit(f"not trained after {TIMEOUT} seconds: the page says {page['status']!r}")
+    sys.exit(f"not trained after {TIMEOUT} seconds and {len(told['epochs'])} epochs")
 
 
 def main() -> None:
     with serving(BUILD / "site") as url, open_browser("chromium") as driver:
-        driver.get(f"{url}/?autorun")
+        driver.get(url)
         try:
-            page = wait_until_trained(driver)
+            told = trained(driver)
         finally:
             driver.save_screenshot(str(SCREENSHOT))
-    print(f"{page['status']} with {page['backend']}")
-    print(f"first loss {page['firstLoss']:.4f}, last loss {page['loss']:.4f}, test accuracy {page['accuracy']:.2%}")
-    if not page["loss"] < page["firstLoss"]:
+    first, last = told["epochs"][0], told["epochs"][-1]
+    print(f"{len(told['epochs'])} epochs {told['backend']}")
+    print(f"first loss {first['loss']:.4f}, last loss {last['loss']:.4f}, test accuracy {last['val_acc']:.2%}")
+    if not last["loss"] < first["loss"]:
         sys.exit("the loss has not fallen")
-    if not page["accuracy"] >= LEAST_ACCURACY:
+    if not last["val_acc"] >= LEAST_ACCURACY:
         sys.exit(f"the test accuracy is below {LEAST_ACCURACY:.0%}")
 
 

@@ -38,5 +38,6 @@ async def draw(epoch, logs):
         wl.vis.render.scatterplot("Where digits are", {"values": points, "series": [str(digit) for digit in range(10)]})
 
 
+training = wl.page.training(model, "autoencoder", batch_size=128)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss"])
-await model.fit(x, x, epochs=30, batch_size=128, verbose=0, callbacks=[curves, {"on_epoch_end": draw}])
+await training.fit(x, x, epochs=30, verbose=0, callbacks=[curves, {"on_epoch_end": draw}])

@@ -57,16 +57,17 @@ async def play():
     return np.array(seen), np.array(done), np.array(counted), first
 
 
+training = wl.page.training(policy, "cartpole")
 lengths = []
-for round in range(1, 41):
+async for round in training.rounds(40):
     seen, done, counted, first = await play()
     # what came after a push is its merit, less what comes on average
     merit = np.flip(np.cumsum(np.flip(counted * 1.0, 0), 0), 0)
     merit = (merit - merit[counted].mean()) / (merit[counted].std() + 1e-6)
     await policy.train_on_batch(seen[counted], done[counted].astype("int32")[:, None], merit[counted].astype("float32"))
-    lengths.append({"x": round, "y": float(counted.sum(0).mean())})
+    lengths.append({"x": round + 1, "y": float(counted.sum(0).mean())})
     wl.vis.render.linechart("Steps until the pole falls", {"values": [lengths], "series": ["on average"]})
     for state in first[:: max(1, len(first) // 30)]:
-        wl.page.show(picture(state), where="cart", title=f"Round {round}")
+        wl.page.show(picture(state), where="cart", title=f"Round {round + 1}")
         await wl.next_frame()
 print(f"the pole stands for {lengths[-1]['y']:.0f} of {MOST} steps")

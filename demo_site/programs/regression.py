@@ -25,7 +25,9 @@ async def fit():
     model.add(
         wl.layers.dense(1, input_shape=[degree.value], kernel_regularizer=wl.regularizers.l2(l2=regularization.value))
     )
-    model.compile(wl.train.adam(0.05), "mse")
+    model.compile(wl.train.adam(rate.value), "mse")
+
+    models[:] = [model]
 
     def draw(epoch, logs):
         if epoch % 25 == 24:
@@ -52,9 +54,21 @@ async def fit():
     print(f"{bias[0]:.2f} {terms}, loss {history.history['loss'][-1]:.4f}")
 
 
+def set_rate(value):
+    for model in models:
+        model.optimizer.learning_rate = value
+
+
+async def export():
+    await models[0].save("downloads://curve")
+
+
+models = []
 degree = page.slider("Degree", 1, MOST, 3, step=1)
 count = page.slider("Points", 5, 200, 40, step=1)
 noise = page.slider("Noise", 0, 0.5, 0.1)
 regularization = page.slider("Regularization", 0.000001, 0.1, 0.000001, log=True)
+rate = page.slider("Learning rate", 0.001, 1, 0.05, log=True, on_change=set_rate)
 page.button("Fit", fit)
+page.button("Export", export)
 await fit()

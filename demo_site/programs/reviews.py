@@ -37,8 +37,9 @@ async def ask(sentence):
 
 
 page.text("A review", "The plot is thin, but I loved every minute of it.", on_change=ask)
+training = page.training(model, "reviews", batch_size=32)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "val_loss", "acc", "val_acc"])
-await model.fit(
+await training.fit(
     x[:1600], pleased[:1600], validation_data=(x[1600:], pleased[1600:]), epochs=12, verbose=0, callbacks=curves
 )
 await ask("The plot is thin, but I loved every minute of it.")

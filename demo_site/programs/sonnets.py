@@ -13,7 +13,7 @@ import numpy as np
 import weblayers as wl
 from weblayers import page
 
-LENGTH, BATCH = 40, 64
+LENGTH = 40
 text = Path("data/sonnets.txt").read_text()
 letters = sorted(set(text))
 codes = np.array([letters.index(letter) for letter in text], "int32")
@@ -25,6 +25,7 @@ model.add(wl.layers.lstm(128))
 model.add(wl.layers.dense(len(letters), activation="softmax"))
 model.compile(wl.train.adam(0.004), "sparse_categorical_crossentropy")
 
+training = page.training(model, "sonnets", batch_size=64)
 temperature = page.slider("Boldness", 0.2, 1.5, 0.6)
 
 
@@ -39,9 +40,16 @@ async def write(count=200):
     return "".join(letters[code] for code in written[LENGTH:])
 
 
-curves = wl.vis.show.fit_callbacks("Learning", ["loss"])
-for round in range(1, 31):
-    starts = rng.integers(len(codes) - LENGTH, size=50 * BATCH)
-    samples = codes[starts[:, None] + np.arange(LENGTH)]
-    await model.fit(samples, codes[starts + LENGTH], batch_size=BATCH, verbose=0, callbacks=curves)
-    page.show(await write(), where="written", title=f"Written after {50 * round} steps")
+def samples():
+    """Batches of lines from anywhere, and the letters after them."""
+    while True:
+        starts = rng.integers(len(codes) - LENGTH, size=training.batch_size)
+        yield {"xs": codes[starts[:, None] + np.arange(LENGTH)], "ys": codes[starts + LENGTH]}
+
+
+async def show(epoch, logs):
+    page.show(await write(), where="written", title=f"Written after {50 * (epoch + 1)} steps")
+
+
+callbacks = [wl.vis.show.fit_callbacks("Learning", ["loss"]), {"on_epoch_end": show}]
+await training.fit(wl.data.generator(samples), epochs=30, steps_per_epoch=50, verbose=0, callbacks=callbacks)

@@ -26,5 +26,6 @@ async def draw(epoch, logs):
         await wl.vis.render.boundary("Decision", model, points, side)
 
 
+training = wl.page.training(model, "spiral", batch_size=64)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "acc"])
-await model.fit(points, side[:, None], epochs=300, batch_size=64, verbose=0, callbacks=[curves, {"on_epoch_end": draw}])
+await training.fit(points, side[:, None], epochs=300, verbose=0, callbacks=[curves, {"on_epoch_end": draw}])

@@ -42,13 +42,13 @@ async def draw(epoch, logs):
         print(f"epoch {epoch + 1}: off by {logs['val_loss']:.2f} °C; as today: {as_today:.2f} °C")
 
 
+training = wl.page.training(model, "weather", batch_size=64)
 curves = wl.vis.show.fit_callbacks("Learning", ["loss", "val_loss"])
-await model.fit(
+await training.fit(
     x[:split],
     y[:split],
     validation_data=(x[split:], y[split:]),
     epochs=40,
-    batch_size=64,
     verbose=0,
     callbacks=[curves, {"on_epoch_end": draw}],
 )

@@ -97,6 +97,7 @@ def _add_build(verbs: Any) -> None:
     build.add_argument("--packages", nargs="*", default=[], help="wheels, or packages of Pyodide that the runtime has")
     build.add_argument("--title", help="default: the docstring's first line")
     build.add_argument("--autorun", action="store_true", help="run without a click")
+    build.add_argument("--offline", action="store_true", help="have it work without a network after the first visit")
     build.add_argument("--runtime", help="a runtime's folder to copy, or the URL of one to use, instead of making one")
     build.add_argument("--pyodide", type=Path, help="the npm package pyodide, unpacked, instead of fetching it")
 
@@ -107,7 +108,14 @@ def _add_build(verbs: Any) -> None:
         given = options.runtime
         runtime = given if given and "://" in given else Path(given) if given else obtained_runtime(options.pyodide)
         build_page(
-            options.program, options.out, runtime, options.files, options.packages, options.title, options.autorun
+            options.program,
+            options.out,
+            runtime,
+            options.files,
+            options.packages,
+            options.title,
+            options.autorun,
+            options.offline,
         )
         print(f"{options.out}: a page for any static host. To see it: weblayers serve {options.out}")
 

@@ -16,6 +16,7 @@ PACKAGES = {
     "bench": CHROMIUM,
     "bench --browser firefox": BROWSERS,
     "responsiveness": BROWSERS,
+    "loading": BROWSERS,
     "smoke": CHROMIUM,
 }
 
@@ -25,6 +26,7 @@ STUBS = {
     "dpkg-query": "exit 1",
     "apt-get": 'echo "apt-get $*" >>"$LOG"',
     "npm": 'echo "npm $*" >>"$LOG"; mkdir -p node_modules/.bin; cp "$STUBS/tool" node_modules/.bin/esbuild; '
+    "mkdir -p node_modules/pyodide; : >node_modules/pyodide/python_stdlib.zip; "
     'cp "$STUBS/tool" node_modules/.bin/tsc',
     "node": 'echo "node $*" >>"$LOG"; '
     '[[ $1 != *byte_compile* ]] || { mkdir -p "$3"; : >"$3/weblayers-0-py3-none-any.whl"; }',

@@ -1,5 +1,6 @@
 """Pages from programs: what is written into the folder, and what is refused."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -48,6 +49,30 @@ def test_a_page_has_all_that_its_program_needs(tmp_path, program, runtime, capsy
     # strict policies forbid what stands in the page itself
     assert "<style" not in page and "style=" not in page and "<script>" not in page
     assert str(out) in capsys.readouterr().out
+
+
+def test_a_page_for_visits_without_a_network(tmp_path, program, runtime, capsys):
+    out = tmp_path / "site"
+    (runtime / "pyodide-lock.json").write_text('{"file_name": "weblayers-0-cp3-none-any.whl"}')
+    for name in ("weblayers-0-cp3-none-any.whl", "weblayers-0-py3-none-any.whl"):
+        (runtime / name).write_text(name)
+    assert main(["build", str(program), "--out", str(out), "--runtime", str(runtime), "--offline"]) == 0
+    assert 'offline="offline.js"' in (out / "index.html").read_text()
+
+    def listed():
+        text = (out / "offline.js").read_text()
+        return {each["url"]: each for each in json.loads(text[text.index("[") : text.index("];") + 1])}
+
+    before = listed()
+    assert {"index.html", "page.css", "train.py", "helper.py", "weblayers/weblayers-run.js"} <= set(before)
+    assert "weblayers/weblayers-0-cp3-none-any.whl" in before
+    assert "weblayers/weblayers-0-py3-none-any.whl" not in before, "no page loads it"
+    program.write_text(program.read_text() + "print(1)\n")
+    main(["build", str(program), "--out", str(out), "--runtime", str(runtime), "--offline"])
+    assert {name for name, entry in listed().items() if entry != before[name]} == {"train.py"}
+
+    assert main(["build", str(program), "--out", str(out), "--runtime", "https://cdn.example/wl", "--offline"]) == 1
+    assert "has its runtime beside it" in capsys.readouterr().err
 
 
 def test_a_runtime_from_elsewhere_is_not_copied(tmp_path, program):

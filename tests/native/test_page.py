@@ -168,7 +168,7 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
     history = asyncio.run(main())
     assert 1 < len(history.epoch) < 100_000
     kinds = [m["type"] for m in told.said if m["type"] != "progress"]
-    assert kinds[:6] == ["training", "epoch", "epoch", "backend", "epoch", "training"]
+    assert kinds[:7] == ["training", "backend", "epoch", "epoch", "backend", "epoch", "training"]
     assert told.said[0] == {
         "type": "training",
         "running": True,

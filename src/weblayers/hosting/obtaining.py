@@ -12,7 +12,7 @@ import zipfile
 from importlib import metadata, resources
 from pathlib import Path
 
-from .runtime import distribution, write_tree
+from .runtime import LIBRARY, distribution, write_tree
 from .wheels import fetch_wheels
 
 PYODIDE = "314.0.3"
@@ -42,13 +42,15 @@ def obtained_runtime(pyodide: Path | None = None) -> Path:
         pyodide = pyodide or _npm_package(home / f"npm-pyodide-{PYODIDE}")
         wheels = home / f"pyodide-{PYODIDE}"
         fetch_wheels(pyodide, wheels)
-        compiled = _compiled(pyodide, Path(temporary) / "compiled", [wheel, *wheels.glob("numpy-*.whl")])
+        compiled = _compiled(
+            pyodide, Path(temporary) / "compiled", [wheel, *wheels.glob("numpy-*.whl"), pyodide / LIBRARY]
+        )
         write_tree(distribution(pyodide, wheels, wheel.parent, compiled), made)
     return made
 
 
 def _compiled(pyodide: Path, folder: Path, wheels: list[Path]) -> list[Path]:
-    """The folder with the wheels, byte-compiled: they start sooner. None where there is no Node.js to do it."""
+    """The folder with wheels and standard library, small and fast to load. None where there is no Node.js to do it."""
     node = shutil.which("node")
     if node is None:
         return []

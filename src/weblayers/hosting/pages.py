@@ -9,6 +9,9 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
+from .offline import WORKER, offline_worker
+from .runtime import read_tree
+
 # Where a page has its runtime, unless it takes one from elsewhere.
 RUNTIME = "weblayers/"
 
@@ -44,6 +47,7 @@ def build_page(
     packages: Sequence[str] = (),
     title: str | None = None,
     autorun: bool = False,
+    offline: bool = False,
 ) -> list[str]:
     """Write a page that runs a program, and all that it needs, into a folder; gives the names of the files.
 
@@ -55,8 +59,11 @@ def build_page(
             themselves.
         packages: of Pyodide's, that the runtime has, or wheels: files that are copied too.
 
+        offline: whether it works without a network after the first visit.
+
     Raises:
-        ValueError: the program is no Python, a file does not lie beside or below it, or the folder has no runtime.
+        ValueError: the program is no Python, a file does not lie beside or below it, the folder has no runtime, or a
+            page that is to work offline has its runtime elsewhere.
     """
     try:
         source = program.read_text(encoding="utf-8")
@@ -71,7 +78,10 @@ def build_page(
     where = RUNTIME if isinstance(runtime, Path) else runtime.rstrip("/") + "/"
     if isinstance(runtime, Path) and not (runtime / "weblayers-run.js").is_file():
         raise ValueError(f"{runtime} has no weblayers-run.js: it is not a runtime's folder")
-    text = _page(program.name, tree, where, [n for n in copied if not n.endswith(".whl")], packages, title, autorun)
+    if offline and not isinstance(runtime, Path):
+        raise ValueError(f"a page that works offline has its runtime beside it, and not at {runtime}")
+    flags = [*(["autorun"] if autorun else []), *([f'offline="{WORKER}"'] if offline else [])]
+    text = _page(program.name, tree, where, [n for n in copied if not n.endswith(".whl")], packages, title, flags)
 
     out.mkdir(parents=True, exist_ok=True)
     (out / "index.html").write_text(text, encoding="utf-8")
@@ -83,7 +93,12 @@ def build_page(
             shutil.copyfile(path, target)
     if isinstance(runtime, Path):
         shutil.copytree(runtime, out / RUNTIME, dirs_exist_ok=True)
-    return ["index.html", "page.css", program.name, *copied]
+    names = ["index.html", "page.css", program.name, *copied]
+    if offline:
+        own = {name: (out / name).read_bytes() for name in names}
+        (out / WORKER).write_bytes(offline_worker({**own, **read_tree(out / RUNTIME, RUNTIME)}, RUNTIME))
+        names.append(WORKER)
+    return names
 
 
 def new_page(folder: Path) -> list[str]:
@@ -111,7 +126,7 @@ def _page(
     files: Sequence[str],
     packages: Sequence[str],
     title: str | None,
-    autorun: bool,
+    flags: Sequence[str],
 ) -> str:
     first, *rest = (ast.get_docstring(tree) or program.removesuffix(".py")).split("\n\n")
     given = {"src": program, "files": " ".join(files), "packages": " ".join(Path(p).name for p in packages)}
@@ -121,7 +136,7 @@ def _page(
         prose="\n".join(f"  <p>{html.escape(' '.join(part.split()))}</p>" for part in rest),
         runtime=html.escape(runtime),
         program=html.escape(program),
-        attributes=" ".join([*attributes, *(["autorun"] if autorun else [])]),
+        attributes=" ".join([*attributes, *flags]),
     )
 
 

@@ -18,8 +18,9 @@ from typing import Any
 
 from .wheels import WANTED
 
+LIBRARY = "python_stdlib.zip"
 # The last two are one file under the names that newer and older versions give it.
-CORE = ("pyodide.mjs", "pyodide.asm.wasm", "python_stdlib.zip", "pyodide.asm.mjs", "pyodide.asm.js")
+CORE = ("pyodide.mjs", "pyodide.asm.wasm", LIBRARY, "pyodide.asm.mjs", "pyodide.asm.js")
 # What pages load without Python, from the wheel.
 SCRIPTS = ("weblayers/glue/weblayers_glue.mjs", "weblayers/page/assets/", "weblayers/vis/assets/weblayers_charts.mjs")
 
@@ -61,13 +62,15 @@ def distribution(pyodide: Path, wheels: Path, dist: Path, compiled: Sequence[Pat
         pyodide: the npm package, unpacked.
         wheels: the folder that :func:`~.wheels.fetch_wheels` filled.
         dist: the folder with the wheel of weblayers.
-        compiled: folders of byte-compiled wheels, which come first.
+        compiled: folders of what ``byte_compile.mjs`` has made of wheels and of the standard library; they come first.
     """
     from pyodide_lock import PyodideLockSpec
     from pyodide_lock.utils import add_wheels_to_spec, update_package_sha256
 
     weblayers = next(dist.glob("weblayers-*-py3-none-any.whl"))
     files = {name: (pyodide / name).read_bytes() for name in CORE if (pyodide / name).exists()}
+    for library in (path for folder in compiled for path in folder.glob(LIBRARY)):
+        files[LIBRARY] = library.read_bytes()
     files[weblayers.name] = weblayers.read_bytes()
     with zipfile.ZipFile(weblayers) as archive:
         for name in archive.namelist():

@@ -68,8 +68,10 @@ def has_indexed_db() -> bool:
 
 
 def _is_usable(name: str) -> bool:
+    # Pyodide imports `js` when somebody asks for it; elsewhere it may be anything
+    has_js = sys.platform == "emscripten" or "js" in sys.modules
     try:
-        return "js" in sys.modules and _storage(name, name) is not None
+        return has_js and _storage(name, name) is not None
     except (OSError, RuntimeError):
         return False
 
@@ -121,8 +123,21 @@ async def file_bytes(file: Any) -> bytes:
     return file.read()
 
 
+# Who hands over files instead, such as the page for its worker, which has no document.
+_courier: Callable[[str, bytes, str], None] | None = None
+
+
+def set_courier(courier: Callable[[str, bytes, str], None]) -> None:
+    """Say who hands files to the user: it gets name, contents and type."""
+    global _courier
+    _courier = courier
+
+
 def download(name: str, data: bytes, kind: str) -> None:
     """Hand the user a file."""
+    if _courier is not None:
+        _courier(name, data, kind)
+        return
     js = _js()
     page = document()
     if page is None:

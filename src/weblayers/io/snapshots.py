@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .. import random_seed
@@ -33,8 +34,15 @@ async def save_snapshot(model: Any, target: Any, notes: Mapping[str, Any]) -> No
     await settled(registry.save_handler(target).save(artifacts))
 
 
-async def restore_snapshot(model: Any, source: Any) -> dict[str, Any] | None:
+async def restore_snapshot(
+    model: Any, source: Any, expected: Mapping[str, Any] = MappingProxyType({})
+) -> dict[str, Any] | None:
     """Have a compiled model go on from where its training was saved: its notes, or None if nothing was saved.
+
+    Args:
+        model: as for :func:`save_snapshot`.
+        source: where it was saved.
+        expected: notes that it must have.
 
     Raises:
         ModelFileError: what is there is no such snapshot, or not of this model; the model stays as it is.
@@ -45,6 +53,8 @@ async def restore_snapshot(model: Any, source: Any) -> dict[str, Any] | None:
         return None
     where = artifacts.source
     notes = entry(artifacts.user_defined_metadata or {}, _KEY, dict, where)
+    for name, value in expected.items():
+        expect(notes.get(name) == value, where, f"what was kept there has other {name} than this model")
     weights, state = decoded_state(artifacts)
     # by their order: names count how many layers the program has made
     mine = named_weights(model).values()

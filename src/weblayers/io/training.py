@@ -119,4 +119,5 @@ def restore_optimizer(model: Any, state: Sequence[np.ndarray], source: str) -> N
         return
     steps, *values = state
     expect(steps.shape == (), source, "the optimizer's first weight is not its step count")
-    model.compiled().optimizer.restore(model.trainable_weights, int(steps), values)
+    # what was trainable at compile: layers may have been frozen since
+    model.compiled().optimizer.restore(model.steps.trained(), int(steps), values)

@@ -135,11 +135,13 @@ def _class(name: str, function: Function, sparse: bool = False, known: bool = Tr
         defaults = {n: p.default for n, p in naming.parameters(function).items() if n in options}
         return {**Loss.get_config(self), **defaults, **self.options}
 
+    # pages run without docstrings
+    first = (function.__doc__ or "").partition("\n")[0]
     body = {
         "__init__": init,
         "call": call,
         "get_config": get_config,
-        "__doc__": f"{(function.__doc__ or '').splitlines()[0]} As an object; see :func:`{function.__name__}`.",
+        "__doc__": f"{first} As an object; see :func:`{function.__name__}`.",
         "__module__": __name__,
         "sparse": sparse,
         "known_targets": known,

@@ -28,7 +28,8 @@ class Trainer:
     @property
     def stop(self) -> bool:
         """Whether training is to end, in order, after the steps under way."""
-        return self._stop
+        # the page's buttons end the fit itself
+        return self._stop or (self._fit is not None and self._fit.stopped)
 
     @stop.setter
     def stop(self, value: bool) -> None:

@@ -20,12 +20,14 @@ from .. import naming
 from .controls import Button, Control
 from .hosts import host
 from .showing import content_of
+from .steering import Training
 from .sweeping import Run, sweep
 
 __all__ = [
     "Button",
     "Control",
     "Run",
+    "Training",
     "add",
     "button",
     "checkbox",
@@ -38,6 +40,7 @@ __all__ = [
     "slider",
     "sweep",
     "text",
+    "training",
 ]
 
 
@@ -151,6 +154,30 @@ def text(
 ) -> Control:
     """Text to type, of one line or several."""
     return Control("text", label, value, on_change, where, lines=lines)
+
+
+def training(model: Any, name: str, batch_size: int | None = None, keep: Any = None) -> Training:
+    """A training that the page's reader steers, and that a reload does not end.
+
+    It adds the learning rate, the batch size, "New weights" and "Export" to the page's controls. In a page it keeps the
+    weights, the optimizer and the number of the epoch in the browser's storage, at ends of epochs, and the program goes
+    on from there when it runs again with the same layers.
+
+    Args:
+        model: a compiled model, or a list of those that a loop of one's own trains.
+        name: of what is kept and exported; one of its own for each training of a site.
+        batch_size: what it begins with; left out, the reader does not choose it.
+        keep: where it is kept, a path or URL that ``model.save`` takes; IndexedDB in a page, nowhere elsewhere.
+
+    >>> import asyncio, weblayers as wl
+    >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> training = wl.page.training(model, "line", batch_size=4)
+    >>> history = asyncio.run(training.fit(wl.ones([4, 1]), wl.ones([4, 1]), epochs=2, verbose=0))
+    >>> training.epoch, training.batch_size
+    (2, 4)
+    """
+    return Training(model if isinstance(model, list) else [model], name, batch_size, keep)
 
 
 def on(name: str, handler: Callable[[Any], Any]) -> None:

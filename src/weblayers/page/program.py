@@ -8,7 +8,10 @@ import sys
 from collections.abc import Coroutine
 from typing import Any
 
+import numpy as np
+
 from ..callbacks.base import register_callback_constructor
+from ..io import browser
 from ..models import watching
 from ..runtime import device
 from ..runtime.tensor import Tensor
@@ -26,6 +29,7 @@ class Program:
         self._task: asyncio.Task[Any] | None = None
         self._others: list[asyncio.Future[Any]] = []
         register_callback_constructor(0, Reporter)
+        browser.set_courier(_download)
 
     async def run(self, source: str, filename: str, given: Any = None) -> bool:
         """Run a program to its end; whether it got there. What goes wrong is told to the page.
@@ -102,6 +106,10 @@ class Program:
         if hasattr(result, "__await__"):
             result = await result
         return result.array_sync() if isinstance(result, Tensor) else result
+
+
+def _download(name: str, data: bytes, kind: str) -> None:
+    host().post({"type": "download", "name": name, "data": np.frombuffer(data, np.uint8), "kind": kind})
 
 
 def _no_input(prompt: object = "") -> str:

@@ -50,6 +50,8 @@ class Reporter(Callback):
 
     def on_progress(self, done: int, logs: dict[str, Any]) -> None:
         now = clock.now()
+        if not self._told:
+            self._tell_backend()
         if now - self._told >= TELL_SECONDS:
             self._told = now
             host().post({"type": "progress", "epoch": self._epoch, "step": done, "logs": _numbers(logs)})
@@ -60,8 +62,11 @@ class Reporter(Callback):
         if is_last or now - self._told >= TELL_SECONDS:
             self._told = now
             # another takes over from a device that is lost
-            host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
+            self._tell_backend()
         host().post({"type": "epoch", "epoch": epoch, "logs": _numbers(logs)})
+
+    def _tell_backend(self) -> None:
+        host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
 
     def on_train_end(self, logs: dict[str, Any]) -> None:
         host().post({"type": "training", "running": False})

@@ -1,0 +1,39 @@
+"""A site that works without a network after the first visit: its service worker."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import PurePosixPath
+
+# The worker's name, at the top of the site, as it serves what is below; and who it is made of.
+WORKER = "offline.js"
+SCRIPT = "page/assets/weblayers-offline.js"
+
+
+def offline_worker(files: Mapping[str, bytes], runtime: str = "weblayers/") -> bytes:
+    """The script of a service worker that keeps files for visits without a network.
+
+    Args:
+        files: all of the site's that are to be kept, by their names from its top.
+        runtime: where the runtime is. Of its wheels, those that its pages load are kept.
+    """
+    script = resources.files("weblayers").joinpath(SCRIPT).read_bytes()
+    lock = files.get(f"{runtime}pyodide-lock.json", b"")
+    kept = {
+        name: hashlib.sha256(data).digest()
+        for name, data in sorted(files.items())
+        if name != WORKER and (not _is_wheel_of(name, runtime) or PurePosixPath(name).name.encode() in lock)
+    }
+    entries = [
+        {"url": name, "revision": digest.hex()[:16], "integrity": f"sha256-{base64.b64encode(digest).decode()}"}
+        for name, digest in kept.items()
+    ]
+    return b"self.weblayersFiles = " + json.dumps(entries, indent=0).encode() + b";\n" + script
+
+
+def _is_wheel_of(name: str, runtime: str) -> bool:
+    return name.startswith(runtime) and name.endswith(".whl")
