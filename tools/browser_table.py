@@ -35,6 +35,9 @@ AREAS = (
     (r"test_charts\.", "charts"),
     (r"test_(data\.test_(cameras|microphones)|gallery\..*camera)", "camera and microphone"),
     (r"test_data\.", "data sets"),
+    (r"test_offline\.", "without a network, after a first visit"),
+    (r"test_gallery\..*elsewhere", "the first program, the spiral with a reload, the playground"),
+    (r"test_speed\.", "the page that measures"),
     (r"test_pyscript\.", "PyScript, on the page and in its workers"),
     (
         r"test_(gallery|docs)\.",
@@ -57,7 +60,9 @@ def cases(results: str) -> list[Case]:
         package, _, module = case.get("classname", "").rpartition(".")
         if package == "tests.browser" and case.find("skipped") is None:
             failed = any(case.find(tag) is not None for tag in ("failure", "error"))
-            found.append(Case(f"{module}.{case.get('name')}", not failed))
+            # the process that ran it comes behind its name
+            name = (case.get("name") or "").partition("@")[0]
+            found.append(Case(f"{module}.{name}", not failed))
     return found
 
 

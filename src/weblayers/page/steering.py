@@ -44,7 +44,7 @@ class Training(Callback):
     def _add_controls(self, batch_size: int | None) -> None:
         rate = next((m.optimizer.learning_rate for m in self._models if not m.optimizer.has_schedule), 0)
         if rate:
-            limits = {"minimum": rate / 100, "maximum": rate * 100, "step": None, "log": True}
+            limits: dict[str, Any] = {"minimum": rate / 100, "maximum": rate * 100, "step": None, "log": True}
             control = Control("slider", "Learning rate", rate, self._set_rate, None, **limits)
             self._set_rate(control.value)
         self._batch = None
