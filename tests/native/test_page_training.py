@@ -35,6 +35,7 @@ def told(monkeypatch):
     recorder = Recorder()
     monkeypatch.setattr(hosts, "_hosts", [recorder])
     monkeypatch.setattr(steering, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(steering, "KEEP_SHARE", 1e9)
     return recorder
 
 
@@ -68,6 +69,27 @@ def test_a_training_goes_on_with_weights_optimizer_and_epoch(told, tmp_path):
         assert second.optimizer.iterations == 5 * 4 and history.epoch == [3, 4] and steered.epoch == 5
 
     asyncio.run(main())
+
+
+def test_checkpoints_take_little_of_the_time(told, tmp_path, monkeypatch):
+    """One that takes a second is kept again after twenty."""
+    time, kept = [0.0], []
+
+    async def save(model, target, notes):
+        kept.append(notes["epoch"])
+        time[0] += 1
+
+    def pass_on(epoch, logs):
+        time[0] += 5
+
+    monkeypatch.setattr(steering, "KEEP_SECONDS", 2.0)
+    monkeypatch.setattr(steering, "KEEP_SHARE", 0.05)
+    monkeypatch.setattr(steering.clock, "now", lambda: time[0])
+    monkeypatch.setattr(steering.snapshots, "save_snapshot", save)
+    steered = page.training(network(), "line", 8, keep=tmp_path / "kept")
+    asyncio.run(fit(steered, epochs=10, callbacks={"on_epoch_end": pass_on}))
+    # and at the end
+    assert kept == [1, 5, 9, 10]
 
 
 def test_one_that_has_come_to_its_end_goes_on_as_long_again(told, tmp_path):

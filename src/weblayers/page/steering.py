@@ -17,8 +17,10 @@ from ..runtime.lease import Lease
 from . import reins
 from .controls import Button, Control
 
-# Checkpoints come at ends of epochs, but no more often: small epochs would mostly wait for storage.
+# Checkpoints come at ends of epochs, but no more often, and take no more of the time than this share: small epochs, and
+# large models, would mostly wait for storage.
 KEEP_SECONDS = 2.0
+KEEP_SHARE = 0.05
 
 
 class Training(Callback):
@@ -32,7 +34,7 @@ class Training(Callback):
         if keep is None and browser.has_indexed_db():
             self._keep = f"indexeddb://training-{name}"
         self.epoch = 0
-        self._kept = -KEEP_SECONDS
+        self._due = 0.0
         self._storing = asyncio.Lock()
         # ends the fit or the loop that is under way
         self._end: Callable[[], None] | None = None
@@ -132,7 +134,7 @@ class Training(Callback):
 
     async def _done(self, epoch: int) -> None:
         self.epoch = epoch
-        if clock.now() - self._kept >= KEEP_SECONDS:
+        if clock.now() >= self._due:
             await self._store()
 
     # -- what the reader does -----------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ class Training(Callback):
 
     async def _store(self) -> None:
         async with self._storing:
-            self._kept = clock.now()
+            begun = clock.now()
             try:
                 for model, place in self._places():
                     notes = {"epoch": self.epoch, "layers": _described(model)}
@@ -193,6 +195,7 @@ class Training(Callback):
             except OSError as error:
                 print(f"{self._name} is not kept for another visit: {error}")
                 self._keep = None
+            self._due = clock.now() + max(KEEP_SECONDS, (clock.now() - begun) / KEEP_SHARE)
 
     async def _restore(self) -> None:
         """Go on where an earlier visit ended, if the models are as they were."""
