@@ -31,6 +31,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   lint             ruff, mypy, tsc
   fuzz [SECONDS] [FIRST_SEED]   random models, graphs and training steps, as plans as by NumPy, and models in Keras
   bench [ARGS]     measure against TensorFlow.js and jax-js, into build/bench.json
+  growth           how the time of a step grows with its work, into build/growth.json and docs/speed.md
   responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
   loading          what a first visit loads, and how long it takes, in all browsers, into build/loading.json
   smoke            train the main demo in headless Chromium
@@ -244,6 +245,12 @@ tests() {
   exec "$PYTHON" -m pytest "$@"
 }
 
+growth() {
+  need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
+  locked build_site
+  exec "$PYTHON" tools/growth.py "$@"
+}
+
 bench() {
   if [[ " $* " == *firefox* || " $* " == *webkit* ]]; then
     need_packages "a browser is missing" "${TEST_PACKAGES[@]}"
@@ -280,7 +287,7 @@ smoke() {
 verb=${1:-help}
 shift || true
 case $verb in
-  demo | lint | fuzz | bench | responsiveness | loading | smoke) "$verb" "$@" ;;
+  demo | lint | fuzz | bench | growth | responsiveness | loading | smoke) "$verb" "$@" ;;
   test) tests "$@" ;;
   site) locked build_site; say "the site is in build/site" ;;
   wheel) locked build_wheel; say "the wheel is in build/dist" ;;

@@ -47,16 +47,26 @@ def assemble() -> None:
     (SITE / "weblayers").symlink_to(ROOT / "build" / "site" / "weblayers")
 
 
-def measured(browser: str, query: str) -> dict:
-    """The page's results."""
+def results(browser: str, page: str) -> dict:
+    """What a page of measurements comes to, and the browser.
+
+    Raises:
+        SystemExit: the page failed.
+    """
     with display_for([browser]) as screen, serving(SITE) as url, open_browser(browser, screen) as driver:
         driver.set_script_timeout(TIMEOUT)
         driver.command_executor.client_config.timeout = TIMEOUT + 10
-        driver.get(f"{url}/bench.html?{query}")
+        driver.get(f"{url}/{page}")
         result = driver.execute_async_script(WAIT)
         name, version = (driver.capabilities[key] for key in ("browserName", "browserVersion"))
     if "error" in result:
         sys.exit(f"the benchmark failed: {result['error']}")
+    return {**result, "browser": f"{name} {version}"}
+
+
+def measured(browser: str, query: str) -> dict:
+    """The report of the benchmark."""
+    result = results(browser, f"bench.html?{query}")
     # what has crossed WebDriver is in alphabetical order
     workloads = {name: result["workloads"][name] for name in tables.WORKLOADS if name in result["workloads"]}
     for workload in workloads.values():
@@ -68,7 +78,6 @@ def measured(browser: str, query: str) -> dict:
     return {
         **result,
         "workloads": workloads,
-        "browser": f"{name} {version}",
         "versions": versions,
         "date": datetime.date.today().isoformat(),
     }
@@ -90,7 +99,7 @@ def main() -> None:
     report = measured(options.browser, "&".join(f"{k}={v}" for k, v in named.items() if v is not None))
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(tables.where(report), *tables.cannot(report), sep="\n")
-    for rows in (tables.step_rows, tables.first_rows, tables.product_rows):
+    for rows in (tables.step_rows, tables.first_rows, tables.product_rows, tables.limit_rows):
         print("", tables.plain(rows(report)), sep="\n")
     print(f"written to {REPORT.relative_to(ROOT)}")
 

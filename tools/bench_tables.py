@@ -29,6 +29,8 @@ CONTENDERS = {
 CPU_PEERS = ("tfjs_cpu", "tfjs_wasm", "jax_wasm")
 # the least part of a step's time of a product that is told of
 LEAST_PART = 0.03
+# of multiply-adds, below which products are not what a step consists of
+LEAST_WORK = 1e6
 # what compiling consists of; the browser's part of a prediction is not told apart
 PARTS = ("trace", "lower", "print", "compile")
 MARKERS = "<!-- measured: tools/bench.py --readme writes what is between -->", "<!-- /measured -->"
@@ -106,6 +108,26 @@ def product_rows(report: dict) -> Rows:
     return rows
 
 
+def limit_rows(report: dict) -> Rows:
+    """A row for each workload that has products: what its step takes on WebAssembly, and what these would at least.
+
+    That is at the rate of the fastest product that was measured by itself: no order of sums, no plan is faster.
+    """
+    each = [product for step in report["products"].values() for product in step["products"]]
+    fastest = max((product["flops"] / product["alone_ms"] / 1e6 for product in each), default=None)
+    if fastest is None:
+        return []
+    heads = ["limits on WebAssembly", "M multiply-adds", "ms a step", f"ms at {fastest:.0f} GFLOP/s", "share"]
+    rows = [heads]
+    for key, workload in report["workloads"].items():
+        took, work = best(workload, "wasm"), workload["multiply_adds"]
+        if took is None or work < LEAST_WORK:
+            continue
+        least = 2 * work / fastest / 1e6
+        rows.append([WORKLOADS[key], number(work / 1e6), number(took), number(least), f"{least / took:.0%}"])
+    return rows
+
+
 def markdown(rows: Rows) -> str:
     head, *body = ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join([head, "|---" * len(rows[0]) + "|", *body])
@@ -145,7 +167,7 @@ def cannot(report: dict) -> list[str]:
 def readme_with(text: str, report: dict) -> str:
     """The README with the report between its markers."""
     begin, end = MARKERS
-    shown = (step_rows(report), first_rows(report), product_rows(report))
+    shown = filter(None, (step_rows(report), first_rows(report), product_rows(report), limit_rows(report)))
     block = "\n\n".join([textwrap.fill(where(report), 120), *map(markdown, shown)])
     pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
     made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)

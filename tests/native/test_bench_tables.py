@@ -13,6 +13,7 @@ REPORT = {
     "workloads": {
         "xor": {
             "draws": 4,
+            "multiply_adds": 96,
             "ms": {
                 "wasm": {"fit": 0.02},
                 "webgl": {"fit": 0.5},
@@ -26,6 +27,7 @@ REPORT = {
         },
         "predict_mobilenet": {
             "draws": 30,
+            "multiply_adds": 180_000_000,
             "ms": {"wasm": {"predict": 20}},
             "first_step_ms": {"wasm": 400},
             "compile_ms": {"wasm": {"trace": 90, "lower": 80, "print": 70}},
@@ -80,6 +82,12 @@ def test_compiling_is_told_by_its_parts():
 def test_products_that_take_time_are_rates():
     _, product = tables.product_rows(REPORT)
     assert product == ["mlp: dot of 128x784 and 784x128", "21", "17", "80%", "38%"]
+
+
+def test_limits_are_those_of_the_fastest_product():
+    (*_, least, _), *rows = tables.limit_rows(REPORT)
+    assert least == "ms at 21 GFLOP/s"
+    assert rows == [[tables.WORKLOADS["predict_mobilenet"], "180", "20", "17", "84%"]]
 
 
 def test_plain_tables_are_aligned():

@@ -15,7 +15,7 @@ function median(values) {
  * @property {() => Promise<Record<string, number>>} measured milliseconds of a step, every way there is
  * @property {() => void} dispose
  * @property {Record<string, number>} [parts] milliseconds of the first step's compiling
- * @property {() => number} [draws]
+ * @property {() => {draws: number, multiply_adds: number}} [counted] of a step
  */
 /** @typedef {(name: string, workload: import("./workloads.js").Workload, steps: number) => Promise<Contender>} Make */
 
@@ -61,7 +61,7 @@ export async function measured(name, makers, rounds, say) {
   const { steps } = workload;
   /** @type {Record<string, Contender>} */
   const contenders = {};
-  const result = { batch: workload.batch, draws: null, ms: {}, first_step_ms: {}, compile_ms: {}, cannot: {} };
+  const result = { batch: workload.batch, draws: null, multiply_adds: null, ms: {}, first_step_ms: {}, compile_ms: {}, cannot: {} };
   for (const who of Object.keys(makers).filter((who) => who in steps)) {
     try {
       const contender = await makers[who](name, workload, steps[who]);
@@ -91,7 +91,7 @@ export async function measured(name, makers, rounds, say) {
   for (const [who, ways] of Object.entries(times)) {
     result.ms[who] = Object.fromEntries(Object.entries(ways).map(([way, list]) => [way, median(list)]));
   }
-  result.draws = contenders.wasm?.draws() ?? null;
+  Object.assign(result, contenders.wasm?.counted?.());
   for (const contender of Object.values(contenders)) contender.dispose();
   return result;
 }

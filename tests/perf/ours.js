@@ -56,8 +56,8 @@ export class Ours {
   }
 
   /** @returns {number} */
-  draws() {
-    return this.run.draws();
+  counted() {
+    return taken(this.run.counted());
   }
 
   dispose() {

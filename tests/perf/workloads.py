@@ -8,6 +8,7 @@ from unittest.mock import patch
 import numpy as np
 
 import weblayers as wl
+from weblayers.compiler import explain
 from weblayers.compiler.lower import lower
 from weblayers.compiler.pieces import at_once
 from weblayers.models import steps
@@ -186,15 +187,18 @@ class Run:
         for _ in range(times):
             await self.model.predict(one).data()
 
-    def draws(self):
-        """Draws of one training step or prediction."""
+    def counted(self):
+        """Draws of one training step or prediction, and multiply-adds of its products."""
         if self.predicts:
             (compiled,) = self.model._predictor.plans
             graph = compiled.graph
-            return len(lower(graph.inputs, graph.scalars, graph.outputs).draws)
-        # the one that was used last
-        *_, compiled = (c for c in self.model.steps.plans if c.assigned)
-        return len(at_once(plans.training_plan(compiled.graph)).draws)
+            plan = lower(graph.inputs, graph.scalars, graph.outputs)
+        else:
+            # the one that was used last
+            *_, compiled = (c for c in self.model.steps.plans if c.assigned)
+            plan = at_once(plans.training_plan(compiled.graph))
+        counts = [explain.counted(draw) for draw in plan.draws]
+        return {"draws": len(counts), "multiply_adds": sum(each.multiply_adds for each in counts)}
 
 
 @contextmanager

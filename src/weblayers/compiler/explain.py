@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..graph.node import Node, topological
 from ..graph.program import Graph
@@ -70,14 +71,28 @@ def rows(graph: Graph, block: int, owners: Mapping[int, str], marks: Sequence[tu
         if _group(kernel) not in found:
             part, layers = purposes.of(i)
             found[_group(kernel)] = Row(part, layers, _words(kernel))
-        row, fragments = found[_group(kernel)], draw.viewport[2] * draw.viewport[3]
-        fetches, products = _counts(draw.shader.body)
+        row, counts = found[_group(kernel)], counted(draw)
         row.draws += 1
-        row.fetches += fetches * fragments
-        row.multiply_adds += products * fragments
-        row.bytes_written += TEXEL_BYTES * fragments * len(draw.targets)
+        row.fetches += counts.fetches
+        row.multiply_adds += counts.multiply_adds
+        row.bytes_written += counts.bytes_written
         row.share += draw.work / total
     return list(found.values())
+
+
+class Counts(NamedTuple):
+    """What a draw reads, computes and writes: texels, multiply-adds of floats, and bytes."""
+
+    fetches: int
+    multiply_adds: int
+    bytes_written: int
+
+
+def counted(draw: Draw) -> Counts:
+    """What all fragments of a draw do."""
+    fragments = draw.viewport[2] * draw.viewport[3]
+    fetches, products = _counts(draw.shader.body)
+    return Counts(fetches * fragments, products * fragments, TEXEL_BYTES * fragments * len(draw.targets))
 
 
 class _Purposes:
