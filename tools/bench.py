@@ -100,7 +100,8 @@ def main() -> None:
     REPORT.write_text(json.dumps(report, indent=2) + "\n")
     print(tables.where(report), *tables.cannot(report), sep="\n")
     for rows in (tables.step_rows, tables.first_rows, tables.product_rows, tables.limit_rows):
-        print("", tables.plain(rows(report)), sep="\n")
+        if made := rows(report):
+            print("", tables.plain(made), sep="\n")
     print(f"written to {REPORT.relative_to(ROOT)}")
 
 

@@ -1,4 +1,4 @@
-"""Measures how the time of a training step grows with its work; writes build/growth.json and the table of docs/speed.md.
+"""Measures how the time of a training step grows with its work, into build/growth.json and the tables of docs/speed.md.
 
 Usage: growth.py [--docs]; with --docs nothing is measured, the last report goes into the page.
 """
