@@ -28,7 +28,11 @@ from .instructions import (
     WITHOUT,
 )
 from .integers import Integers
+from .mathematics import FUNCTIONS
+from .vectors import write
 
+# What is written where it is called: longer functions are not, as their variables would not stay in registers.
+INLINED = frozenset(("exp",))
 # Longer expressions get a local of their own.
 MAX_EXPRESSION = 300
 
@@ -248,11 +252,24 @@ class _Printer:
         return a + b + FLOAT["mul"] + c + FLOAT["add"]
 
     def _called(self, value: Value, j: int) -> bytes:
+        if value.type == "v" and value.op in INLINED:
+            return self._inlined(value, j)
         index = self._library.index(value.op)
         if value.type == "v":
             return b"".join([self._operand(a, j) for a in value.args]) + wasm.call(index)
         splats = b"".join([self._operand(a, j) + wasm.SPLAT_F32 for a in value.args])
         return splats + wasm.call(index) + wasm.EXTRACT[0]
+
+    def _inlined(self, value: Value, j: int) -> bytes:
+        """A function's instructions in the place of a call, before which registers would have to be saved."""
+        (x,) = value.args
+        local = self._frame.local(V128)
+        code = self._operand(x, j) + wasm.local_set(local)
+        function = self._frame.function
+        kept, function.code = function.code, bytearray()
+        write(function, FUNCTIONS[value.op], [local], self._relaxed)
+        made, function.code = bytes(function.code), kept
+        return code + made
 
     def op_read(self, value: Value, j: int) -> bytes:
         return wasm.local_get(self._frame.locals[value.args[0], j])

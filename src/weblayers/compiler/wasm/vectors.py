@@ -237,14 +237,19 @@ def function(build: Callable[..., Vector], relaxed: bool) -> Function:
     """
     count = build.__code__.co_argcount
     made = Function((V128 * count, V128))
-    parameters = [Vector("f", b"") for _ in range(count)]
+    write(made, build, list(range(count)), relaxed)
+    return made
+
+
+def write(made: Function, build: Callable[..., Vector], locals_: list[int], relaxed: bool) -> None:
+    """Have a function compute an expression of what is in its locals; the value is left on the stack."""
+    parameters = [Vector("f", b"") for _ in locals_]
     result = build(*parameters)
     uses: dict[int, int] = {}
     order: list[Vector] = []
     _visit(result, uses, order)
-    places = {id(p): i for i, p in enumerate(parameters)}
+    places = {id(p): i for p, i in zip(parameters, locals_, strict=True)}
     _write(made, result, uses, places, relaxed)
-    return made
 
 
 def _visit(node: Vector, uses: dict[int, int], order: list[Vector]) -> None:
