@@ -13,6 +13,11 @@ import { LoadedModule } from "./module.js";
 /** @typedef {[width: number, height: number, layers: number, format: string]} Spec */
 /** @typedef {{address: number, size: number, spec: Spec, holds: number, freed: boolean}} Texture */
 
+/** Texels from row to row, as compiler/wasm/addresses.py has them. @param {Spec} spec */
+function pitch([width, height, layers, format]) {
+  return width % 64 === 0 && height * layers > 1 && format !== "rgba8" ? width + 4 : width;
+}
+
 export class WasmDevice {
   constructor() {
     this.arena = new Arena();
@@ -33,7 +38,7 @@ export class WasmDevice {
 
   /** @param {number} w @param {number} h @param {number} layers @param {string} format */
   alloc(w, h, layers, format) {
-    const size = w * h * layers * (format === "rgba8" ? 4 : 16);
+    const size = pitch([w, h, layers, format]) * h * layers * (format === "rgba8" ? 4 : 16);
     const address = this.arena.alloc(size);
     const id = this._next++;
     this._textures.set(id, { address, size, spec: [w, h, layers, format], holds: 0, freed: false });
@@ -138,17 +143,18 @@ export class WasmDevice {
    */
   _rows(id, x, y, w, h, visit) {
     const { address, spec } = this._texture(id);
-    const [width, , layers, format] = spec;
+    const [, , layers, format] = spec;
     const memory = format === "rgba8" ? this.arena.bytes : this.arena.floats;
     const begin = address / memory.BYTES_PER_ELEMENT;
-    if (layers === 1 && w === width) {
+    const apart = pitch(spec);
+    if (layers === 1 && w === apart) {
       // one after the other
       visit(memory, begin + y * w * 4, 0, w * h * 4);
       return;
     }
     for (let layer = 0; layer < layers; layer++) {
       for (let row = 0; row < h; row++) {
-        visit(memory, begin + (((y + row) * layers + layer) * width + x) * 4, (layer * h + row) * w * 4, w * 4);
+        visit(memory, begin + (((y + row) * layers + layer) * apart + x) * 4, (layer * h + row) * w * 4, w * 4);
       }
     }
   }

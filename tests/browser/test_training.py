@@ -227,7 +227,7 @@ x = (rng.random((512, 64), np.float32), rng.random((4, 32, 32, 3), np.float32))
 def models():
     wl.set_random_seed(0)
     given = wl.input(shape=[64])
-    hidden = L.dense(96, activation="relu")(L.dense(130, activation="tanh")(given))
+    hidden = L.dense(256, activation="relu")(L.dense(130, activation="tanh")(given))
     dense = wl.model(inputs=given, outputs=L.dense(8)(hidden))
     image = wl.input(shape=[32, 32, 3])
     pixels = L.conv2d(16, 3, padding="same", activation="relu")(L.conv2d(16, 3, padding="same")(image))

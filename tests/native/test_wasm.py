@@ -21,13 +21,14 @@ from weblayers.compiler.wasm.addresses import COLUMN, ROW, Indices, Shape
 from weblayers.compiler.wasm.analysis import NONE, Analysis, X
 from weblayers.compiler.wasm.assembler import I32, Function, signed, unsigned
 from weblayers.compiler.wasm.mathematics import FUNCTIONS
-from weblayers.compiler.wasm.module import compiling
+from weblayers.compiler.wasm.module import compiling, shape_of
 from weblayers.compiler.wasm.packing import packed
 from weblayers.compiler.wasm.vectors import function
 from weblayers.graph import build as b
 from weblayers.graph.program import Graph
 from weblayers.runtime import starting
 from weblayers.runtime.heap import Heap
+from weblayers.runtime.plan_device import Region
 from weblayers.runtime.wasmtime_device import WasmtimeDevice
 
 # -- mathematics ------------------------------------------------------------------------------------------------------
@@ -306,17 +307,31 @@ def test_indices_beyond_a_tensor_do_not_trap():
 def test_memory_grows_and_is_used_again():
     device = WasmtimeDevice()
     spec = TextureSpec(256, 256, 4)
+    size = shape_of(spec).size
+    assert size >= 2**22
     before = device.memory()
     ids = [device.alloc(spec) for _ in range(8)]
     grown = device.memory()
-    assert grown["bytes"] - before["bytes"] == 8 * 2**22 and len(device._bytes) > 8 * 2**22
-    size = len(device._bytes)
+    assert grown["bytes"] - before["bytes"] == 8 * size and len(device._bytes) > 8 * size
+    most = len(device._bytes)
     for _ in range(5):
         device.free(ids)
         ids = [device.alloc(spec) for _ in range(8)]
-    assert len(device._bytes) == size
+    assert len(device._bytes) == most
     device.free(ids)
     assert device.memory()["bytes"] == before["bytes"]
+
+
+def test_rows_of_a_wide_texture_do_not_share_the_sets_of_a_cache():
+    """A column's texels would all fall into the few sets that multiples of a kilobyte fall into."""
+    rows = [shape_of(TextureSpec(width, 8, 4)).row for width in (64, 256, 512)]
+    assert all(row % 1024 == 64 for row in rows)
+    device = WasmtimeDevice()
+    texels = np.random.default_rng(0).random((4, 8, 256, 4), np.float32)
+    id_ = device.alloc(TextureSpec(256, 8, 4))
+    device.upload(id_, texels)
+    np.testing.assert_array_equal(device.read_sync(id_, Region(3, 1, 200, 5)), texels[:, 1:6, 3:203])
+    device.free([id_])
 
 
 def test_what_does_not_fit_is_said_and_changes_nothing():

@@ -112,7 +112,7 @@ class WasmtimeDevice(HostDevice):
         spec, shape = texture.spec, shape_of(texture.spec)
         part = self._bytes[texture.address : texture.address + shape.size]
         part = part if spec.format == "rgba8" else part.view(np.float32)
-        return part.reshape(spec.height, spec.layers, spec.width, 4)
+        return part.reshape(spec.height, spec.layers, shape.pitch, 4)[:, :, : spec.width]
 
     def upload(self, id_: int, texels: np.ndarray) -> None:
         self._counts["uploads"] += 1

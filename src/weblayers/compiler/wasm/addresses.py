@@ -34,6 +34,10 @@ class Sum(NamedTuple):
         return Sum(self.constant * factor, {atom: n * factor for atom, n in self.terms.items()})
 
 
+# Rows that are a multiple of so many texels long have a cache line more, of four.
+APART, LINE = 64, 4
+
+
 class Shape(NamedTuple):
     """A texture: its size in texels, and the bytes of a texel."""
 
@@ -43,8 +47,14 @@ class Shape(NamedTuple):
     texel: int
 
     @property
+    def pitch(self) -> int:
+        """Texels from row to row: a column's texels shall not all fall into the same few sets of a cache."""
+        apart = self.width % APART == 0 and self.height * self.layers > 1 and self.texel == 16
+        return self.width + LINE * apart
+
+    @property
     def row(self) -> int:
-        return self.width * self.texel
+        return self.pitch * self.texel
 
     @property
     def size(self) -> int:
