@@ -87,6 +87,7 @@ class _Printer:
         self._integers = Integers(self._frame, bound.width, bound.height, self._operand)
         self._relaxed = relaxed
         self._pending: dict[Key, Pending] = {}
+        self._written: dict[str, bytes] = {}
 
     # -- the draw -----------------------------------------------------------------------------------------------------
 
@@ -262,14 +263,14 @@ class _Printer:
 
     def _inlined(self, value: Value, j: int) -> bytes:
         """A function's instructions in the place of a call, before which registers would have to be saved."""
-        (x,) = value.args
-        local = self._frame.local(V128)
-        code = self._operand(x, j) + wasm.local_set(local)
-        function = self._frame.function
-        kept, function.code = function.code, bytearray()
-        write(function, FUNCTIONS[value.op], [local], self._relaxed)
-        made, function.code = bytes(function.code), kept
-        return code + made
+        if value.op not in self._written:
+            # it ends before it begins anew: all its places can have the same variables
+            function, local = self._frame.function, self._frame.local(V128)
+            kept, function.code = function.code, bytearray()
+            write(function, FUNCTIONS[value.op], [local], self._relaxed)
+            self._written[value.op] = wasm.local_set(local) + bytes(function.code)
+            function.code = kept
+        return self._operand(value.args[0], j) + self._written[value.op]
 
     def op_read(self, value: Value, j: int) -> bytes:
         return wasm.local_get(self._frame.locals[value.args[0], j])
