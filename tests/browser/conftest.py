@@ -251,3 +251,50 @@ def site_page(request: pytest.FixtureRequest, display: str, site_url: str) -> It
     """The demo site's URL and a plain browser to open it with."""
     with open_browser(request.param, display) as driver:
         yield SitePage(request.param, driver, site_url)
+
+
+# -- pages with a `<weblayers-run>` -----------------------------------------------------------------------------------
+
+PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
+<script src="{runtime}weblayers-run.js"></script>{body}
+<script src="events.js"></script></html>"""
+EVENTS = """
+window.events = [];
+for (const type of ["ready", "log", "epoch", "done", "error", "message"]) {
+  document.querySelector("weblayers-run").addEventListener(type, ({ detail }) => events.push([type, detail]));
+}
+"""
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox", "webkit"])
+def driver(request, display):
+    """Each of the browsers, with no page."""
+    require_build(SITE)
+    with open_browser(request.param, display) as opened:
+        opened.name_of_test = request.param
+        yield opened
+
+
+@pytest.fixture
+def chromium(driver):
+    if driver.name_of_test != "chromium":
+        pytest.skip("what the page says is the same in every browser; one of them is asked")
+    return driver
+
+
+@pytest.fixture
+def site(tmp_path):
+    """Writes a page with an element."""
+    (tmp_path / "weblayers").symlink_to(MAIN_PYODIDE)
+    (tmp_path / "events.js").write_text(EVENTS)
+
+    def write(program=None, attributes="autorun", inside="", runtime="weblayers/", name="index.html"):
+        source = ""
+        if program is not None:
+            (tmp_path / "program.py").write_text(textwrap.dedent(program))
+            source = 'src="program.py"'
+        body = f"<weblayers-run {source} {attributes}>{inside}</weblayers-run>"
+        (tmp_path / name).write_text(PAGE.format(runtime=runtime, body=body))
+        return tmp_path
+
+    return write

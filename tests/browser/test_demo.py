@@ -12,7 +12,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webdriver import WebDriver
 
-from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
+from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from weblayers.hosting.server import Handler, serving
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.browser.conftest import SITE, require_build
-from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
+from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, until
 from tests.browser.test_gallery import serious
 from tools.browsers import open_browser
 

@@ -3,126 +3,25 @@
 import textwrap
 import threading
 import time
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from tests.browser.conftest import SITE, require_build
-from tools.browsers import open_browser
+from tests.browser.conftest import SITE
+from tests.browser.elements import (
+    ELEMENT,
+    RUNTIME,
+    SHADOW,
+    SPIRALS,
+    STRICT,
+    TRAINING,
+    click,
+    ended,
+    problem,
+    served,
+    until,
+)
 from weblayers.hosting.pages import build_page
-from weblayers.hosting.server import Handler, make_server, serving
-
-STRICT = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self'; connect-src 'self'; img-src data:"
-RUNTIME = SITE / "weblayers"
-SPIRALS = Path(__file__).parents[2] / "demo_site" / "programs"
-
-TRAINING = '''"""Trains
-
-A network."""
-import numpy as np
-import weblayers as wl
-
-x = np.random.default_rng(0).random((64, 3)).astype("f")
-model = wl.sequential([wl.layers.dense(8, activation="relu", input_shape=[3]), wl.layers.dense(1)])
-model.compile("sgd", "mse")
-print("before")
-await model.fit(x, x.sum(1, keepdims=True), epochs=EPOCHS, verbose=0)
-print("after", wl.get_backend())
-'''
-
-PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>t</title><link rel="icon" href="data:,">
-<script src="{runtime}weblayers-run.js"></script>{body}
-<script src="events.js"></script></html>"""
-EVENTS = """
-window.events = [];
-for (const type of ["ready", "log", "epoch", "done", "error", "message"]) {
-  document.querySelector("weblayers-run").addEventListener(type, ({ detail }) => events.push([type, detail]));
-}
-"""
-
-
-@pytest.fixture(scope="module", params=["chromium", "firefox", "webkit"])
-def driver(request, display):
-    require_build(SITE)
-    with open_browser(request.param, display) as opened:
-        opened.name_of_test = request.param
-        yield opened
-
-
-@pytest.fixture
-def chromium(driver):
-    if driver.name_of_test != "chromium":
-        pytest.skip("what the page says is the same in every browser; one of them is asked")
-    return driver
-
-
-@pytest.fixture
-def site(tmp_path):
-    """Writes a page with an element."""
-    (tmp_path / "weblayers").symlink_to(RUNTIME)
-    (tmp_path / "events.js").write_text(EVENTS)
-
-    def write(program=None, attributes="autorun", inside="", runtime="weblayers/", name="index.html"):
-        source = ""
-        if program is not None:
-            (tmp_path / "program.py").write_text(textwrap.dedent(program))
-            source = 'src="program.py"'
-        body = f"<weblayers-run {source} {attributes}>{inside}</weblayers-run>"
-        (tmp_path / name).write_text(PAGE.format(runtime=runtime, body=body))
-        return tmp_path
-
-    return write
-
-
-@contextmanager
-def served(folder, **headers):
-    class WithHeaders(Handler):
-        def end_headers(self):
-            for name, value in headers.items():
-                self.send_header(name.replace("_", "-"), value)
-            super().end_headers()
-
-    with serving(folder, WithHeaders) as url:
-        yield url
-
-
-ELEMENT = "document.querySelector('weblayers-run')"
-SHADOW = f"{ELEMENT}.shadowRoot"
-
-
-def until(driver, condition, seconds=90):
-    """Wait for a condition of the page's; gives its value."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        value = driver.execute_script(f"return {condition};")
-        if value:
-            return value
-        time.sleep(0.05)
-    shown = driver.execute_script(f"return {SHADOW} && {SHADOW}.textContent")
-    pytest.fail(f"{condition} did not come true; the element shows {shown!r}")
-
-
-def ended(driver):
-    """The text of the element once its program is done or has failed."""
-    until(driver, problem_or("done"))
-    return driver.execute_script(f"return {SHADOW}.textContent")
-
-
-def problem_or(state):
-    """The condition that a program has come to a state, or has failed."""
-    return f"['{state}', 'failed'].includes({ELEMENT}.state)"
-
-
-def problem(driver):
-    until(driver, f"{ELEMENT}.state === 'failed'")
-    return driver.execute_script(f"return {SHADOW}.querySelector('.problem').textContent")
-
-
-def click(driver, label):
-    driver.execute_script(
-        f"[...{SHADOW}.querySelectorAll('button')].find((b) => b.textContent === arguments[0]).click()", label
-    )
+from weblayers.hosting.server import make_server
 
 
 def test_a_built_page_trains_below_a_path_and_under_a_strict_policy(driver, tmp_path):
@@ -472,95 +371,3 @@ def test_a_crash_of_python_is_told(chromium, site):
         assert "Python has crashed" in problem(chromium)
         (chromium.execute_script(f"{ELEMENT}.source = \"print('again')\"; {ELEMENT}.run()"))
         until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('again')")
-
-
-LONG = TRAINING.replace("EPOCHS", "100000")
-
-
-def test_figures_are_measured_only_while_somebody_looks(chromium, site):
-    """They are loaded when they are opened, follow the training, and ask for nothing once they are closed."""
-    costs = f"{SHADOW}.querySelector('.costs')"
-    rows = f"[...{costs}.querySelectorAll('dt')].map((term) => [term.textContent, term.nextSibling.textContent])"
-    shown = f"Object.fromEntries({rows})"
-    with served(site(LONG)) as url:
-        chromium.get(url)
-        until(chromium, f"{SHADOW}.querySelector('.status').textContent.startsWith('Epoch')")
-        loaded = (
-            "performance.getEntriesByType('resource').filter((e) => e.name.endsWith('weblayers-monitor.js')).length"
-        )
-        assert chromium.execute_script(f"return {loaded}") == 0
-        chromium.execute_script(f"{costs}.querySelector('summary').click()")
-        until(chromium, f"/ ms$/.test({shown}['Time per step'])")
-        found = chromium.execute_script(f"return {shown}")
-        assert found["Who computes"].startswith("wasm computes: ")
-        assert "MB" in found["Tensors"] and "in use" in found["Memory of WebAssembly"]
-        assert float(found["Draws per step"]) >= 1 and float(found["Pictures per second"]) >= 0
-        click(chromium, "Stop")
-        until(chromium, f"{shown}['Time per step'] === 'no steps now'")
-        chromium.execute_script(f"{costs}.querySelector('summary').click()")
-        asked = chromium.execute_async_script(
-            f"""const done = arguments[0];
-            setTimeout(() => {{
-                const call = {ELEMENT}._call; let count = 0;
-                {ELEMENT}._call = function (...args) {{
-                    count += args[0] === "figures";
-                    return call.apply(this, args);
-                }};
-                setTimeout(() => done(count), 1200);
-            }}, 600);"""
-        )
-        assert asked == 0
-
-
-SWEEP = """
-import asyncio
-import weblayers as wl
-
-async def train(rate):
-    if rate == 2:
-        raise ValueError("too large")
-    model = wl.sequential([wl.layers.dense(1, input_shape=[1])])
-    model.compile(wl.train.sgd(rate), "mse")
-    history = await model.fit(wl.ones([4, 1]), wl.zeros([4, 1]), epochs=2, verbose=0)
-    print("trained", rate)
-    while rate == 3:
-        await asyncio.sleep(1)
-    return history.history["loss"]
-
-runs = await wl.page.sweep(train, [{"rate": rate} for rate in RATES], workers=2)
-wl.page.send("runs", [[run.settings["rate"], len(run.result or []), run.error or ""] for run in runs])
-"""
-COUNTING = """
-window.workers = [0, 0];
-const end = Worker.prototype.terminate;
-Worker.prototype.terminate = function () { window.workers[1]++; return end.call(this); };
-window.Worker = class extends Worker { constructor(...args) { super(...args); window.workers[0]++; } };
-"""
-
-
-def test_runs_in_several_workers(driver, site):
-    """Two besides the program's own, which end with the runs; an error is that of its run."""
-    with served(site(SWEEP.replace("RATES", "[0.1, 2, 0.3]"), attributes="")) as url:
-        driver.get(url)
-        until(driver, f"{ELEMENT}?.source?.length > 100")
-        driver.execute_script(COUNTING)
-        click(driver, "Run")
-        ended(driver)
-        found = until(driver, "events.find(([type]) => type === 'message')")[1]["value"]
-        workers = driver.execute_script("return window.workers")
-        lines = driver.execute_script(f"return {SHADOW}.querySelector('.log').textContent")
-    assert found == [[0.1, 2, ""], [2, 0, "ValueError: too large"], [0.3, 2, ""]]
-    cores = driver.execute_script("return navigator.hardwareConcurrency")
-    assert workers == [1 + min(2, cores), min(2, cores)]
-    assert sorted(lines.splitlines()) == ["trained 0.1", "trained 0.3"]
-
-
-def test_workers_end_with_the_program(chromium, site):
-    with served(site(SWEEP.replace("RATES", "[3, 3]"), attributes="")) as url:
-        chromium.get(url)
-        until(chromium, f"{ELEMENT}?.source?.length > 100")
-        chromium.execute_script(COUNTING)
-        click(chromium, "Run")
-        until(chromium, f"{SHADOW}.querySelector('.log').textContent.split('trained').length === 3")
-        click(chromium, "Stop")
-        until(chromium, f"{ELEMENT}.state !== 'running' && window.workers[1] === 2")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import DEVICES, require_build
-from tests.browser.test_embedding import ELEMENT, SHADOW, click, problem_or, until
+from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
 from weblayers.page import steering

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.browser.conftest import SITE, require_build
-from tests.browser.test_embedding import RUNTIME, TRAINING, click, ended, until
+from tests.browser.elements import RUNTIME, TRAINING, click, ended, until
 from tests.browser.test_gallery import STATUS, running
 from tools.browsers import open_browser
 from weblayers.hosting.pages import build_page

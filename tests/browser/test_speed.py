@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.browser.test_embedding import until
+from tests.browser.elements import until
 from tests.browser.test_gallery import serious
 from tools.browsers import open_browser
 

@@ -442,18 +442,3 @@ def test_bytes_begin_anew_beyond_255(backend):
     halved = wl.function(lambda x: wl.cast(wl.cast(x, "uint8"), "float32") / 2)
     assert halved(values).array_sync() == [v / 2 for v in wanted]
     assert wl.cast(wl.tensor([True, False]), "uint8").array_sync() == [1, 0]
-
-
-@pytest.mark.parametrize(
-    "make", [lambda: wl.zeros([2**31, 2**31]), lambda: wl.random_normal([2**31, 2**31]), lambda: wl.eye(2**31)]
-)
-def test_what_no_memory_holds_is_said_with_its_shape(make):
-    with pytest.raises(MemoryError, match=r"shape \[2147483648, 2147483648\] takes .* GiB"):
-        make()
-
-
-def test_truth_values_that_are_subtracted_count(backend):
-    a, b = wl.tensor([True, False, True]), wl.tensor([True, True, False])
-    found = a - b
-    assert found.dtype == "int32" and found.array_sync() == [0, -1, 1]
-    assert (a % b).array_sync() == wl.mod(wl.cast(a, "int32"), wl.cast(b, "int32")).array_sync()
