@@ -46,7 +46,8 @@ function makeField(spec, onChange) {
     if (shown) shown.textContent = shortened(value);
   };
   input.addEventListener(isText ? "change" : "input", () => {
-    if (!(/** @type {HTMLInputElement} */ (input).checkValidity())) return;
+    // the browser says what is wrong
+    if (!(/** @type {HTMLInputElement} */ (input).reportValidity())) return;
     const value = read();
     if (shown) shown.textContent = shortened(value);
     onChange(value);
@@ -80,11 +81,11 @@ const FIELDS = {
       },
     };
   },
-  number({ minimum, maximum }) {
+  number({ minimum, maximum, value }) {
     const input = typed("number");
     if (minimum != null) input.min = String(minimum);
     if (maximum != null) input.max = String(maximum);
-    input.step = "any";
+    input.step = Number.isInteger(value) ? "1" : "any";
     input.required = true;
     return { input, read: () => input.valueAsNumber, write: (value) => (input.value = String(value)) };
   },

@@ -137,7 +137,7 @@ export class View {
 
   /** Of runs side by side. @param {number} done @param {number} all */
   runs(done, all) {
-    this._progress.value = done / all;
+    this._progress.value = all ? done / all : 1;
     this.say(`${done} of ${all} runs are done`);
   }
 

@@ -117,7 +117,7 @@ class Weights:
 
 
 def network():
-    units = [max(1, min(16, int(part))) for part in layers.value.replace(",", " ").split() if part.isdigit()][:6]
+    units = [max(1, min(16, int(part))) for part in layers.value.replace(",", " ").split() if part.isdecimal()][:6]
     kind = {"L1": wl.regularizers.l1, "L2": wl.regularizers.l2}.get(regularization.value)
     model, lines = wl.sequential(), ["model = wl.sequential()"]
     shape = {"input_shape": [seen(plane[:1]).shape[1]]}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -79,7 +80,8 @@ def _add_new(verbs: Any) -> None:
 
         new_page(options.folder)
         print(f"{options.folder}/program.py: run it by Python, or make a page of it:")
-        print(f"  weblayers build {options.folder}/program.py --out site && weblayers serve site")
+        program = shlex.quote(f"{options.folder}/program.py")
+        print(f"  weblayers build {program} --out site && weblayers serve site")
 
     new.set_defaults(run=run)
 

@@ -243,11 +243,10 @@ def test_rounds_of_ones_own_with_two_optimizers(told, tmp_path):
         return rounds
 
     async def main():
-        with pytest.warns(UserWarning, match="frozen"):
-            models = pair()
-            assert await play(models, 3) == [0, 1, 2]
-            others, told.is_stopping = pair(), False
-            assert await play(others, 9) == [3]
+        models = pair()
+        assert await play(models, 3) == [0, 1, 2]
+        others, told.is_stopping = pair(), False
+        assert await play(others, 9) == [3]
         assert [m.optimizer.iterations for m in others] == [4, 4]
         running = [m["running"] for m in told.said if m["type"] == "training"]
         assert running == [True, False] * 2
@@ -288,3 +287,103 @@ def test_a_schedule_leaves_no_learning_rate_to_set(told):
     model.compile(wl.train.adam(wl.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)), "mse")
     page.training(model, "line")
     assert [m["label"] for m in told.said if m["type"] == "control"] == ["New weights", "Export", "Export for Keras"]
+
+
+def test_new_weights_are_those_of_what_is_trained():
+    """What was adapted, or is frozen, stays; averages of batches begin anew with the weights beside them."""
+    x = np.random.default_rng(0).random((20, 4), np.float32) * 3 + 10
+    normal = wl.layers.normalization()
+    normal.adapt(x)
+    frozen = wl.layers.dense(3, trainable=False)
+    averaged = wl.layers.batch_normalization()
+    own = wl.layers.dense(2, activation=lambda values: wl.tanh(values) * 2)
+    model = wl.sequential([wl.layers.input_layer(input_shape=[4]), normal, frozen, averaged, own])
+    model.compile("adam", "mse")
+    frozen.set_weights([wl.ones([4, 3]), wl.ones([3])])
+    training = wl.page.training(model, "some")
+    asyncio.run(training.fit(x, x[:, :2], epochs=1, verbose=0))
+    before, averages = own.weights[0].numpy(), averaged.weights[2].numpy()
+    asyncio.run(training.reset())
+    assert abs(float(normal.apply(wl.tensor(x)).numpy().mean())) < 1e-5
+    assert (frozen.weights[0].numpy() == 1).all()
+    assert not np.allclose(own.weights[0].numpy(), before)
+    assert averages.any() and not averaged.weights[2].numpy().any()
+
+
+def test_what_is_kept_is_restored_once(tmp_path):
+    model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
+    model.compile(wl.train.sgd(1e-9), "mse")
+    training = wl.page.training(model, "one", keep=str(tmp_path / "kept"))
+    x, y = np.ones((8, 4), "f"), np.ones((8, 2), "f")
+    asyncio.run(training.fit(x, y, epochs=1, verbose=0))
+    model.set_weights([wl.ones([4, 2]) * 7, wl.zeros([2])])
+    history = asyncio.run(training.fit(x, y, epochs=1, verbose=0))
+    assert history.history["loss"] == pytest.approx([27.0**2])
+
+
+def test_all_models_are_restored_or_none(tmp_path, capsys):
+    def made(units):
+        wl.set_random_seed(1)
+        models = [
+            wl.sequential([wl.layers.dense(4, input_shape=[2])]),
+            wl.sequential([wl.layers.dense(units, input_shape=[4])]),
+        ]
+        for model in models:
+            model.compile("adam", "mse")
+        return models, wl.page.training(models, "gan", keep=str(tmp_path / "kept"))
+
+    async def rounds(models, training):
+        (one, other), seen = models, []
+        async for number in training.rounds(2):
+            seen.append(number)
+            await one.train_on_batch(np.ones((4, 2)), np.ones((4, 4)))
+            await other.train_on_batch(np.ones((4, 4)), np.ones((4, other.output_shape[1])))
+        return seen
+
+    assert asyncio.run(rounds(*made(1))) == [0, 1]
+    models, training = made(2)
+    fresh = models[0].weights[0].numpy()
+    asyncio.run(training._begun(2))
+    assert "begins anew" in capsys.readouterr().out
+    assert training.epoch == 0 and np.array_equal(models[0].weights[0].numpy(), fresh)
+
+
+def test_an_epoch_that_is_the_last_by_a_callback_counts(tmp_path):
+    def made():
+        model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
+        model.compile("sgd", "mse")
+        return wl.page.training(model, "early", keep=str(tmp_path / "kept"))
+
+    stopping = wl.callbacks.EarlyStopping(monitor="loss", patience=2, min_delta=100)
+    training = made()
+    history = asyncio.run(training.fit(np.ones((8, 4)), np.ones((8, 2)), epochs=10, verbose=0, callbacks=[stopping]))
+    assert training.epoch == len(history.history["loss"]) == 3
+
+
+def test_a_second_pass_ends_where_it_would_have_ended(tmp_path):
+    def made():
+        model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
+        model.compile("sgd", "mse")
+        return wl.page.training(model, "twice", keep=str(tmp_path / "kept"))
+
+    async def train(training, until=None):
+        async def stop(epoch, logs):
+            if epoch + 1 == until:
+                training._models[0].stop_training = True
+
+        await training.fit(np.ones((8, 4)), np.ones((8, 2)), epochs=4, verbose=0, callbacks=[{"on_epoch_end": stop}])
+        return training.epoch
+
+    assert asyncio.run(train(made())) == 4
+    assert asyncio.run(train(made(), until=6)) == 6
+    assert asyncio.run(train(made())) == 8
+
+
+@pytest.mark.parametrize("size", [0, -3, 2.5, "x"])
+def test_batch_sizes_are_whole_numbers(size):
+    model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
+    model.compile("sgd", "mse")
+    with pytest.raises((ValueError, TypeError), match="batch_size"):
+        wl.page.training(model, "one", batch_size=size)
+    with pytest.raises(TypeError, match="takes no batch_size"):
+        asyncio.run(wl.page.training(model, "one").fit(np.ones((8, 4)), np.ones((8, 2)), batch_size=4))

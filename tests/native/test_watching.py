@@ -289,3 +289,41 @@ def test_data_sets_and_class_weights_are_watched(backend):
     weighted = slopes(shuffle=False, class_weight={1: 2})
     np.testing.assert_allclose(weighted, plain * np.where(Y[:9] == 1, 2, 1)[:, None], atol=1e-5)
     np.testing.assert_allclose(slopes(x=wl.data.array([(X[:9], Y[:9])]), y=None), plain, atol=1e-5)
+
+
+FLAT = X.reshape(40, -1)[:, :4]
+
+
+def captured(model, layer, what):
+    seen = []
+    watch = wl.vis.watch(layer, what, on_capture=seen.append)
+    fitted(model, FLAT, FLAT[:, :2], epochs=1)
+    watch.stop()
+    return seen
+
+
+def test_outputs_that_are_shaped_again_have_gradients(backend):
+    layers = [wl.layers.dense(4, input_shape=[4]), wl.layers.reshape([2, 2], name="shaped"), wl.layers.flatten()]
+    model = wl.sequential([*layers, wl.layers.dense(2)])
+    model.compile("sgd", "mse")
+    gradient = captured(model, "shaped", ["output", "gradient"])[0].values["gradient"]
+    assert gradient.shape[1:] == (2, 2) and np.abs(gradient).max() > 0
+
+
+def test_layers_of_one_name_are_told_apart():
+    first = wl.sequential([wl.layers.dense(5, input_shape=[4], name="same")], name="first")
+    second = wl.sequential([wl.layers.dense(3, input_shape=[5], name="same")], name="second")
+    given = wl.input(shape=[4])
+    model = wl.model(inputs=given, outputs=wl.layers.dense(2).apply(second.apply(first.apply(given))))
+    model.compile("sgd", "mse")
+    for inner, units in ((first, 5), (second, 3)):
+        layer = inner.layers[-1]
+        values = captured(model, layer, ["output", "weights"])[0].values
+        assert values["output"].shape[-1] == units
+        assert [tuple(w.shape) for w in values["weights"].values()] == [tuple(w.shape) for w in layer.get_weights()]
+
+
+def test_a_layer_without_weights_has_none_to_watch():
+    with pytest.raises(ValueError, match="'flat' has no weights to watch"):
+        wl.vis.watch("flat", "weights", on_capture=print)
+        trained(classifier(), epochs=1)

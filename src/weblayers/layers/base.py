@@ -174,6 +174,7 @@ class Layer(Used, metaclass=naming.Configurable):
             self._call_hook(inputs, kwargs)
         with context.calling(mode, self._scope, frozen=not self.trainable):
             outputs = self.call(inputs, kwargs) if signature.takes_object else self.call(inputs, **kwargs)
+        outputs = tracing.seen(self, outputs)
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
         if trace is not None and not trace.in_loop:
@@ -285,7 +286,7 @@ class Layer(Used, metaclass=naming.Configurable):
                 f"there is no room for the weight {full_name!r} of shape {list(shape)}: it takes {size} bytes"
             ) from None
         variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
-        variable.owner = weakref.ref(self)
+        variable.owner, variable.initializer = weakref.ref(self), initial
         self._weights.append(variable)
         return variable
 

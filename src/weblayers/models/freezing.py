@@ -27,7 +27,8 @@ class Freezing:
         with self.of_then(model):
             weights = model.trainable_weights
         now = model.trainable_weights
-        if not self._warned and {id(w) for w in weights} != {id(w) for w in now}:
+        # who trains a model that is frozen as a whole means it: so the parts of a GAN take turns
+        if now and not self._warned and {id(w) for w in weights} != {id(w) for w in now}:
             self._warned = True
             warnings.warn(
                 f"{model.name}: layers were frozen or unfrozen since compile(), which says what is trained:"

@@ -128,6 +128,7 @@ def _traced(
             samples = weighted(samples, tables, model.compiled().output_shapes)
         if training:
             model.compiled().optimizer.build(model.trainable_weights)
+        trace.seen = {want.layer: [] for want in wanted}
         logs = getattr(model, name)(samples.data())
         row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")
         captures = captured(model, trace, wanted)

@@ -29,7 +29,7 @@ WHAT = ("output", "gradient", "weights", "weight_gradients")
 class Wanted(NamedTuple):
     """What to capture of a layer: some of :data:`WHAT`, of so many samples of the batch."""
 
-    layer: str
+    layer: Layer
     what: tuple[str, ...]
     samples: int
 
@@ -94,9 +94,10 @@ class Watch:
         Raises:
             ValueError: there is no layer of the name.
         """
-        layers = {layer.name: layer for layer in model.flatten_layers() if layer is not model}
+        inside = [layer for layer in model.flatten_layers() if layer is not model]
         if isinstance(self._layer, Layer):
-            return self._layer if any(each is self._layer for each in layers.values()) else None
+            return self._layer if any(each is self._layer for each in inside) else None
+        layers = {layer.name: layer for layer in inside}
         if self._layer not in layers:
             raise ValueError(
                 f"model {model.name!r} has no layer {self._layer!r} to watch; its layers are {', '.join(layers)}."
@@ -106,7 +107,7 @@ class Watch:
 
     def wanted(self, layer: Layer) -> Wanted:
         """What a step is to capture of the layer."""
-        return Wanted(layer.name, self._what, self._samples)
+        return Wanted(layer, self._what, self._samples)
 
     async def told(self, layer: Layer, values: Mapping[str, Any]) -> None:
         """Hand out what a step has captured."""
@@ -168,20 +169,22 @@ def captured(model: Any, trace: Trace, wanted: Sequence[Wanted]) -> dict[Place, 
     """
     found: dict[Place, Node] = {}
     for want in wanted:
-        layer = next(each for each in model.flatten_layers() if each.name == want.layer)
+        layer, asked = want.layer, len(found)
         for what in want.what:
             if what in ("output", "gradient"):
-                output = _output_of(trace, want.layer)
-                node = output if what == "output" else _slope(trace, output, f"the output of layer {want.layer!r}")
+                output = _output_of(trace, layer)
+                node = output if what == "output" else _slope(trace, output, f"the output of layer {layer.name!r}")
                 found[Place(want, what)] = _first(node, want.samples)
                 continue
             for weight in layer.weights:
-                node = _read(trace, weight, want.layer)
+                node = _read(trace, weight, layer.name)
                 if what == "weight_gradients":
                     if not weight.trainable:
                         continue
                     node = _slope(trace, node, f"the weight {weight.name!r}")
                 found[Place(want, what, weight.name)] = node
+        if len(found) == asked:
+            raise ValueError(f"layer {layer.name!r} has no weights to watch")
     return found
 
 
@@ -197,12 +200,13 @@ def values_of(places: Sequence[Place], arrays: Sequence[np.ndarray]) -> dict[Wan
     return found
 
 
-def _output_of(trace: Trace, layer: str) -> Node:
+def _output_of(trace: Trace, layer: Layer) -> Node:
     """What a layer has given at its last call."""
-    calls = [nodes for name, nodes in trace.marks if name == layer]
-    if not calls:
-        raise ValueError(f"layer {layer!r} has no output in a step of training: it is not called, or inside a loop")
-    return calls[-1][0]
+    if not trace.seen[layer]:
+        raise ValueError(
+            f"layer {layer.name!r} has no output in a step of training: it is not called, or inside a loop"
+        )
+    return trace.seen[layer][0]
 
 
 def _slope(trace: Trace, node: Node, of: str) -> Node:

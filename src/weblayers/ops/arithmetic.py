@@ -92,7 +92,7 @@ def abs(x: Any) -> Any:
 @op("x")
 def sign(x: Any) -> Any:
     """-1, 0 or 1."""
-    return _b.unary("sign", x)
+    return _b.unary("sign", _b.cast(x, "int32") if x.dtype == "bool" else x)
 
 
 @op("x")

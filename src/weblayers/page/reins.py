@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
+from weakref import WeakSet
 
 from ..callbacks import Callback
 from ..runtime import clock, device
@@ -32,6 +33,10 @@ def stop() -> None:
         lease.stop()
 
 
+# Those whose fits are under way; one that has failed is gone with its fit.
+_active: WeakSet[Reporter] = WeakSet()
+
+
 class Reporter(Callback):
     """Tells the page of each fit: its beginning, its progress, its epochs and its end."""
 
@@ -43,6 +48,7 @@ class Reporter(Callback):
         if host().is_stopping:
             raise asyncio.CancelledError
         known = {name: self.params[name] for name in ("epochs", "steps", "samples", "batch_size")}
+        _active.add(self)
         host().post({"type": "training", "running": True, **known})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
@@ -69,7 +75,9 @@ class Reporter(Callback):
         host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
 
     def on_train_end(self, logs: dict[str, Any]) -> None:
-        host().post({"type": "training", "running": False})
+        _active.discard(self)
+        if not _active:
+            host().post({"type": "training", "running": False})
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, float]:

@@ -8,12 +8,18 @@ import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..callbacks import Callback, History
-from ..io import browser, snapshots, topology
+from ..io import browser, snapshots
 from ..io.checks import ModelFileError
+from ..layers.base import positive
 from ..models.feeds import is_dataset
+from ..models.model import BaseModel
 from ..runtime import clock
+from ..runtime.conversion import to_tensor
 from ..runtime.lease import Lease
+from ..runtime.tensor import Variable
 from . import reins
 from .controls import Button, Control
 
@@ -30,17 +36,24 @@ class Training(Callback):
     """
 
     def __init__(self, models: Sequence[Any], name: str, batch_size: int | None, keep: Any) -> None:
+        if not models:
+            raise ValueError("page.training needs a model, or a list of some")
+        if batch_size is not None:
+            batch_size = positive("page.training", "batch_size", batch_size)
         self._models, self._name, self._keep = list(models), name, keep
         if keep is None and browser.has_indexed_db():
             self._keep = f"indexeddb://training-{name}"
         self.epoch = 0
+        # the epoch at which the training under way ends
+        self._last = 0
+        self._is_restored = False
         self._due = 0.0
         self._storing = asyncio.Lock()
         # ends the fit or the loop that is under way
         self._end: Callable[[], None] | None = None
         # whether it then begins again, and with which weights if with others
         self._again = False
-        self._fresh: list[Any] | None = None
+        self._fresh: list[tuple[Variable, np.ndarray]] | None = None
         self._add_controls(batch_size)
 
     def _add_controls(self, batch_size: int | None) -> None:
@@ -70,6 +83,9 @@ class Training(Callback):
             epochs: how many in all.
             options: those of ``model.fit``, but for ``batch_size`` and ``initial_epoch``, which come from here.
         """
+        for option in ("batch_size", "initial_epoch"):
+            if option in options:
+                raise TypeError(f"training.fit takes no {option}: page.training(model, name, batch_size) knows it")
         given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
         model = self._models[0]
         last: int | None = await self._begun(epochs)
@@ -77,8 +93,9 @@ class Training(Callback):
             sized = {} if is_dataset(x) else {"batch_size": self.batch_size}
             self._end = lambda: setattr(model, "stop_training", True)
             try:
+                # the first to be told: who ends the training at the end of an epoch does not end the epoch
                 history = await model.fit(
-                    x, y, epochs=last, initial_epoch=self.epoch, callbacks=[*given, self], **sized, **options
+                    x, y, epochs=last, initial_epoch=self.epoch, callbacks=[self, *given], **sized, **options
                 )
             finally:
                 self._end = None
@@ -113,9 +130,17 @@ class Training(Callback):
 
     async def _begun(self, epochs: int) -> int:
         """The number of the last epoch, once an earlier visit's training is restored."""
-        await self._restore()
+        if not self._is_restored:
+            self._is_restored = True
+            await self._restore()
         self._again = False
-        return epochs if self.epoch < epochs else self.epoch + epochs
+        return self._end_after(epochs)
+
+    def _end_after(self, epochs: int) -> int:
+        """Where a training ends: what had come to its end goes on, to where an earlier visit would have."""
+        ends = (epochs, self._last, self.epoch + epochs)
+        self._last = next(end for end in ends if self.epoch < end)
+        return self._last
 
     async def _next(self, epochs: int) -> int | None:
         """The number of the last epoch, if the reader wants the training that has ended to begin again."""
@@ -125,7 +150,7 @@ class Training(Callback):
             await self._store()
             return None
         self._again = False
-        return epochs if self.epoch < epochs else self.epoch + epochs
+        return self._end_after(epochs)
 
     async def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
         # what was ended in between begins again
@@ -151,9 +176,13 @@ class Training(Callback):
             self._end()
 
     async def reset(self) -> None:
-        """Begin anew, with other weights; the training goes on with them, if it is under way."""
-        made = [topology.model_from_topology(topology.topology_of(m), m.name) for m in self._models]
-        self._fresh = [model.get_weights() for model in made]
+        """Begin anew: what is trained has new weights; the training goes on with them, if it is under way."""
+        self._fresh = [
+            (weight, np.asarray(weight.initializer(weight.shape), np.float32))
+            for model in self._models
+            for weight in _trained(model)
+            if weight.initializer is not None
+        ]
         self._begin_again()
         if self._end is None:
             self._renew()
@@ -168,14 +197,11 @@ class Training(Callback):
     def _renew(self) -> None:
         """Have the models begin with the fresh weights, and their optimizers as before the first step."""
         assert self._fresh is not None
-        for model, weights in zip(self._models, self._fresh, strict=True):
-            model.set_weights(weights)
-            trained = model.steps.trained()
-            optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-            for weight in trained:
-                optimizer.slots_of(weight)
-            model.optimizer.restore(trained, 0, [slot.numpy() for slot in optimizer.variables()])
-        self._fresh, self.epoch = None, 0
+        for weight, values in self._fresh:
+            weight.assign(to_tensor(values))
+        for model in self._models:
+            _forget_steps(model)
+        self._fresh, self.epoch, self._last = None, 0, 0
 
     # -- checkpoints --------------------------------------------------------------------------------------------------
 
@@ -190,7 +216,7 @@ class Training(Callback):
             begun = clock.now()
             try:
                 for model, place in self._places():
-                    notes = {"epoch": self.epoch, "layers": _described(model)}
+                    notes = {"epoch": self.epoch, "last": self._last, "layers": _described(model)}
                     await snapshots.save_snapshot(model, place, notes)
             except OSError as error:
                 print(f"{self._name} is not kept for another visit: {error}")
@@ -198,19 +224,52 @@ class Training(Callback):
             self._due = clock.now() + max(KEEP_SECONDS, (clock.now() - begun) / KEEP_SHARE)
 
     async def _restore(self) -> None:
-        """Go on where an earlier visit ended, if the models are as they were."""
+        """Go on where an earlier visit ended, if all models are as they were."""
+        before = [model.get_weights() for model in self._models]
         try:
+            found = set()
             for model, place in self._places():
                 notes = await snapshots.restore_snapshot(model, place, {"layers": _described(model)})
-                self.epoch = 0 if notes is None else int(notes["epoch"])
+                found.add((0, 0) if notes is None else (int(notes["epoch"]), int(notes.get("last", 0))))
+            if len(found) > 1:
+                raise ModelFileError("its models were kept after different rounds")
+            self.epoch, self._last = max(found, default=(0, 0))
         except (OSError, ModelFileError) as error:
             print(f"{self._name} begins anew: {error}")
+            for model, weights in zip(self._models, before, strict=True):
+                model.set_weights(weights)
+                _forget_steps(model)
         if self.epoch:
             print(f"{self._name} goes on after epoch {self.epoch}; “New weights” begins anew")
 
 
+def _trained(model: Any) -> list[Variable]:
+    """The weights that are trained, and those that follow them, such as averages of batches."""
+    trained = set(model.trainable_weights)
+    layers = [
+        [w for w in layer.weights if w.owner is not None and w.owner() is layer] for layer in model.flatten_layers()
+    ]
+    return [weight for own in layers if trained.intersection(own) for weight in own]
+
+
+def _forget_steps(model: Any) -> None:
+    """Have a model's optimizer be as before the first step."""
+    trained = model.steps.trained()
+    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
+    for weight in trained:
+        optimizer.slots_of(weight)
+    model.optimizer.restore(trained, 0, [slot.numpy() for slot in optimizer.variables()])
+
+
 def _described(model: Any) -> str:
     """What a model is made of, without names, which count how many layers the program has made."""
-    made = [layer for layer in model.flatten_layers() if not layer.sublayers]
-    layers = [[one.get_class_name(), {**one.get_config(), "name": None}] for one in made]
+    made = [layer for layer in model.flatten_layers() if not isinstance(layer, BaseModel)]
+    layers = [[layer.get_class_name(), _nameless(layer.get_config())] for layer in made]
     return json.dumps([type(model.optimizer).__name__, layers], default=str)
+
+
+def _nameless(config: Any) -> Any:
+    """A configuration without the names in it."""
+    if isinstance(config, dict):
+        return {key: _nameless(value) for key, value in config.items() if key != "name"}
+    return [_nameless(value) for value in config] if isinstance(config, list | tuple) else config

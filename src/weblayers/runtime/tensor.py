@@ -302,6 +302,8 @@ class Variable(Tensor):
         # what the weight adds to the loss, and what is applied after each of its updates
         self.regularizer: Callable[[Tensor], Tensor] | None = None
         self.constraint: Callable[[Tensor], Tensor] | None = None
+        # what it begins with, of a shape; None for one that nobody makes anew
+        self.initializer: Callable[[tuple[int, ...]], Any] | None = None
         # the layer that it belongs to, which may be frozen
         self.owner: weakref.ref[Any] | None = None
         # who trains it, and changes the values while its steps run

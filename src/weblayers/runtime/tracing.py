@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import tree
 from ..graph import build
 from ..graph.node import DTYPES, Aval, Node, topological
 from ..graph.program import Graph
@@ -71,6 +72,8 @@ class Trace:
         self.given: Mapping[Node, Tensor] | None = None
         # which layer has given which values, in order
         self.marks: list[tuple[str, list[Node]]] = []
+        # layers whose outputs are to be seen: what they gave last, by layers
+        self.seen: dict[Any, list[Node]] = {}
         # the values whose gradients were taken, in order
         self.differentiated: list[Node] = []
 
@@ -169,6 +172,25 @@ def current() -> Trace | None:
 def tracing(trace: Trace) -> Iterator[Trace]:
     with recording.recorded_by(trace), scopes.paused(), build.numbered(trace.placeholder):
         yield trace
+
+
+def seen(layer: Any, outputs: Any) -> Any:
+    """The outputs of a layer; if it is watched, as values that whoever reads them goes through.
+
+    A reshape of a reshape would else be one of what is before both.
+    """
+    trace = current()
+    if trace is None or trace.in_loop or layer not in trace.seen:
+        return outputs
+    found: list[Node] = []
+
+    def kept(output: Tensor) -> Tensor:
+        found.append(build.bind("store", trace.node_of(output)))
+        return symbolic(found[-1])
+
+    outputs = tree.mapped(kept, outputs)
+    trace.seen[layer] = found
+    return outputs
 
 
 def symbolic(node: Node) -> Tensor:
