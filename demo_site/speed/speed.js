@@ -77,6 +77,7 @@ async function measure() {
       fail(`${NAMES[name]} does not load here: ${error.message ?? error}`);
     }
   }
+  if (!Object.keys(makers).length) return say("Nothing of what was chosen loads here.");
   results.machine.renderer = rendererOf();
   for (const name of what) {
     const runs = Object.fromEntries(Object.entries(makers).filter(([who]) => who in WORKLOADS[name].steps));

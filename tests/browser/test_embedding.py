@@ -17,6 +17,7 @@ from tests.browser.elements import (
     click,
     ended,
     problem,
+    problem_or,
     served,
     until,
 )
@@ -288,6 +289,41 @@ def test_errors_name_the_line(chromium, site):
         text = problem(chromium)
     assert "AttributeError: 'int' object has no attribute 'nothing'" in text
     assert "Line 4: value.nothing()" in text
+
+
+def test_errors_of_controls_name_the_line_too(chromium, site):
+    with served(site("from weblayers import page\n\npage.button('Break', lambda: 1 / 0)\n")) as url:
+        chromium.get(url)
+        until(chromium, problem_or("done"))
+        click(chromium, "Break")
+        text = problem(chromium)
+    assert "ZeroDivisionError" in text and "Line 3: page.button('Break', lambda: 1 / 0)" in text
+
+
+def test_buttons_work_as_long_as_anything_trains(chromium, site):
+    program = """
+        import asyncio, numpy as np, weblayers as wl
+
+        def made():
+            model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+            model.compile("sgd", "mse")
+            return model
+
+        x = np.ones((64, 2), "f")
+        short, long = made(), made()
+        async def first():
+            await short.fit(x, x[:, :1], epochs=3, verbose=0)
+            print("the first has ended")
+        await asyncio.gather(first(), long.fit(x, x[:, :1], epochs=1_000_000, verbose=0))
+        """
+    with served(site(program)) as url:
+        chromium.get(url)
+        until(chromium, f"{SHADOW} && {SHADOW}.textContent.includes('the first has ended')")
+        click(chromium, "Pause")
+        until(chromium, f"[...{SHADOW}.querySelectorAll('button')].some((b) => b.textContent === 'Resume')")
+        click(chromium, "Stop")
+        until(chromium, f"{ELEMENT}.state !== 'running'")
+        assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
 
 
 @pytest.mark.parametrize(

@@ -14,17 +14,19 @@ export async function startPython() {
   // the folder with Pyodide and weblayers
   const runtime = new URL(document.documentElement.dataset.runtime ?? "./weblayers/", location.href).href;
   const { loadPyodide } = await import(`${runtime}pyodide.mjs`);
-  pyodide = await loadPyodide({ indexURL: runtime });
-  pyodide.registerJsModule("weblayers_glue", await import(`${runtime}weblayers_glue.mjs`));
-  await pyodide.loadPackage("weblayers");
-  workloads = await importPython("workloads");
+  const python = await loadPyodide({ indexURL: runtime });
+  python.registerJsModule("weblayers_glue", await import(`${runtime}weblayers_glue.mjs`));
+  await python.loadPackage("weblayers");
+  workloads = await importPython("workloads", python);
+  // only now is all there
+  pyodide = python;
   return pyodide;
 }
 
 /** A module of this folder. @param {string} name */
-export async function importPython(name) {
-  pyodide.FS.writeFile(`${name}.py`, await (await fetch(`${name}.py`)).text());
-  return pyodide.pyimport(name);
+export async function importPython(name, python = pyodide) {
+  python.FS.writeFile(`${name}.py`, await (await fetch(`${name}.py`)).text());
+  return python.pyimport(name);
 }
 
 /** @param {any} proxy @returns {any} a dictionary of Python as an object */

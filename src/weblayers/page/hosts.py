@@ -26,6 +26,8 @@ class Host:
     def __init__(self) -> None:
         # whether the reader has asked for an end, and for nothing since
         self.is_stopping = False
+        # the name of the file that runs, whose lines errors are told by
+        self.program: str | None = None
         # what controls were set to before, by their labels
         self.given: dict[str, Any] = {}
         self._handlers: dict[str, Callable[[Any], Any]] = {}
@@ -87,7 +89,7 @@ class PageHost(Host):
         self._page.post(to_js(_plain(message), dict_converter=js.Object.fromEntries, create_pyproxies=False))
 
     def fail(self, error: BaseException) -> None:
-        self.post(failure(error))
+        self.post(failure(error, self.program))
 
 
 class Terminal(Host):

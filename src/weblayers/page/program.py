@@ -39,6 +39,7 @@ class Program:
         self.stop()
         host().forget()
         watching.forget()
+        host().program = filename
         host().given = {} if given is None else given.to_py()
         self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None, "input": _no_input}
         # so that tracebacks show its lines
