@@ -106,7 +106,7 @@ expected, _, _ = await losing(float("inf"), back, asked)
 _, calls, _ = await losing(float("inf"), back, asked)
 chosen = random.Random(int(back))
 found = []
-for at in sorted(chosen.sample(range(1, calls * 9 // 10), count)):
+for at in sorted(chosen.sample(range(1, calls * 7 // 10), count)):
     values, _, lost = await losing(at, back, asked)
     found.append([at, lost, wl.get_backend(), values])
 wl.set_backend("auto")

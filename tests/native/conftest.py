@@ -5,6 +5,7 @@ import types
 import pytest
 
 import weblayers as wl
+from weblayers.callbacks import base
 from weblayers.compiler import blocks, verify
 from weblayers.page.hosts import Host
 from weblayers.runtime import clock
@@ -23,6 +24,12 @@ def backend(request, monkeypatch):
 @pytest.fixture(autouse=True)
 def plans_are_verified():
     verify.enable()
+
+
+@pytest.fixture(autouse=True)
+def constructors_of_callbacks_are_forgotten(monkeypatch):
+    """What a test, or a program in it, registers is no other test's."""
+    monkeypatch.setattr(base, "_constructors", [])
 
 
 class Clock:
