@@ -1,8 +1,9 @@
 """The benchmark's report as tables: for the terminal, and for the README between its markers."""
 
-import re
 import textwrap
 from itertools import zip_longest
+
+from tools.marked import between
 
 WORKLOADS = {
     "dense1": "Dense(1), SGD, batch 4",
@@ -166,11 +167,6 @@ def cannot(report: dict) -> list[str]:
 
 def readme_with(text: str, report: dict) -> str:
     """The README with the report between its markers."""
-    begin, end = MARKERS
     shown = filter(None, (step_rows(report), first_rows(report), product_rows(report), limit_rows(report)))
     block = "\n\n".join([textwrap.fill(where(report), 120), *map(markdown, shown)])
-    pattern = re.compile(f"{re.escape(begin)}.*?{re.escape(end)}", re.DOTALL)
-    made, count = pattern.subn(lambda _: f"{begin}\n{block}\n{end}", text)
-    if count != 1:
-        raise ValueError(f"expected one {begin} with its end in the README, found {count}")
-    return made
+    return between(text, MARKERS, f"\n{block}\n")

@@ -13,7 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
-PAGE = Path(__file__).parents[1] / "docs" / "browsers.md"
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from tools.marked import between  # noqa: E402
+
+PAGE = ROOT / "docs" / "browsers.md"
 MARKERS = "<!-- tested: tools/browser_table.py writes what is between -->", "<!-- /tested -->"
 
 # As tests name what they run in; a test that names none runs in the first.
@@ -103,8 +108,7 @@ def _told(passed: list[bool]) -> str:
 
 def written(page: str, made: str) -> str:
     """The page with another table."""
-    before, rest = page.split(MARKERS[0])
-    return f"{before}{MARKERS[0]}\n\n{made}\n\n{MARKERS[1]}{rest.split(MARKERS[1])[1]}"
+    return between(page, MARKERS, f"\n\n{made}\n\n")
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tools.bench import assemble, results  # noqa: E402
+from tools.marked import between  # noqa: E402
 
 REPORT = ROOT / "build" / "growth.json"
 PAGE = ROOT / "docs" / "speed.md"
@@ -54,10 +55,7 @@ def main() -> None:
         assemble()
         REPORT.write_text(json.dumps(results("chromium", "growth.html"), indent=1), encoding="utf-8")
     made = table(json.loads(REPORT.read_text(encoding="utf-8")))
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(MARKERS[0])
-    after = rest.split(MARKERS[1])[1]
-    PAGE.write_text(f"{before}{MARKERS[0]}\n\n{made}\n\n{MARKERS[1]}{after}", encoding="utf-8")
+    PAGE.write_text(between(PAGE.read_text(encoding="utf-8"), MARKERS, f"\n\n{made}\n\n"), encoding="utf-8")
 
 
 if __name__ == "__main__":

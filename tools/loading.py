@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
+from tools.marked import between  # noqa: E402
 from weblayers.hosting.server import Handler, serving  # noqa: E402
 
 SITE = ROOT / "build" / "site"
@@ -73,8 +74,7 @@ def table(browsers: dict) -> str:
 
 def guide_with(guide: str, browsers: dict) -> str:
     """The guide with these figures."""
-    before, _, rest = guide.partition(BEGIN)
-    return before + BEGIN + table(browsers) + END + rest.partition(END)[2]
+    return between(guide, (BEGIN, END), table(browsers))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

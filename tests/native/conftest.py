@@ -7,6 +7,7 @@ import pytest
 import weblayers as wl
 from weblayers.callbacks import base
 from weblayers.compiler import blocks, verify
+from weblayers.page.failures import failure
 from weblayers.page.hosts import Host
 from weblayers.runtime import clock
 
@@ -60,6 +61,17 @@ class Recorder(Host):
 
     def post(self, message):
         self.said.append(message)
+
+    def fail(self, error):
+        self.post(failure(error))
+
+    def control(self, label):
+        """What was asked for last by this label."""
+        return [m for m in self.said if m.get("label") == label][-1]
+
+    def put(self, label, value):
+        """Do what the page's reader does with a control."""
+        self.hear(self.control(label)["id"], value)
 
 
 @pytest.fixture

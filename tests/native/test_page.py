@@ -7,29 +7,14 @@ import pytest
 
 import weblayers as wl
 from weblayers import page
-from weblayers.page import hosts
 from weblayers.page.failures import failure
 from weblayers.page.figures import figures
 
 
 @pytest.fixture
-def told(monkeypatch):
+def told(page_host):
     """What the page is told."""
-
-    class Recorder(hosts.Host):
-        def __init__(self):
-            super().__init__()
-            self.said = []
-
-        def post(self, message):
-            self.said.append(message)
-
-        def fail(self, error):
-            self.post(failure(error))
-
-    recorder = Recorder()
-    monkeypatch.setattr(hosts, "_hosts", [recorder])
-    return recorder
+    return page_host
 
 
 def test_controls_hear_and_are_set(told):

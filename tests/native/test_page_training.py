@@ -8,35 +8,18 @@ import pytest
 import weblayers as wl
 from weblayers import page
 from weblayers.io import browser
-from weblayers.page import hosts, reins, steering
+from weblayers.page import reins, steering
 
 X = np.random.default_rng(0).random((32, 3), np.float32)
 Y = X.sum(1, keepdims=True)
 
 
 @pytest.fixture
-def told(monkeypatch):
+def told(page_host, monkeypatch):
     """What the page is told; `put` does what its reader does, by the labels of controls."""
-
-    class Recorder(hosts.Host):
-        def __init__(self):
-            super().__init__()
-            self.said = []
-
-        def post(self, message):
-            self.said.append(message)
-
-        def control(self, label):
-            return [m for m in self.said if m.get("label") == label][-1]
-
-        def put(self, label, value):
-            self.hear(self.control(label)["id"], value)
-
-    recorder = Recorder()
-    monkeypatch.setattr(hosts, "_hosts", [recorder])
     monkeypatch.setattr(steering, "KEEP_SECONDS", 0.0)
     monkeypatch.setattr(steering, "KEEP_SHARE", 1e9)
-    return recorder
+    return page_host
 
 
 def network(units=4):

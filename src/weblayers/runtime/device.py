@@ -122,6 +122,11 @@ class Backends:
         self._warn(f"weblayers computes with NumPy, slowly: {why}")
         return self._is_used(self.started["numpy"], why)
 
+    def in_use(self) -> Runtime:
+        """Who computed last, or will."""
+        home = self.home()
+        return home if self.fixed is not None else (self.last or home)
+
     def _stand_in(self) -> Runtime:
         """Who computes while what was asked for is away."""
         chosen = self.tried("wasm") or self.started["numpy"]
@@ -271,14 +276,12 @@ def get_backend() -> str:
     >>> wl.get_backend() in ("webgl", "wasm", "numpy", "softgpu")
     True
     """
-    home = _backends.home()
-    return home.name if _backends.fixed is not None else (_backends.last or home).name
+    return _backends.in_use().name
 
 
 def block() -> int:
     """How many rows of a product a fragment computes on the device in use; see :class:`~.plan_device.PlanDevice`."""
-    home = _backends.home()
-    runtime = home if _backends.fixed is not None else (_backends.last or home)
+    runtime = _backends.in_use()
     return int(runtime.device.block) if hasattr(runtime, "device") else 4
 
 

@@ -158,8 +158,7 @@ class Lease:
     def stop(self) -> None:
         """Begin no further step."""
         self.stopped = True
-        if self._loan is not None:
-            self._loan.job.cancel()
+        self.interrupt()
 
     def interrupt(self) -> None:
         """Have the steps under way end in order, and the remaining ones begin anew."""

@@ -41,6 +41,8 @@ class NumpyRuntime:
 
 
 class NumpyExecutable:
+    is_ready = True
+
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self._program = Program(graph.outputs)
@@ -49,8 +51,6 @@ class NumpyExecutable:
         bound: dict[Any, Any] = dict(zip(self.graph.inputs, inputs, strict=True))
         bound.update(zip(self.graph.scalars, scalars, strict=True))
         return self._program.run(bound)
-
-    is_ready = True
 
     async def prepare(self) -> None:
         """NumPy needs nothing."""
