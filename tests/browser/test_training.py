@@ -94,14 +94,14 @@ def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser, webgl):
         import weblayers as wl
 
         model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
-        model.compile(wl.train.sgd(0.01), "mse")
+        model.compile(wl.train.sgd(0.001), "mse")
         x = np.random.default_rng(0).random((100, 2), np.float32)
         y = x @ np.float32([[1], [2]])
-        await model.fit(x, y, batch_size=10, epochs=2, verbose=0)
-        await model.fit(x, y, batch_size=10, epochs=100, verbose=0)
+        await model.fit(x, y, batch_size=1, epochs=2, verbose=0)
+        await model.fit(x, y, batch_size=1, epochs=20, verbose=0)
         before = wl.memory()
-        history = await model.fit(x, y, batch_size=10, epochs=1000, verbose=0)
-        [before, wl.memory(), history.history["loss"][::333]]
+        history = await model.fit(x, y, batch_size=1, epochs=100, verbose=0)
+        [before, wl.memory(), history.history["loss"][::33]]
         """,
         timeout=200,
     )
