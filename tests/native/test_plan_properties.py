@@ -98,19 +98,30 @@ def test_what_a_transformer_reads_and_writes():
     assert bytes_written(plan) <= 29e6
 
 
-@pytest.mark.parametrize(
-    ("graph", "most"),
-    [(lambda: compiled(workloads.mlp(), 128), 3.1e6), (transformer, 31e6)],
-    ids=["mlp", "transformer"],
-)
-def test_products_in_high_blocks_read_less(graph, most):
+# What a step reads, in millions of texels, where fragments write eight rows of products, and its draws.
+HIGH_STEPS = {"mlp": (2.7, 12), "mnist_cnn": (6.6, 20), "cnn_batchnorm": (14.4, 40), "transformer": (30, 130)}
+
+
+@pytest.mark.parametrize("name", HIGH_STEPS)
+def test_products_in_high_blocks_read_less(name):
     """Where a fragment writes eight rows, it multiplies ten times with what it has read, and not eight times."""
-    graph = graph()
+    graph, (most, draws) = STEPS[name][0](), HIGH_STEPS[name]
     low, high = (
         lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block) for block in (4, 8)
     )
-    assert texels_read(high) <= min(most, 0.9 * texels_read(low))
-    assert len(high.draws) == len(low.draws) and bytes_written(high) == bytes_written(low)
+    assert texels_read(high) <= min(most * 1e6, 0.85 * texels_read(low))
+    assert len(high.draws) <= draws and bytes_written(high) <= 1.25 * bytes_written(low)
+
+
+def test_long_sums_run_beside_each_other():
+    """No fragment has many rounds, and no draw so few rows that a rasterizer's threads have nothing to do."""
+    x = b.input_node((32, 32, 32, 16), "float32")
+    y = b.input_node((1024, 1000), "float32")
+    plan = lower([x, y], [], [b.reduce("sum", x, (0, 1, 2)), b.reduce("sum", y, (0,))])
+    assert len(plan.draws) == 4
+    assert max(d.work / (d.viewport[2] * d.viewport[3]) for d in plan.draws) < 60_000
+    first = [d for d in plan.draws if d.samplers[0] >= len(plan.textures)]
+    assert all(d.viewport[3] >= 8 for d in first)
 
 
 def test_equal_layers_share_their_shaders(monkeypatch):

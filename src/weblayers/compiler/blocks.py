@@ -14,6 +14,8 @@ from .sums import BUSY_FRAGMENTS
 
 # Fragments of higher blocks do twice the work of others: half as many keep a device busy.
 BUSY_HIGH_FRAGMENTS = BUSY_FRAGMENTS // 2
+# Software rasterizers hand rows of fragments, two at a time, to their threads.
+BUSY_ROWS = 8
 
 
 def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
@@ -29,7 +31,7 @@ def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> d
         node, *others = kernel.outputs
         if _multiplies(kernel, block) and not others and node not in fixed:
             layout = replace(layout_of(node.shape), block=block)
-            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and not layout_of(node.shape).folded:
+            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and layout.height >= BUSY_ROWS:
                 found[node] = layout
     return found
 
@@ -39,4 +41,6 @@ def _multiplies(kernel: Kernel, block: int) -> bool:
     root = kernel.root
     if root is None or isinstance(kernel, StepKernel):
         return False
+    if root.op == "conv_kernel_grad":
+        return root.param("splits") > 0
     return root.op == "dot" or (root.op == "conv" and root.shape[-2] % block == 0)

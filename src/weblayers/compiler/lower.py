@@ -71,10 +71,10 @@ def explained(
     inputs and of the values that are ``marks``.
     """
     inputs, outputs, homes = _as_placed(inputs, outputs, places or {})
-    simple = simplify(outputs)
+    simple = simplify(outputs, block)
     yield
     looped = opened(simple)
-    marks = [looped.get(n, n) for n in simplify(marks)]
+    marks = [looped.get(n, n) for n in simplify(marks, block)]
     ends = [computed(looped.get(n, n)) for n in simple]
     ends = _distinct(ends, [*([0] if log else []), *(swaps or {}).values()])
     yield

@@ -19,13 +19,14 @@ from .views import number
 Rule = Callable[[Node], Node]
 
 
-def simplify(outputs: Sequence[Node]) -> list[Node]:
+def simplify(outputs: Sequence[Node], block: int = 4) -> list[Node]:
+    """The same values, by other ways; ``block`` is how many rows of a product a fragment may compute."""
     outputs = rewrite(outputs, expanded)
     outputs = rewrite(outputs, algebra)
     outputs = rewrite(outputs, shape_contractions)
     outputs = rewrite(outputs, bias_as_row(outputs))
     outputs = factored_sums(outputs)
-    outputs = rewrite(outputs, split_sums)
+    outputs = rewrite(outputs, lambda node: split_sums(node, block))
     return rewrite(outputs, algebra)
 
 

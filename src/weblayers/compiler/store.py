@@ -235,6 +235,8 @@ class _Storing:
         if n.op == "store":
             return True
         inputs, users = _inputs(n), self._users[n]
+        if users and all(u.op == "store" for u in users):
+            return False
         # a product that others read is stored in any case, and better with what every reader would do to it
         if users and not (len(users) == 1 and _reads_in_part(users[0])) and self._ends_product(n):
             return True

@@ -7,13 +7,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from ..graph import build as b
-from ..graph.node import Node, make_node, topological
+from ..graph.node import Node, Shape, make_node, topological
 from ..graph.primitives.reduction import COMBINE
+from ..graph.rounding import RowsRounded, rounded_up
+from .layout import layout_of
 
-# A reduction longer than this runs in two stages, unless its result alone keeps the GPU busy.
-LONG_REDUCTION = 1024
+# A reduction of more rounds than this runs in two stages, unless its result alone keeps the GPU busy. Whole texels are
+# read in a round along the last axis.
+LONG_REDUCTION = 512
 # Kernel gradients sum over all pixels; they are split over the batch until there are about so many fragments.
 BUSY_FRAGMENTS = 1024
+# A product over fewer rows costs less than to copy what it comes to.
+SHORT_PRODUCT = 64
 
 
 # -- factors of sums ------------------------------------------------------------------------------------------------
@@ -151,56 +156,84 @@ def _is_kernel_gradient(node: Node) -> bool:
 
 
 def _with_ones(node: Node) -> Node:
-    return make_node(node.prim, node.inputs, {**node.params, "ones": True})
+    return make_node(node.prim, node.inputs, {**node.params, "ones": 1})
 
 
 # -- long sums --------------------------------------------------------------------------------------------------------
 
 
-def split_sums(node: Node) -> Node:
+def split_sums(node: Node, block: int) -> Node:
+    """A long sum in parts, which run beside each other; products of parts have whole blocks of so many rows."""
     if node.op == "conv_kernel_grad" and not node.param("splits"):
-        return _split_kernel_gradient(node)
+        return _split_kernel_gradient(node, block)
+    if node.op == "dot" and node.param("ta") and not node.param("tb") and len(node.shape) == 2 and block > 4:
+        return _split_product(node, block)
     if node.op.startswith("reduce_"):
         return _split_reduction(node)
     return node
 
 
-def _split_kernel_gradient(node: Node) -> Node:
+def _split_kernel_gradient(node: Node, block: int) -> Node:
     images = node.inputs[0].shape[0]
-    pads = _pads_taps(node)
-    fragments = -(-node.shape[0] // 4) * -(-node.shape[1] // 4)
-    parts = _divisor_at_least(images, BUSY_FRAGMENTS // fragments)
-    if parts == 1 and not pads:
+    rounded = _rounded(node, block)
+    fragments = -(-node.shape[0] // block) * -(-node.shape[1] // 4)
+    # each of them does more, the higher blocks are
+    parts = _divisor_at_least(images, -(-BUSY_FRAGMENTS * 4 // (block * fragments)))
+    if parts == 1 and rounded.taps == rounded.channels == 1:
         return node
-    split = make_node(node.prim, node.inputs, {**node.params, "splits": parts, "pad_taps": pads})
+    split = make_node(node.prim, node.inputs, {**node.params, "splits": parts, "rounded": rounded})
     # the whole gradient is stored, as it can be packed with others; a sum of parts inside an update could not
-    return b.bind("store", _unpadded(b.reduce("sum", split, 0), node, pads))
+    return b.bind("store", _unrounded(b.reduce("sum", split, 0), node, rounded))
 
 
-def _pads_taps(node: Node) -> bool:
-    """Whether rows of taps are rounded up to blocks of four.
+def _split_product(node: Node, block: int) -> Node:
+    """A kernel gradient of a dense layer, in higher blocks, and in parts where it has few of them and many summands.
+
+    It goes where the optimizer wants it, which is laid out in blocks of four: a copy, which costs less than it saves.
+    """
+    x, dy = node.inputs
+    depth, rows = x.shape
+    fragments = -(-node.shape[0] // block) * -(-dy.shape[1] // 4)
+    parts = _divisor_at_least(depth, -(-BUSY_FRAGMENTS * 4 // (block * fragments)))
+    if depth // parts < SHORT_PRODUCT:
+        return node
+    ones = rounded_up(node.shape[0], block) - rows
+    if parts == 1:
+        whole = b.dot(x, dy, ta=True, ones=ones)
+    else:
+        left, right = (b.reshape(n, (parts, depth // parts, n.shape[1])) for n in (x, dy))
+        whole = b.reduce("sum", b.dot(left, right, ta=True, ones=ones), 0)
+    return b.bind("store", b.slice_(whole, (0, 0), node.shape))
+
+
+def _rounded(node: Node, block: int) -> RowsRounded:
+    """How the rows of a kernel gradient are laid out, so that those of a block read neighbours.
 
     With one input channel the rows of a block are neighbouring taps; begun at a multiple of four, all pixels that a
-    block needs for four outputs lie in two texels.
+    block needs for four outputs lie in few texels. With more, whole texels of channels are read for higher blocks.
     """
     x, _ = node.inputs
+    channels, last = x.shape[-1], node.param("kernel")[-1]
     dilations = (*node.param("lhs_dilation"), *node.param("rhs_dilation"), *node.param("strides"))
     plain = all(d == 1 for d in dilations) and all(p == (0, 0) for p in node.param("padding"))
-    return x.shape[-1] == 1 and node.param("kernel")[-1] % 4 != 0 and plain
+    taps = min(block, -(-last // 4) * 4) if channels == 1 and last % 4 and plain else 1
+    return RowsRounded(taps, 4 if block > 4 and channels > 1 else 1, block)
 
 
-def _unpadded(total: Node, node: Node, pads: bool) -> Node:
+def _unrounded(total: Node, node: Node, rounded: RowsRounded) -> Node:
     """The rows of a kernel gradient without those that only fill blocks."""
     columns = node.shape[1]
-    if not pads:
+    kernel, channels = node.param("kernel"), node.inputs[0].shape[-1]
+    (*lead, last), deep = rounded.extents(kernel, channels)
+    if (last, deep) == (kernel[-1], channels):
         return b.slice_(total, (0, 0), node.shape)
-    *lead, last = node.param("kernel")
-    heads, wide = math.prod(lead), -(-last // 4) * 4
-    taps = b.reshape(b.slice_(total, (0, 0), (heads * wide, columns)), (heads, wide, columns))
-    taps = b.reshape(b.slice_(taps, (0, 0, 0), (heads, last, columns)), (heads * last, columns))
+    heads, rows = math.prod(lead), math.prod(lead) * last * deep
+    taps = b.reshape(b.slice_(total, (0, 0), (rows, columns)), (heads, last, deep, columns))
+    taps = b.slice_(taps, (0, 0, 0, 0), (heads, kernel[-1], channels, columns))
+    taps = b.reshape(taps, (heads * kernel[-1] * channels, columns))
     if not node.param("ones"):
         return taps
-    return b.concat([taps, b.slice_(total, (heads * wide, 0), (heads * wide + 1, columns))], 0)
+    return b.concat([taps, b.slice_(total, (rows, 0), (rows + 1, columns))], 0)
 
 
 def _divisor_at_least(n: int, wanted: int) -> int:
@@ -209,26 +242,49 @@ def _divisor_at_least(n: int, wanted: int) -> int:
 
 
 def _split_reduction(node: Node) -> Node:
-    """Reduce the longest axis in parts first, so that the parts run beside each other."""
+    """Reduce in parts first, so that the parts run beside each other."""
     (x,) = node.inputs
     axes = node.param("axes")
     length = math.prod(x.shape[a] for a in axes)
-    if length <= LONG_REDUCTION or node.aval.size * 4 > length:
+    rounds = length // 4 if axes[-1] == len(x.shape) - 1 else length
+    if rounds <= LONG_REDUCTION or 2 * _fragments(node.shape) >= BUSY_FRAGMENTS:
         return node
-    kind = node.op.removeprefix("reduce_")
-    axis = max(axes, key=lambda a: x.shape[a])
+    kept, axis, wanted = _parts(x.shape, axes)
     size = x.shape[axis]
-    part = _part_length(size)
+    part = _part_length(size, wanted, last=axis == len(x.shape) - 1)
     if part >= size:
         return node
+    kind = node.op.removeprefix("reduce_")
     count = size // part
     shape = (*x.shape[:axis], count, part, *x.shape[axis + 1 :])
     whole = b.reshape(_along(x, axis, 0, count * part), shape)
-    partial = b.reduce(kind, whole, [a if a < axis else a + 1 for a in axes if a != axis] + [axis + 1])
-    total = b.reduce(kind, partial, sum(1 for a in range(axis) if a not in axes))
+    partial = b.reduce(kind, whole, [a if a < axis else a + 1 for a in axes if a not in (*kept, axis)] + [axis + 1])
+    rest = [a - sum(1 for other in axes if other < a and other not in kept) for a in (*kept, axis)]
+    total = b.reduce(kind, b.bind("store", partial), rest)
     if size % part == 0:
         return total
     return b.bind(COMBINE[kind], total, b.reduce(kind, _along(x, axis, count * part, size), axes))
+
+
+def _fragments(shape: Shape) -> int:
+    """How many fragments compute a result."""
+    layout = layout_of(shape)
+    return layout.blocks_wide * layout.blocks_high
+
+
+def _parts(shape: Shape, axes: Sequence[int]) -> tuple[list[int], int, int]:
+    """What is summed apart: axes that stay whole, the one that is cut, and about how many parts of it there should be.
+
+    Parts are about as many as the square root of what there is to sum: then both stages take equally long.
+    """
+    wanted = math.isqrt(math.prod(shape[a] for a in axes))
+    kept: list[int] = []
+    for axis in axes:
+        if shape[axis] > wanted or axis == axes[-1]:
+            return kept, axis, wanted
+        kept.append(axis)
+        wanted //= shape[axis]
+    raise ValueError("a reduction has axes")
 
 
 def _along(x: Node, axis: int, start: int, stop: int) -> Node:
@@ -237,9 +293,9 @@ def _along(x: Node, axis: int, start: int, stop: int) -> Node:
     return b.slice_(x, starts, stops)
 
 
-def _part_length(size: int) -> int:
-    """About the square root of ``size``, and a multiple of 4, as whole texels are read faster: a divisor if there is
-    one nearby."""
-    root = math.isqrt(size)
-    near = [d for d in range(4, 2 * root + 1, 4) if size % d == 0 and d * 2 >= root]
-    return min(near, key=lambda d: abs(d - root), default=max(4, root // 4 * 4))
+def _part_length(size: int, wanted: int, last: bool) -> int:
+    """About the length of so many parts; if it is a divisor, nothing is left over, and whole texels are read faster."""
+    length = max(1, size // max(wanted, 1))
+    step = 4 if last else 1
+    near = [d for d in range(step, 2 * length + 1, step) if size % d == 0 and d * 2 >= length]
+    return min(near, key=lambda d: abs(d - length), default=max(step, length // step * step))

@@ -16,6 +16,7 @@ import numpy as np
 from ..bound import bound
 from .node import DTYPES, MAX_EXACT_INTEGER, Aval, Node, Shape, make_node, next_serial
 from .registry import PRIMITIVES
+from .rounding import EXACT_ROWS, RowsRounded
 
 Operand = Node | float | int | bool
 
@@ -338,10 +339,11 @@ def argreduce(kind: str, x: Node, axis: int) -> Node:
 # -- contractions, windows, indices ---------------------------------------------------------------------------------
 
 
-def dot(a: Node, b: Node, ta: bool = False, tb: bool = False, ones: bool = False) -> Node:
+def dot(a: Node, b: Node, ta: bool = False, tb: bool = False, ones: int = 0) -> Node:
     """Batched matrix product ``op(a) @ op(b)`` of the last two axes; equal leading axes.
 
-    ``ones`` appends a row of ones to ``op(a)``: the last row of the result is then the column sums of ``op(b)``.
+    ``ones`` appends so many rows to ``op(a)``, the first of ones: that row of the result is the column sums of
+    ``op(b)``. What the others hold, nobody needs; they fill blocks.
     """
     return bind("dot", a, b, ta=ta, tb=tb, ones=ones)
 
@@ -376,15 +378,19 @@ def conv(
 
 
 def conv_kernel_grad(
-    x: Node, dy: Node, ones: bool = False, splits: int = 0, pad_taps: bool = False, **params: Any
+    x: Node,
+    dy: Node,
+    ones: bool = False,
+    splits: int = 0,
+    rounded: RowsRounded = EXACT_ROWS,
+    **params: Any,
 ) -> Node:
     """The kernel gradient of :func:`conv`, as a matrix ``[prod(kernel) * in (+ 1 with ones), out]``.
 
-    With ``splits`` the batch is summed in that many parts: the result has a leading axis of them, and its rows are
-    rounded up to a multiple of 4 (what the rows past the end hold, nobody needs). ``pad_taps`` rounds the last kernel
-    axis up likewise.
+    With ``splits`` the batch is summed in that many parts: the result has a leading axis of them. The last kernel axis,
+    channels and rows are ``rounded`` up to multiples (what the rows in between hold, nobody needs).
     """
-    return bind("conv_kernel_grad", x, dy, ones=ones, splits=splits, pad_taps=pad_taps, **params)
+    return bind("conv_kernel_grad", x, dy, ones=ones, splits=splits, rounded=rounded, **params)
 
 
 def pool(kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> Node:

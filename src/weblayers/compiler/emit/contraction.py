@@ -82,8 +82,8 @@ def _with_ones(e: Emitter, node: Node, row: Int, value: Value) -> Value:
     """The extra row of ones: only the lane whose rows can hit it pays for the test."""
     if not node.param("ones"):
         return value
-    s, last = e.shader, node.shape[-2] - 1
-    return s.select(row_is(e, row, last), s.const(1.0), value)
+    s, first = e.shader, node.shape[-2] - node.param("ones")
+    return s.select(row_is(e, row, first), s.const(1.0), value)
 
 
 def row_is(e: Emitter, row: Int, n: int) -> Value | bool:

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Sequence
 
 from ...graph.node import Node
-from ...graph.primitives.contraction import padded_kernel
 from ..shader import Int, Value
 from .contraction import multiply_add, over_inner, row_is, transposed
 from .emitter import Accumulators, Coord, Emitter, Position, handles
@@ -125,8 +124,8 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     """Rows are (tap, input channel), columns output channels; the sum runs over all pixels of a part of the batch."""
     x, dy = node.inputs
     s, kernel, splits = e.shader, node.param("kernel"), node.param("splits")
-    channels, size, spatial = x.shape[-1], x.shape[1:-1], dy.shape[1:-1]
-    wide = padded_kernel(kernel, node.param("pad_taps"))
+    size, spatial = x.shape[1:-1], dy.shape[1:-1]
+    wide, channels = node.param("rounded").extents(kernel, x.shape[-1])
     last_row = math.prod(wide) * channels
     single = node.shape[-1] == 1
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)

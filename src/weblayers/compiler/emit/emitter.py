@@ -173,7 +173,8 @@ class Emitter:
         return value
 
     def _address(self, node: Node, source: Source, row: Int, texel: Int) -> tuple[Int, Int, Int]:
-        s, layout, place, window = self.shader, layout_of(node.shape), source.placement, source.window
+        s, place, window = self.shader, source.placement, source.window
+        layout = place.layout
         row = s.add(0 if layout.rows == 1 else row, place.row)
         if window is not None and window.unit == "row":
             row = s.add(row, self.start(window))

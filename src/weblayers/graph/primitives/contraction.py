@@ -12,12 +12,13 @@ from numpy.lib.stride_tricks import sliding_window_view
 from .. import build as b
 from ..node import Aval, Node
 from ..registry import define
+from ..rounding import EXACT_ROWS, RowsRounded, rounded_up
 from .movement import pad_value
 
 Pairs = Sequence[tuple[int, int]]
 
 
-def _dot_shape(x: Aval, y: Aval, ta: bool, tb: bool, ones: bool) -> Aval:
+def _dot_shape(x: Aval, y: Aval, ta: bool, tb: bool, ones: int) -> Aval:
     if len(x.shape) < 2 or len(x.shape) != len(y.shape) or x.shape[:-2] != y.shape[:-2]:
         raise ValueError(f"dot of shapes {list(x.shape)} and {list(y.shape)}")
     m, k = x.shape[-2:][:: -1 if ta else 1]
@@ -27,14 +28,17 @@ def _dot_shape(x: Aval, y: Aval, ta: bool, tb: bool, ones: bool) -> Aval:
     return Aval((*x.shape[:-2], m + ones, n), "float32")
 
 
-def _dot_value(x: np.ndarray, y: np.ndarray, ta: bool, tb: bool, ones: bool) -> np.ndarray:
+def _dot_value(x: np.ndarray, y: np.ndarray, ta: bool, tb: bool, ones: int) -> np.ndarray:
     x = np.swapaxes(x, -1, -2) if ta else x
     y = np.swapaxes(y, -1, -2) if tb else y
     out = np.matmul(x, y)
-    return np.concatenate([out, np.sum(y, -2, keepdims=True)], -2) if ones else out
+    if not ones:
+        return out
+    more = np.zeros((*out.shape[:-2], ones - 1, out.shape[-1]), out.dtype)
+    return np.concatenate([out, np.sum(y, -2, keepdims=True), more], -2)
 
 
-def _dot_vjp(g: Node, out: Node, x: Node, y: Node, ta: bool, tb: bool, ones: bool) -> list[Node | None]:
+def _dot_vjp(g: Node, out: Node, x: Node, y: Node, ta: bool, tb: bool, ones: int) -> list[Node | None]:
     if ones:
         raise NotImplementedError("dot with a row of ones is made by the compiler, after differentiation")
     dx = b.dot(y, g, tb, True) if ta else b.dot(g, y, False, not tb)
@@ -125,40 +129,33 @@ def _conv_vjp(g: Node, out: Node, x: Node, w: Node, **p: Any) -> list[Node | Non
 define("conv", _conv_shape, _conv_value, _conv_vjp)
 
 
-def padded_kernel(kernel: Sequence[int], pad_taps: bool) -> tuple[int, ...]:
-    """The kernel's extents as the rows of its gradient count them."""
-    return (*kernel[:-1], -(-kernel[-1] // 4) * 4) if pad_taps else tuple(kernel)
-
-
 def _kernel_grad_shape(
-    x: Aval, dy: Aval, kernel: Sequence[int], ones: bool, splits: int, pad_taps: bool, **p: Any
+    x: Aval, dy: Aval, kernel: Sequence[int], ones: bool, splits: int, rounded: RowsRounded, **p: Any
 ) -> Aval:
-    rows = int(np.prod(padded_kernel(kernel, pad_taps))) * x.shape[-1] + ones
-    return Aval((splits, -(-rows // 4) * 4, dy.shape[-1]) if splits else (rows, dy.shape[-1]), "float32")
+    wide, channels = rounded.extents(kernel, x.shape[-1])
+    rows = rounded_up(math.prod(wide) * channels + ones, rounded.rows)
+    return Aval((splits, rows, dy.shape[-1]) if splits else (rows, dy.shape[-1]), "float32")
 
 
 def _kernel_grad_value(
-    x: np.ndarray, dy: np.ndarray, kernel: Sequence[int], ones: bool, splits: int, pad_taps: bool, **p: Any
+    x: np.ndarray, dy: np.ndarray, kernel: Sequence[int], ones: bool, splits: int, rounded: RowsRounded, **p: Any
 ) -> np.ndarray:
     if splits:
         part = x.shape[0] // splits
         parts = [slice(i * part, (i + 1) * part) for i in range(splits)]
-        sums = np.stack([_kernel_grad_value(x[i], dy[i], kernel, ones, 0, pad_taps, **p) for i in parts])
-        return np.pad(sums, ((0, 0), (0, -sums.shape[1] % 4), (0, 0)))
+        return np.stack([_kernel_grad_value(x[i], dy[i], kernel, ones, 0, rounded, **p) for i in parts])
     patches = _patches(x, kernel, p)
     rank = len(kernel)
     # the last window may start past what the output covers
     patches = patches[(slice(None), *(slice(0, d) for d in dy.shape[1:-1]))]
     flat = dy.reshape(math.prod(dy.shape[:-1]), dy.shape[-1])
     rows = np.moveaxis(patches, rank + 1, -1).reshape(len(flat), math.prod(kernel) * x.shape[-1])
-    out = rows.T @ flat
-    if pad_taps:
-        wide = padded_kernel(kernel, pad_taps)
-        taps = out.reshape(*kernel, x.shape[-1], dy.shape[-1])
-        out = np.pad(taps, [(0, w - k) for w, k in zip((*wide, 0, 0), (*kernel, 0, 0), strict=True)]).reshape(
-            -1, dy.shape[-1]
-        )
-    return np.concatenate([out, flat.sum(0, keepdims=True)]) if ones else out
+    taps = (rows.T @ flat).reshape(*kernel, x.shape[-1], dy.shape[-1])
+    wide, channels = rounded.extents(kernel, x.shape[-1])
+    more = [(0, w - d) for w, d in zip((*wide, channels), taps.shape, strict=False)]
+    out = np.pad(taps, [*more, (0, 0)]).reshape(math.prod(wide) * channels, dy.shape[-1])
+    out = np.concatenate([out, flat.sum(0, keepdims=True)]) if ones else out
+    return np.pad(out, ((0, -len(out) % rounded.rows), (0, 0)))
 
 
 def _kernel_grad_vjp(
@@ -169,10 +166,10 @@ def _kernel_grad_vjp(
     kernel: Sequence[int],
     ones: bool,
     splits: int,
-    pad_taps: bool,
+    rounded: RowsRounded,
     **p: Any,
 ) -> list[Node | None]:
-    if ones or splits or pad_taps:
+    if ones or splits or rounded != EXACT_ROWS:
         raise NotImplementedError("split kernel gradients are made by the compiler, after differentiation")
     w = b.reshape(g, (*kernel, x.shape[-1], dy.shape[-1]))
     dx = _input_gradient(dy, w, x, **p, flip=False, swap=False)
