@@ -1,25 +1,26 @@
 import importlib
 import sys
 import types
+from contextlib import nullcontext
 
 import pytest
 
 import weblayers as wl
+from tests.thresholds import as_if_large
 from weblayers.callbacks import base
-from weblayers.compiler import blocks, verify
+from weblayers.compiler import verify
 from weblayers.page.failures import failure
 from weblayers.page.hosts import Host
 from weblayers.runtime import clock
 
 
 @pytest.fixture(params=["numpy", "softgpu", "wasm"])
-def backend(request, monkeypatch):
+def backend(request):
     """On NumPy, and as compiled plans on a device that draws with NumPy and by WebAssembly."""
-    # on a GPU, products of these sizes would not be stored in high blocks; here they are
-    monkeypatch.setattr(blocks, "BUSY_HIGH_FRAGMENTS", 1)
-    wl.set_backend(request.param)
-    yield request.param
-    wl.set_backend("numpy")
+    with as_if_large() if request.param == "softgpu" else nullcontext():
+        wl.set_backend(request.param)
+        yield request.param
+        wl.set_backend("numpy")
 
 
 @pytest.fixture(autouse=True)
