@@ -11,6 +11,7 @@ import numpy as np
 from weblayers.graph import build as b
 from weblayers.graph import scan
 from weblayers.graph.primitives.custom import Rule, custom
+from weblayers.graph.rounding import EXACT_ROWS, RowsRounded
 
 
 @dataclass
@@ -320,25 +321,32 @@ for _name, (_x, _w, _p) in _CONVOLUTIONS.items():
 _PLAIN = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "lhs_dilation": (1, 1), "rhs_dilation": (1, 1)}
 
 
-def _kernel_gradient(channels, splits, pads):
+def _kernel_gradient(channels, splits, rounded):
     """Without the rows that only fill blocks: what those hold is undefined."""
-    taps = (3, 4 if pads else 3)
+    (tall, wide), deep = rounded.extents((3, 3), channels)
+    rows = tall * wide * deep
 
     def build(x, dy):
-        whole = b.conv_kernel_grad(x, dy, True, splits, pads, kernel=(3, 3), **_PLAIN)
-        rows = taps[0] * taps[1] * channels
+        whole = b.conv_kernel_grad(x, dy, True, splits, rounded, kernel=(3, 3), **_PLAIN)
         ones = b.slice_(whole, (0, rows, 0), (splits, rows + 1, 6))
-        kernel = b.reshape(b.slice_(whole, (0, 0, 0), (splits, rows, 6)), (splits, *taps, channels, 6))
+        kernel = b.reshape(b.slice_(whole, (0, 0, 0), (splits, rows, 6)), (splits, tall, wide, deep, 6))
         kernel = b.slice_(kernel, (0, 0, 0, 0, 0), (splits, 3, 3, channels, 6))
         return b.concat([b.reshape(kernel, (splits, 9 * channels, 6)), ones], 1)
 
     return build
 
 
-for _channels, _splits, _pads in ((1, 2, True), (1, 2, False), (4, 2, False), (3, 4, False)):
+for _channels, _splits, _rounded in (
+    (1, 2, RowsRounded(4, 1, 4)),
+    (1, 2, RowsRounded(4, 1, 8)),
+    (1, 2, EXACT_ROWS),
+    (4, 2, RowsRounded(1, 4, 8)),
+    (3, 4, RowsRounded(1, 1, 4)),
+    (3, 4, RowsRounded(1, 4, 8)),
+):
     case(
-        f"conv_kernel_grad of {_channels} channels in {_splits} parts{', padded' if _pads else ''}",
-        _kernel_gradient(_channels, _splits, _pads),
+        f"conv_kernel_grad of {_channels} channels in {_splits} parts, rounded by {'x'.join(map(str, _rounded))}",
+        _kernel_gradient(_channels, _splits, _rounded),
         normal(4, 8, 6, _channels),
         normal(4, 6, 4, 6, seed=1),
         rtol=1e-4,

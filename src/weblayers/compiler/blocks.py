@@ -39,7 +39,7 @@ def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> d
 def _multiplies(kernel: Kernel, block: int) -> bool:
     """Whether a kernel's rows share what they read: neighbouring pixels of a convolution do so within their row."""
     root = kernel.root
-    if root is None or isinstance(kernel, StepKernel):
+    if root is None or isinstance(kernel, StepKernel) or layout_of(root.shape) != kernel.layout:
         return False
     if root.op == "conv_kernel_grad":
         return root.param("splits") > 0

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from ..graph.node import Node, topological
 from ..graph.scan import taken_apart
 from .kernel import MAX_TARGETS, ROOTS, Kernel, frontier, scheduled
 from .layout import Layout, layout_of
+from .pools import Pooled, pooled_at_once
 from .store import MAX_READS, computed_nodes, stored_values
 from .views import is_leaf, origin
 
@@ -25,16 +27,21 @@ BLOCK_ROWS = 4
 
 
 def fuse(
-    outputs: Sequence[Node], alone: Node | None = None, share: bool = False, packed: Mapping[Node, object] | None = None
+    outputs: Sequence[Node],
+    alone: Node | None = None,
+    share: bool = False,
+    packed: Mapping[Node, object] | None = None,
+    pooling: bool = False,
 ) -> list[Kernel]:
     """The kernels that compute the outputs, in an order in which they can run.
 
     The output ``alone`` gets a kernel to itself: the log of a training step is written to another place each step.
     With ``share`` products take in values that have nothing to do with them: worth it for draws that are repeated.
     Outputs that are ``packed`` will lie in an atlas. A kernel of theirs computes one, or those of equal marks: rows of
-    one block.
+    one block. With ``pooling`` convolutions compute the pools of what they come to.
     """
     order = computed_nodes(outputs)
+    pooled = pooled_at_once(order, outputs) if pooling else Pooled()
     if share:
         # gates are computed by the kernel that wants them, if it is one: draws that are repeated are worth most
         inline = {n for parts in taken_apart(topological(outputs)).values() for n in parts}
@@ -44,7 +51,9 @@ def fuse(
             drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {})
         drafts.share_products()
     else:
-        drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {})
+        pools = pooled.products
+        stored = stored_values(order, outputs, pooled.between, pools.keys())
+        drafts = _Drafts(order, stored, alone, packed or {}, pools=pools)
     return drafts.kernels(set(outputs))
 
 
@@ -77,16 +86,20 @@ class _Drafts:
         alone: Node | None,
         packed: Mapping[Node, object],
         inline: Set[Node] = frozenset(),
+        pools: Mapping[Node, Node] = MappingProxyType({}),
     ) -> None:
         self._stored, self._alone, self._packed, self._inline = stored, alone, packed, inline
+        pooled = {conv: pool for pool, conv in pools.items()}
         self._drafts: list[_Draft] = []
         self._by_layout: dict[Layout, list[_Draft]] = {}
         self._home: dict[Node, _Draft] = {}
         for node in order:
             if self._is_root(node) or node.op == "loop":
-                self._join(node, self._open(node, node))
+                self._join(node, self._open(pooled.get(node, node), node))
             elif node.op == "slots":
                 self._join(node, self._home[origin(node.inputs[0])])
+            elif node in pools:
+                self._join(node, self._home[pools[node]])
             elif node in stored and not is_leaf(node):
                 self._place(node)
 

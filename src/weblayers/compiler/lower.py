@@ -14,7 +14,7 @@ from .atlas import Home, Packing
 from .blocks import high_products
 from .emit import Emitter, Offset, Source
 from .emit.emitter import Coord
-from .fuse import fuse
+from .fuse import BLOCK_ROWS, fuse
 from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
@@ -81,7 +81,8 @@ def explained(
     packing = Packing(ends, {inputs[i]: ends[o] for i, o in (swaps or {}).items()})
     yield
     wanted = list(packing.computed.values())
-    kernels = fuse(wanted, packing.computed[ends[0]] if log else None, packed=packing.marks())
+    alone = packing.computed[ends[0]] if log else None
+    kernels = fuse(wanted, alone, packed=packing.marks(), pooling=block > BLOCK_ROWS)
     yield
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]

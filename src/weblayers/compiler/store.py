@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence, Set
 
 from ..graph.node import Node, topological
 from .kernel import MAX_SAMPLERS, ROOTS
+from .pools import spread_in_place
 from .views import is_leaf, is_view, operand, origin
 
 # So many values may be read to compute one, as its kernel may have others beside it.
@@ -47,24 +48,29 @@ def computed_nodes(outputs: Iterable[Node]) -> list[Node]:
     return [n for n in topological(outputs) if not n.is_host and not is_view(n)]
 
 
-def stored_values(order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node] = frozenset()) -> set[Node]:
+def stored_values(
+    order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node] = frozenset(), pools: Set[Node] = frozenset()
+) -> set[Node]:
     """The nodes of ``order`` that are stored: products, and the outputs and inputs of the graph among them.
 
-    Those ``inline`` are computed where they are needed, products or not.
+    Those ``inline`` are computed where they are needed, products or not; ``pools`` by the kernels of convolutions.
     """
-    return _Storing(order, outputs, inline).stored
+    return _Storing(order, outputs, inline, pools).stored
 
 
 class _Storing:
-    def __init__(self, order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node]) -> None:
-        self.stored, self._inline = set(outputs), inline
+    def __init__(self, order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node], pools: Set[Node]) -> None:
+        self.stored, self._inline, self._pools = {*outputs, *pools}, inline, pools
+        spread = spread_in_place(order)
         for n in order:
             if is_leaf(n) or n.op == "slots":
                 self.stored.add(n)
             elif n.op in ROOTS:
-                self.stored |= {operand(i) for i in n.inputs}
+                self.stored |= {operand(i) for i in n.inputs} - spread
             elif n.op == "loop":
                 self.stored |= {origin(i) for i in n.inputs if not i.is_host}
+            elif n in spread:
+                self.stored |= {origin(i) for i in n.inputs}
         self._users = self._readers(order)
         self._rounds = self._rounds_around(order)
         self._places = self._places_asked(order)
@@ -245,7 +251,7 @@ class _Storing:
         else:
             each = sum(self._cost(i) for i in inputs) + n.prim.cost
         # users of one shape tend to share a kernel, where the value is computed once
-        evaluations = {u.shape: (u.aval.size / 4 if u.op == "broadcast" else n.aval.size) for u in users}
+        evaluations = {u.shape: _evaluations(n, u) for u in users}
         extra = (sum(evaluations.values()) - n.aval.size) * each
         if extra > RECOMPUTE_LIMIT + STORE_COST * n.aval.size:
             return True
@@ -272,7 +278,7 @@ class _Storing:
             if self._is_root(n):
                 read |= reached
                 through[n] = frozenset((n,))
-            elif not n.prim.elementwise:
+            elif not n.prim.elementwise and n not in self._pools:
                 read |= reached
             elif n not in self.stored:
                 through[n] = reached
@@ -281,6 +287,13 @@ class _Storing:
 
 def _inputs(n: Node) -> list[Node]:
     return [x for x in map(origin, n.inputs) if not x.is_host]
+
+
+def _evaluations(n: Node, user: Node) -> float:
+    """At how many elements a value is computed for a user that computes it itself."""
+    if user.op == "broadcast":
+        return user.aval.size / BLOCK
+    return user.aval.size if user.op == "unpool" else n.aval.size
 
 
 def _reads_in_part(n: Node) -> bool:

@@ -10,6 +10,9 @@ from ..graph import build as b
 from ..graph.node import Node
 from .layout import layout_of
 
+# What is stored in any case, or as well as what is made of it.
+_STORED = ("input", "array", "dot", "conv", "conv_kernel_grad", "slots", "pool_max")
+
 
 def is_leaf(node: Node) -> bool:
     """Whether a node is stored before anything runs."""
@@ -40,7 +43,7 @@ def operand(node: Node) -> Node:
     inner = node
     while inner.op == "reshape" and not (layout_of(inner.shape).cols % 4 or layout_of(inner.inputs[0].shape).cols % 4):
         inner = origin(inner.inputs[0])
-    return inner if inner.op in ("input", "array", "dot", "conv", "conv_kernel_grad", "slots") else node
+    return inner if inner.op in _STORED else node
 
 
 def number(node: Node) -> Node | None:

@@ -55,12 +55,20 @@ def pool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         acc = Accumulators(s, types, fill, looped)
         tags = Accumulators(s, types, 0.0, looped)
 
-        def body(tap: tuple[Int, ...], flat: Int) -> None:
+        def under(tap: tuple[Int, ...]) -> tuple[list[Coord], list[Value | bool]]:
             at, inside = [], []
             for p in positions:
                 index, ok = _inside(e, p.at[1:-1], tap, x.shape[1:-1], strides, padding)
                 at.append(e.coord(x.shape, Position((p.at[0], *index, p.at[-1]), p.vec)))
                 inside.append(ok)
+            return at, inside
+
+        if not looped:
+            # asked for together: a product below has one loop for all of them
+            e.values(x, [c for tap in itertools.product(*map(range, window)) for c in under(tap)[0]])
+
+        def body(tap: tuple[Int, ...], flat: Int) -> None:
+            at, inside = under(tap)
             for lane, value in enumerate(e.values(x, at)):
                 value = s.select(inside[lane], value, s.const(fill, value.type))
                 if kind == "argmax":
