@@ -31,6 +31,7 @@ Usage: ./build.sh VERB [ARGUMENTS]
   lint             ruff, mypy, tsc
   fuzz [SECONDS] [FIRST_SEED]   random models, graphs and training steps, as plans as by NumPy, and models in Keras
   bench [ARGS]     measure against TensorFlow.js and jax-js, into build/bench.json
+  counts           draws, bytes and memory of steps beside TensorFlow.js, into build/counts.json and docs/speed.md
   growth           how the time of a step grows with its work, into build/growth.json and docs/speed.md
   responsiveness   what a page's user feels while it trains, in all browsers, into build/responsiveness.json
   loading          what a first visit loads, and how long it takes, in all browsers, into build/loading.json
@@ -245,6 +246,12 @@ tests() {
   exec "$PYTHON" -m pytest "$@"
 }
 
+counts() {
+  need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
+  locked build_site
+  exec "$PYTHON" tools/counts.py "$@"
+}
+
 growth() {
   need_packages "Chromium is missing" "${CHROMIUM_PACKAGES[@]}"
   locked build_site
@@ -287,7 +294,7 @@ smoke() {
 verb=${1:-help}
 shift || true
 case $verb in
-  demo | lint | fuzz | bench | growth | responsiveness | loading | smoke) "$verb" "$@" ;;
+  demo | lint | fuzz | bench | counts | growth | responsiveness | loading | smoke) "$verb" "$@" ;;
   test) tests "$@" ;;
   site) locked build_site; say "the site is in build/site" ;;
   wheel) locked build_wheel; say "the wheel is in build/dist" ;;

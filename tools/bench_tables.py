@@ -13,9 +13,13 @@ WORKLOADS = {
     "mlp": "784-128-10 network, Adam, batch 128",
     "mnist_cnn": "convolutional network, 28x28, Adam, batch 64",
     "lstm": "LSTM(64) over 40 steps, batch 32",
+    "gru": "GRU(64) over 40 steps, batch 32",
+    "text": "embedding and bidirectional LSTM(32), 40 words, batch 32",
     "cnn_batchnorm": "convolutions with batch normalization, 32x32x3, batch 32",
+    "autoencoder": "autoencoder with transposed convolutions, 28x28, batch 32",
     "transformer": "Transformer, 2 blocks of 64, 64 tokens, batch 16",
     "predict_mobilenet": "prediction with MobileNet, 128x128, one image",
+    "predict_mobilenet_8": "prediction with MobileNet, 128x128, 8 images",
 }
 CONTENDERS = {
     "wasm": "WebAssembly",

@@ -23,9 +23,13 @@ const TITLES = {
   mlp: "784-128-10 network, batch 128",
   mnist_cnn: "Convolutions, 28x28, batch 64",
   lstm: "LSTM(64), 40 steps, batch 32",
+  gru: "GRU(64), 40 steps, batch 32",
+  text: "Embedding, bidirectional LSTM(32), 40 words",
   cnn_batchnorm: "Convolutions, batch normalization, 32x32",
+  autoencoder: "Autoencoder, transposed convolutions",
   transformer: "Transformer, 2 blocks, 64 tokens",
   predict_mobilenet: "Prediction with MobileNet, 128x128",
+  predict_mobilenet_8: "The same for 8 images at once",
 };
 // What is chosen at first takes a minute or two.
 const FIRST = ["wasm", "webgl", "tfjs_webgl", "jax_wasm", "playground", "mlp", "mnist_cnn"];

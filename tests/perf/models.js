@@ -1,7 +1,7 @@
 // @ts-check
 /** The models of the benchmark in TensorFlow.js; workloads.py has the same in Python. */
 
-import { VOCABULARY } from "./workloads.js";
+import { VOCABULARY, WORDS } from "./workloads.js";
 
 const tf = globalThis.tf;
 
@@ -125,6 +125,31 @@ export const MODELS = {
     model.compile({ optimizer: adam(), loss: "categoricalCrossentropy" });
     return model;
   },
+  gru() {
+    const model = tf.sequential();
+    model.add(tf.layers.gru({ units: 64, inputShape: [40, 16] }));
+    model.add(tf.layers.dense({ units: 10, activation: "softmax" }));
+    model.compile({ optimizer: adam(), loss: "categoricalCrossentropy" });
+    return model;
+  },
+  text() {
+    const model = tf.sequential();
+    model.add(tf.layers.embedding({ inputDim: WORDS, outputDim: 32, inputLength: 40 }));
+    model.add(tf.layers.bidirectional({ layer: tf.layers.lstm({ units: 32 }), mergeMode: "concat" }));
+    model.add(tf.layers.dense({ units: 2, activation: "softmax" }));
+    model.compile({ optimizer: adam(), loss: "categoricalCrossentropy" });
+    return model;
+  },
+  autoencoder() {
+    const model = tf.sequential();
+    const same = { kernelSize: 3, strides: 2, padding: "same" };
+    model.add(tf.layers.conv2d({ filters: 16, ...same, activation: "relu", inputShape: [28, 28, 1] }));
+    model.add(tf.layers.conv2d({ filters: 32, ...same, activation: "relu" }));
+    model.add(tf.layers.conv2dTranspose({ filters: 16, ...same, activation: "relu" }));
+    model.add(tf.layers.conv2dTranspose({ filters: 1, ...same, activation: "sigmoid" }));
+    model.compile({ optimizer: adam(), loss: "meanSquaredError" });
+    return model;
+  },
   cnn_batchnorm() {
     const model = tf.sequential();
     const block = (/** @type {number} */ filters, /** @type {object} */ more = {}) => {
@@ -167,3 +192,5 @@ export const MODELS = {
     return tf.model({ inputs: image, outputs: tf.layers.dense({ units: 1000, activation: "softmax" }).apply(h) });
   },
 };
+// of eight images at a time
+MODELS.predict_mobilenet_8 = MODELS.predict_mobilenet;

@@ -2,6 +2,7 @@
 /** The benchmark's workloads: their data, and how many steps each contender makes of them at a time. */
 
 export const VOCABULARY = 32;
+export const WORDS = 2000;
 
 /**
  * @typedef {object} Workload
@@ -9,6 +10,7 @@ export const VOCABULARY = 32;
  * @property {number[]} target
  * @property {number} batch
  * @property {number} [samples] of the data set, of which there are epochs then; else there is one, with all steps
+ * @property {number} [tokens] of so many kinds are the inputs
  * @property {boolean} [predicts] whether it is predictions that count
  * @property {Record<string, number>} steps of each contender that runs it: few for those that take long
  */
@@ -43,17 +45,33 @@ export const WORKLOADS = {
     input: [40, 16], target: [10], batch: 32,
     steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5, jax_wasm: 3 },
   },
+  gru: {
+    input: [40, 16], target: [10], batch: 32,
+    steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5 },
+  },
+  text: {
+    input: [40], target: [2], batch: 32, tokens: WORDS,
+    steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 3 },
+  },
   cnn_batchnorm: {
     input: [32, 32, 3], target: [10], batch: 32,
     steps: { wasm: 10, webgl: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 2 },
   },
+  autoencoder: {
+    input: [28, 28, 1], target: [28, 28, 1], batch: 32,
+    steps: { wasm: 20, webgl: 10, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 4 },
+  },
   transformer: {
-    input: [64], target: [64, VOCABULARY], batch: 16,
+    input: [64], target: [64, VOCABULARY], batch: 16, tokens: VOCABULARY,
     steps: { wasm: 10, webgl: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 3 },
   },
   predict_mobilenet: {
     input: [128, 128, 3], target: [1000], batch: 1, predicts: true,
     steps: { wasm: 8, webgl: 8, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 8 },
+  },
+  predict_mobilenet_8: {
+    input: [128, 128, 3], target: [1000], batch: 8, predicts: true,
+    steps: { wasm: 2, webgl: 2, tfjs_webgl: 2, tfjs_wasm: 2 },
   },
 };
 
@@ -61,9 +79,9 @@ export const WORKLOADS = {
 
 /** What a contender trains with: so many epochs of so many samples. @param {string} name @param {number} steps @returns {Data} */
 export function dataFor(name, steps) {
-  const { input, target, batch, samples = batch * steps } = WORKLOADS[name];
+  const { input, target, batch, samples = batch * steps, tokens } = WORKLOADS[name];
   const size = (/** @type {number[]} */ shape) => shape.reduce((a, b) => a * b, samples);
-  const random = name === "transformer" ? () => Math.floor(Math.random() * VOCABULARY) : Math.random;
+  const random = tokens ? () => Math.floor(Math.random() * tokens) : Math.random;
   const x = Float32Array.from({ length: size(input) }, random);
   const y = new Float32Array(size(target));
   const classes = target[target.length - 1];

@@ -69,6 +69,36 @@ def lstm():
     return model
 
 
+def gru():
+    model = wl.sequential([L.gru(64, input_shape=[40, 16]), L.dense(10, activation="softmax")])
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+WORDS = 2000
+
+
+def text():
+    model = wl.sequential(
+        [
+            L.embedding(WORDS, 32, input_length=40),
+            L.bidirectional(L.lstm(32)),
+            L.dense(2, activation="softmax"),
+        ]
+    )
+    model.compile("adam", "categorical_crossentropy")
+    return model
+
+
+def autoencoder():
+    model = wl.sequential([L.input_layer(input_shape=[28, 28, 1])])
+    for layer, filters in ((L.conv2d, 16), (L.conv2d, 32), (L.conv2d_transpose, 16)):
+        model.add(layer(filters, 3, strides=2, padding="same", activation="relu"))
+    model.add(L.conv2d_transpose(1, 3, strides=2, padding="same", activation="sigmoid"))
+    model.compile("adam", "mean_squared_error")
+    return model
+
+
 def cnn_batchnorm():
     model = wl.sequential([wl.layers.input_layer(input_shape=[32, 32, 3])])
     for filters in (16, 32):
@@ -121,11 +151,16 @@ MODELS = {
         mlp,
         mnist_cnn,
         lstm,
+        gru,
+        text,
         cnn_batchnorm,
+        autoencoder,
         transformer,
         predict_mobilenet,
     )
 }
+# of eight images at a time
+MODELS["predict_mobilenet_8"] = predict_mobilenet
 
 
 async def milliseconds(work):
@@ -188,17 +223,23 @@ class Run:
             await self.model.predict(one).data()
 
     def counted(self):
-        """Draws of one training step or prediction, and multiply-adds of its products."""
+        """Draws of one training step or prediction, texels that they read, and multiply-adds of its products."""
+        wl.set_backend(self.backend)
+        block = device.block()
         if self.predicts:
             (compiled,) = self.model._predictor.plans
             graph = compiled.graph
-            plan = lower(graph.inputs, graph.scalars, graph.outputs)
+            plan = lower(graph.inputs, graph.scalars, graph.outputs, block=block)
         else:
             # the one that was used last
             *_, compiled = (c for c in self.model.steps.plans if c.assigned)
-            plan = at_once(plans.training_plan(compiled.graph))
+            plan = at_once(plans.training_plan(compiled.graph, block))
         counts = [explain.counted(draw) for draw in plan.draws]
-        return {"draws": len(counts), "multiply_adds": sum(each.multiply_adds for each in counts)}
+        return {
+            "draws": len(counts),
+            "fetches": sum(each.fetches for each in counts),
+            "multiply_adds": sum(each.multiply_adds for each in counts),
+        }
 
 
 @contextmanager

@@ -211,13 +211,17 @@ def _shelve(items: Sequence[Sequence[_Unit]]) -> tuple[list[tuple[int, int]], in
 
 
 def _on_shelves(sizes: Sequence[tuple[int, int]], limit: int) -> tuple[list[tuple[int, int]], int, int]:
+    """Shelves of columns: an item lies under the one before if there is room."""
     corners = [(0, 0)] * len(sizes)
-    x = y = shelf = width = 0
-    for i in sorted(range(len(sizes)), key=lambda i: -sizes[i][1]):
+    top = shelf = width = 0
+    left = wide = used = 0
+    for i in sorted(range(len(sizes)), key=lambda i: (-sizes[i][1], -sizes[i][0])):
         w, h = sizes[i]
-        if x and x + w > limit:
-            x, y, shelf = 0, y + shelf, 0
-        corners[i] = x, y
-        x += w
-        shelf, width = max(shelf, h), max(width, x)
-    return corners, width, y + shelf
+        if w > wide or used + h > shelf:
+            left, wide, used = left + wide, w, 0
+            if left and left + w > limit:
+                left, top, shelf = 0, top + shelf, 0
+        corners[i] = left, top + used
+        used += h
+        shelf, width = max(shelf, used), max(width, left + wide)
+    return corners, width, top + shelf

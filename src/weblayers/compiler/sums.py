@@ -14,7 +14,7 @@ from .layout import layout_of
 
 # A reduction of more rounds than this runs in two stages, unless its result alone keeps the GPU busy. Whole texels are
 # read in a round along the last axis.
-LONG_REDUCTION = 512
+LONG_REDUCTION = 256
 # Kernel gradients sum over all pixels; they are split over the batch until there are about so many fragments.
 BUSY_FRAGMENTS = 1024
 # A product over fewer rows costs less than to copy what it comes to.
