@@ -47,7 +47,7 @@ def test_each_draw_has_its_part_and_its_layer():
     assert told[0] == ("batch", [])
     for expected in (
         ("forward", ["conv"]),
-        ("forward", ["pool", "flat"]),
+        ("forward", ["pool"]),
         ("forward", ["out"]),
         ("backward", ["out"]),
         ("backward", ["conv"]),

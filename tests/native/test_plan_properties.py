@@ -79,6 +79,7 @@ STEPS = {
     "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 20),
     "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 40),
     "lstm": (lambda: compiled(workloads.lstm(), 32), 150),
+    "gru": (lambda: compiled(workloads.gru(), 32), 345),
     "transformer": (transformer, 125),
     "64 equal layers": (lambda: compiled(equal_layers(64), 32), 200),
 }

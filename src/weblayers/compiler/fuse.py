@@ -109,10 +109,10 @@ class _Drafts:
     def _is_stored(self, node: Node) -> bool:
         return self._is_root(node) or node in self._stored
 
-    def compute_once(self, values: Iterable[Node]) -> bool:
-        """Whether each of the values is computed by one kernel only."""
+    def compute_once(self, values: Set[Node]) -> bool:
+        """Whether each part of the values, which are taken apart, is computed by one kernel only."""
         computed = Counter(n for d in self._drafts for n in topological(d.outputs, leaves=d.reads) if n not in d.reads)
-        return all(computed[v] <= 1 for v in values)
+        return all(count <= 1 for n, count in computed.items() if n.op == "slice" and origin(n.inputs[0]) in values)
 
     # -- placing ------------------------------------------------------------------------------------------------------
 

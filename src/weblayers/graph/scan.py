@@ -144,21 +144,30 @@ def at_all_steps(loop: Node, value: Node) -> Node:
     are computed of is taken from the steps.
     """
     body: Body = loop.param("body")
-    _, captured, _ = body.split(loop.inputs)
     factors = {n.inputs[0] for n in topological([value], body.leaves) if n.op == "dot"}
     stacks: dict[Node, Node] = {}
     for n in topological([value], body.leaves | factors):
         known = n in factors or not body.leaves.intersection(topological([n], body.leaves))
-        if not known and n.op == "dot" and n.inputs[1] in body.captured:
-            left, right = n.inputs
+        weights = around(loop, n.inputs[1]) if not known and n.op == "dot" else None
+        if weights is not None:
+            left = n.inputs[0]
             rows = b.reshape(stacks[left], (body.steps * left.shape[0], left.shape[1]))
-            weights = captured[body.captured.index(right)]
             stacks[n] = b.reshape(make_node(n.prim, (rows, weights), n.params), (body.steps, *n.shape))
         elif not known and n not in body.leaves and n.prim.elementwise:
             stacks[n] = make_node(n.prim, tuple(stacks[i] for i in n.inputs), n.params)
         else:
             stacks[n] = each(loop, n)
     return stacks[value]
+
+
+def around(loop: Node, value: Node) -> Node | None:
+    """What a value of the body is in the graph around, if it is the same in all steps."""
+    body: Body = loop.param("body")
+    _, captured, _ = body.split(loop.inputs)
+    leaves = body.leaves.intersection(topological([value], body.leaves))
+    if not leaves.issubset(body.captured):
+        return None
+    return substituted([value], dict(zip(body.captured, captured, strict=True)))[0]
 
 
 def taken_apart(order: Sequence[Node]) -> dict[Node, list[Node]]:

@@ -64,7 +64,7 @@ class _Backward:
         self._slices = [*stands.values(), *outside]
         # gates that a product gives are computed again, for all steps at once: the steps then need not store them
         gates = s.taken_apart(topological([*body.next, *(v for v, _ in stacked)], body.leaves))
-        again = {v for v, (product, *_) in gates.items() if product.inputs[1] in body.captured}
+        again = {v for v, (product, *_) in gates.items() if s.around(loop, product.inputs[1]) is not None}
         stacks = [s.at_all_steps(loop, k) if k in again else s.each(loop, k) for k in kept]
         self._stacks = [*stacks, *(g for _, g in stacked)]
         a, c = len(floats), len(floats) + len(self._captured)
