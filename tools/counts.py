@@ -1,7 +1,7 @@
 """Counts what a step draws, writes and holds on WebGL, ours and TensorFlow.js', into docs/speed.md.
 
-Counts are of this machine no more than of any other. Usage: counts.py [--docs]; with --docs nothing is counted, the last
-report goes into the page.
+Counts are of this machine no more than of any other. Usage: counts.py [--docs]; with --docs nothing is counted, the
+last report goes into the page.
 """
 
 import json

@@ -14,7 +14,7 @@ from .lower import Lowering, explained
 from .pieces import at_once
 from .plan import Draw, Slot
 from .shader import Loop, Statement, Value, rounds
-from .views import is_leaf, origin
+from .views import is_leaf, operand, origin
 
 # Floats of a texel, and their bytes.
 LANES, TEXEL_BYTES = 4, 16
@@ -106,6 +106,7 @@ class _Purposes:
         for i, kernel in enumerate(self._kernels):
             for node in kernel.outputs:
                 self._writers.setdefault(node, []).append(i)
+        self._computed = {n for k in self._kernels for n in _inside(k) if n.op != "reshape" or n in self._writers}
         outputs = len(self._plan.textures) + len(self._plan.input_specs)
         self._log = outputs + self._plan.outputs[0].texture
         # the states in each of the buffers that hold some
@@ -164,7 +165,9 @@ class _Purposes:
         layer_of: dict[Node, str] = {}
         for layer, mark in zip(layers, marks, strict=True):
             # a layer inside another one was called first
-            layer_of.setdefault(_written(mark), layer)
+            written = _written(mark)
+            # what only products read, reshaped, is nobody's work
+            layer_of.setdefault(written if written in self._computed else operand(written), layer)
         found: dict[int, list[str]] = {}
         maker: dict[Node, object] = {}
         for i, kernel in enumerate(self._kernels):
