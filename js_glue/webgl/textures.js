@@ -4,7 +4,10 @@
  * texelFetch only.
  */
 
-/** @typedef {"rgba32f" | "rgba8"} Format */
+/** Bytes of a texel. */
+const TEXEL_BYTES = { rgba32f: 16, rgba16f: 8, rgba8: 4 };
+
+/** @typedef {keyof typeof TEXEL_BYTES} Format half precision is written by draws and read by draws only */
 /** @typedef {[number, number, number, string]} Spec width, height, layers, format */
 /**
  * @typedef {object} Entry
@@ -143,7 +146,7 @@ export class Textures {
    * @returns {Entry}
    */
   _create(w, h, layers, format) {
-    const bytes = w * h * layers * (format === "rgba8" ? 4 : 16);
+    const bytes = w * h * layers * TEXEL_BYTES[format];
     const { maxTextureSize, maxArrayLayers } = this._caps;
     if (Math.max(w, h) > maxTextureSize || layers > maxArrayLayers) {
       const most = `${maxTextureSize}x${maxTextureSize}x${maxArrayLayers}`;
@@ -174,7 +177,8 @@ export class Textures {
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
     this._state.stale = true;
-    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, format === "rgba8" ? gl.RGBA8 : gl.RGBA32F, w, h, layers);
+    const internal = { rgba32f: gl.RGBA32F, rgba16f: gl.RGBA16F, rgba8: gl.RGBA8 }[format];
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, internal, w, h, layers);
     if (bytes >= LARGE_BYTES && gl.getError() === gl.OUT_OF_MEMORY) {
       gl.deleteTexture(texture);
       return null;

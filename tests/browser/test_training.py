@@ -438,3 +438,37 @@ def test_layers_are_watched_while_they_are_trained(browser, backend):
     alone, watched, close, plain, after = result
     assert alone == pytest.approx(watched, rel=1e-5) and close
     assert plain[0] == 1 and after[0] == 2 and plain[1] == after[1]
+
+
+def test_activations_in_half_precision(browser, webgl):
+    exact, mixed = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+
+        L = wl.layers
+        rng = np.random.default_rng(0)
+        x = wl.tensor(rng.random((64, 32, 32, 3), np.float32))
+        y = wl.tensor(np.eye(10, dtype=np.float32)[rng.integers(0, 10, 64)])
+        losses = []
+        for policy in ("float32", "mixed_float16"):
+            wl.mixed_precision.set_global_policy(policy)
+            wl.set_random_seed(0)
+            model = wl.sequential([
+                L.conv2d(16, 3, padding="same", activation="relu", input_shape=[32, 32, 3]),
+                L.conv2d(16, 3, padding="same", activation="relu"),
+                L.flatten(),
+                L.dense(10, activation="softmax"),
+            ])
+            model.compile("adam", "categorical_crossentropy")
+            history = await model.fit(x, y, batch_size=32, epochs=6, shuffle=False, verbose=0)
+            losses.append(history.history["loss"])
+            model.dispose()
+        wl.mixed_precision.set_global_policy("float32")
+        losses
+        """,
+        timeout=200,
+    )
+    # numbers that are kept in halves are others, and near
+    assert mixed[-1] < mixed[0] and exact != mixed
+    assert max(abs(a - b) for a, b in zip(exact, mixed, strict=True)) < 0.02

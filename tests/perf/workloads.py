@@ -234,7 +234,7 @@ class Run:
             # the one that was used last
             *_, compiled = (c for c in self.model.steps.plans if c.assigned)
             plan = at_once(plans.training_plan(compiled.graph, block))
-        counts = [explain.counted(draw) for draw in plan.draws]
+        counts = [explain.counted(draw, plan) for draw in plan.draws]
         return {
             "draws": len(counts),
             "fetches": sum(each.fetches for each in counts),

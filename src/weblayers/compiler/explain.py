@@ -12,7 +12,7 @@ from .kernel import Kernel
 from .loops import StepKernel
 from .lower import Lowering, explained
 from .pieces import at_once
-from .plan import Draw, Slot
+from .plan import Draw, Plan, Slot
 from .shader import Loop, Statement, Value, rounds
 from .views import is_leaf, operand, origin
 
@@ -51,19 +51,22 @@ class Row:
     share: float = 0.0
 
 
-def rows(graph: Graph, block: int, owners: Mapping[int, str], marks: Sequence[tuple[str, Sequence[Node]]]) -> list[Row]:
+def rows(
+    graph: Graph, block: int, halves: bool, owners: Mapping[int, str], marks: Sequence[tuple[str, Sequence[Node]]]
+) -> list[Row]:
     """The draws of a training step's graph.
 
     Args:
         block: how many rows of a product a fragment computes at most.
+        halves: whether the device can keep activations in half precision.
         owners: the layers of the inputs that are weights, by the inputs' numbers.
         marks: which layer has given which values, in the order in which they were called.
     """
     named = [(layer, node) for layer, nodes in marks for node in nodes]
     values = [node for _, node in named]
-    work = at_once(
-        explained(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block, marks=values)
-    )
+    halves &= graph.halves
+    given = graph.inputs, graph.scalars, graph.outputs, graph.swaps
+    work = at_once(explained(*given, log=True, block=block, halves=halves, marks=values))
     purposes = _Purposes(work, graph, owners, [layer for layer, _ in named])
     total = sum(draw.work for draw in work.plan.draws)
     found: dict[object, Row] = {}
@@ -71,7 +74,7 @@ def rows(graph: Graph, block: int, owners: Mapping[int, str], marks: Sequence[tu
         if _group(kernel) not in found:
             part, layers = purposes.of(i)
             found[_group(kernel)] = Row(part, layers, _words(kernel))
-        row, counts = found[_group(kernel)], counted(draw)
+        row, counts = found[_group(kernel)], counted(draw, work.plan)
         row.draws += 1
         row.fetches += counts.fetches
         row.multiply_adds += counts.multiply_adds
@@ -88,11 +91,18 @@ class Counts(NamedTuple):
     bytes_written: int
 
 
-def counted(draw: Draw) -> Counts:
-    """What all fragments of a draw do."""
+def counted(draw: Draw, plan: Plan) -> Counts:
+    """What all fragments of a plan's draw do."""
     fragments = draw.viewport[2] * draw.viewport[3]
     fetches, products = _counts(draw.shader.body)
-    return Counts(fetches * fragments, products * fragments, TEXEL_BYTES * fragments * len(draw.targets))
+    texels = sum(texel_bytes(plan, buffer) for buffer, _ in draw.targets)
+    return Counts(fetches * fragments, products * fragments, texels * fragments)
+
+
+def texel_bytes(plan: Plan, buffer: int) -> int:
+    """The bytes of a texel that a draw writes."""
+    halved = buffer < len(plan.textures) and plan.textures[buffer].format == "rgba16f"
+    return TEXEL_BYTES // 2 if halved else TEXEL_BYTES
 
 
 class _Purposes:

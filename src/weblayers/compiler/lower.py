@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import replace
 
 from ..graph import build
@@ -15,6 +15,7 @@ from .blocks import high_products
 from .emit import Emitter, Offset, Source
 from .emit.emitter import Coord
 from .fuse import BLOCK_ROWS, fuse
+from .halves import stored_in_halves
 from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
@@ -33,15 +34,17 @@ def lower(
     places: Mapping[int, Placed] | None = None,
     log: bool = False,
     block: int = 4,
+    halves: bool = False,
 ) -> Plan:
     """Compile a graph.
 
     ``swaps`` maps the number of each state input to that of the output which replaces it; such state may be packed
     into atlases. ``places`` says where inputs lie that somebody else has placed.
     With ``log`` the first output is a training log, which the executor writes row by row: its draw has no other target.
-    ``block`` is how many rows of a product a fragment computes where there are fragments enough.
+    ``block`` is how many rows of a product a fragment computes where there are fragments enough; with ``halves``
+    activations are stored in half precision.
     """
-    return at_once(lowering(inputs, scalars, outputs, swaps, places, log, block))
+    return at_once(lowering(inputs, scalars, outputs, swaps, places, log, block, halves))
 
 
 def lowering(
@@ -52,9 +55,10 @@ def lowering(
     places: Mapping[int, Placed] | None = None,
     log: bool = False,
     block: int = 4,
+    halves: bool = False,
 ) -> Pieces[Plan]:
     """The work of :func:`lower`, in pieces."""
-    return (yield from explained(inputs, scalars, outputs, swaps, places, log, block)).plan
+    return (yield from explained(inputs, scalars, outputs, swaps, places, log, block, halves)).plan
 
 
 def explained(
@@ -65,6 +69,7 @@ def explained(
     places: Mapping[int, Placed] | None = None,
     log: bool = False,
     block: int = 4,
+    halves: bool = False,
     marks: Sequence[Node] = (),
 ) -> Pieces[Lowering]:
     """The work of :func:`lower`, which can tell what its draws are for: the kernel of each, and what has become of the
@@ -87,7 +92,11 @@ def explained(
     kernels, packed = packing.placed(kernels)
     inputs = [packing.stands.get(n, n) for n in inputs]
     ends = [packing.computed.get(n, n) for n in ends]
-    work = Lowering(inputs, scalars, ends, kernels, {**homes, **packed}, _textures(inputs, places or {}), block)
+    homes |= packed
+    # of a training step its log, which the forward pass leads to
+    results = (ends[:1] if log else ends) if halves else ()
+    in_halves = stored_in_halves(kernels, results, {*ends, *homes})
+    work = Lowering(inputs, scalars, ends, kernels, homes, _textures(inputs, places or {}), block, in_halves)
     work.inputs, work.marks = inputs, packing.restated(marks)
     yield from work.draws()
     verify.plan(work.plan, swaps or {})
@@ -164,12 +173,14 @@ class Lowering:
         homes: Mapping[Node, Home],
         textures: Mapping[Node, TextureSpec],
         block: int = 4,
+        halves: Set[Node] = frozenset(),
     ) -> None:
         self.plan = Plan(scalar_inputs=len(scalars))
         self.kernels: list[Kernel] = []
         self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
         self._high = high_products(self._kernels, {*outputs, *homes}, block)
+        self._halves = halves
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
         # every buffer is named by the node that it was made for
@@ -218,12 +229,15 @@ class Lowering:
             for n in kernel.outputs:
                 owner = self._home(n)[0]
                 if owner not in external and owner not in numbers:
-                    spec = spec_of(self._layout(owner))
+                    spec = self._spec(owner)
                     numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
             for owner in dict.fromkeys(self._home(n)[0] for n in kernel.reads):
                 if owner in numbers and owner.op != "array" and last[owner] == i:
-                    free.setdefault(spec_of(self._layout(owner)), []).append(numbers[owner])
+                    free.setdefault(self._spec(owner), []).append(numbers[owner])
         return numbers
+
+    def _spec(self, owner: Node) -> TextureSpec:
+        return spec_of(self._layout(owner), "rgba16f" if owner in self._halves else "rgba32f")
 
     def _texture(self, spec: TextureSpec) -> int:
         self.plan.textures.append(spec)

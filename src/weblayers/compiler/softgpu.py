@@ -175,6 +175,9 @@ def run_plan(plan: Plan, inputs: Sequence[Array], scalars: Sequence[float] = ())
         x, y, w, h = draw.viewport
         run = Draw([buffers[i] for i in draw.samplers], [registers[r] for r in draw.uniforms], draw.viewport)
         for (buffer, layer), texels in zip(draw.targets, run.run(draw.shader), strict=True):
+            if buffer < len(plan.textures) and plan.textures[buffer].format == "rgba16f":
+                with np.errstate(over="ignore"):
+                    texels = texels.astype(np.float16)
             buffers[buffer][layer, y : y + h, x : x + w] = texels
     return buffers[len(buffers) - len(plan.output_specs) :]
 

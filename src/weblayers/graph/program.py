@@ -13,13 +13,14 @@ class Graph:
     """Inputs are bound to tensors and scalars to numbers at each run.
 
     ``swaps`` maps the number of an input to that of the output which replaces it in the next step: the state of a
-    training step.
+    training step. With ``halves`` a device may keep what the graph computes on the way in half precision.
     """
 
     inputs: Sequence[Node]
     scalars: Sequence[Node]
     outputs: Sequence[Node]
     swaps: dict[int, int] = field(default_factory=dict)
+    halves: bool = False
 
     @property
     def captures(self) -> list[int]:

@@ -80,7 +80,7 @@ def explanation(model: Any, x: Any, y: Any, batch_size: int | None) -> Explanati
     layers = ((i, None if owner is None else owner()) for i, owner in owned)
     owners = {i: known.get(layer.name, layer.name) for i, layer in layers if layer is not None}
     marks = [(known[name], nodes) for name, nodes in step.marks if name in known]
-    return Explanation(model.name, step.batch, rows(step.graph, device.block(), owners, marks))
+    return Explanation(model.name, step.batch, rows(step.graph, device.block(), device.halves(), owners, marks))
 
 
 def _used_last(model: Any) -> Step:

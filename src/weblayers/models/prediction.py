@@ -15,6 +15,7 @@ from ..callbacks.base import CallbackList
 from ..graph.node import Aval
 from ..layers.base import positive
 from ..metrics.base import counting
+from ..mixed_precision import stores_halves
 from ..ops import arithmetic, movement
 from ..recent import Recent
 from ..runtime import tracing
@@ -124,6 +125,7 @@ class Predictor:
             def traced(*nodes: Any) -> list[Any]:
                 trace = tracing.current()
                 assert trace is not None
+                trace.halves = stores_halves()
                 tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
                 out = fn(tensors)
                 structures.append(tree.mapped(lambda _: None, out))

@@ -285,6 +285,12 @@ def block() -> int:
     return int(runtime.device.block) if hasattr(runtime, "device") else 4
 
 
+def halves() -> bool:
+    """Whether the device in use can keep activations in half precision."""
+    runtime = _backends.in_use()
+    return hasattr(runtime, "device") and bool(runtime.device.halves)
+
+
 def why() -> str:
     """A sentence that says who computes, and why.
 

@@ -59,6 +59,7 @@ class GlueDevice:
         self.is_losable = lost is not None
         # a processor computes neighbouring fragments together, see compiler/wasm/analysis.py
         self.block = 8 if name == "webgl" else 4
+        self.halves = name == "webgl"
         self._lost = lost
         self._errors = _Errors(self)
 

@@ -62,6 +62,8 @@ class PlanDevice(Protocol):
     is_losable: bool
     # how many rows of a product a fragment should compute: 4, or 8 where reading costs more than registers
     block: int
+    # whether it can keep what plans compute on the way in half precision
+    halves: bool
 
     def alloc(self, spec: TextureSpec) -> int: ...
     def free(self, ids: Sequence[int]) -> None: ...

@@ -154,18 +154,21 @@ class _Loaded:
         finalize(self, self.runtime.device.free_plan, self.id).atexit = False
 
 
-# Plans of training steps, by the height of their blocks.
-_training_plans: WeakKeyDictionary[Graph, dict[int, Plan]] = WeakKeyDictionary()
+# Plans of training steps, by what devices want of them.
+_training_plans: WeakKeyDictionary[Graph, dict[tuple[int, bool], Plan]] = WeakKeyDictionary()
 
 
-def training_plan(graph: Graph, block: int = 4) -> Pieces[Plan]:
-    """The work of lowering a graph that is run many times, with logs and state; done once."""
-    plans = _training_plans.setdefault(graph, {})
-    if block not in plans:
-        plans[block] = yield from lowering(
-            graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block
+def training_plan(graph: Graph, block: int = 4, halves: bool = False) -> Pieces[Plan]:
+    """The work of lowering a graph that is run many times, with logs and state; done once.
+
+    ``block`` and ``halves`` are the device's: see :class:`~.plan_device.PlanDevice`.
+    """
+    plans, key = _training_plans.setdefault(graph, {}), (block, halves and graph.halves)
+    if key not in plans:
+        plans[key] = yield from lowering(
+            graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block, halves=key[1]
         )
-    return plans[block]
+    return plans[key]
 
 
 # Plans that an executable keeps: tensors lie where training has packed them, or for themselves, and seldom elsewhere.
@@ -195,13 +198,20 @@ class PlanExecutable:
     def _compiled(self, places: Sequence[Placed]) -> Pieces[_Loaded]:
         """The work of making the plan for inputs that lie there."""
         graph = self._graph
-        given, block = dict(enumerate(places)), self._runtime.device.block
-        plan = yield from lowering(graph.inputs, graph.scalars, graph.outputs, places=given, block=block)
+        wanted = self._runtime.device
+        plan = yield from lowering(
+            graph.inputs,
+            graph.scalars,
+            graph.outputs,
+            places=dict(enumerate(places)),
+            block=wanted.block,
+            halves=wanted.halves and graph.halves,
+        )
         return (yield from self._runtime.loading(plan))
 
     def _compiling(self) -> Pieces[_Loaded]:
         """The work of making the training plan."""
-        plan = yield from training_plan(self._graph, self._runtime.device.block)
+        plan = yield from training_plan(self._graph, self._runtime.device.block, self._runtime.device.halves)
         return (yield from self._runtime.loading(plan))
 
     async def prepare(self) -> None:

@@ -19,6 +19,7 @@ class SoftDevice(HostDevice):
     name = "softgpu"
     is_losable = False
     block = 8
+    halves = True
 
     def __init__(self) -> None:
         self._textures: dict[int, np.ndarray] = {}

@@ -74,6 +74,8 @@ class Trace:
         self.marks: list[tuple[str, list[Node]]] = []
         # layers whose outputs are to be seen: what they gave last, by layers
         self.seen: dict[Any, list[Node]] = {}
+        # whether what is computed on the way may be kept in half precision
+        self.halves = False
         # the values whose gradients were taken, in order
         self.differentiated: list[Node] = []
 
@@ -284,6 +286,7 @@ class Compiled:
             list(trace.scalars.values()),
             [*outputs, *trace.assigned.values()],
             {at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)},
+            trace.halves,
         )
         self._outputs = len(outputs)
         self._executables: dict[Runtime, Executable] = {}

@@ -54,6 +54,7 @@ class WasmtimeDevice(HostDevice):
     name = "wasm"
     is_losable = False
     block = 4
+    halves = False
 
     def __init__(self) -> None:
         config = wasmtime.Config()
