@@ -11,6 +11,7 @@ FILES = sorted(SOURCE.rglob("*.py"))
 # Who may import whom: a part imports parts further up only.
 ORDER = [
     {"bound", "custom", "elsewhere", "naming", "random_seed", "recent", "sizes", "tree", "unwinding"},
+    {"mixed_precision"},
     {"graph"},
     {"compiler"},
     {"runtime"},
