@@ -1,5 +1,6 @@
 """Measures first visits to pages, from this machine's disk: bytes, and seconds until Python is ready, until the first
-step and until the first epoch; writes build/loading.json.
+step and until the first epoch; in Chromium also what the page's main thread does until some seconds later. Writes
+build/loading.json.
 
 Usage: loading.py [--browser NAME,...] [--docs]
 """
@@ -8,6 +9,7 @@ import argparse
 import datetime
 import gzip
 import json
+import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -24,9 +26,30 @@ SITE = ROOT / "build" / "site"
 REPORT = ROOT / "build" / "loading.json"
 GUIDE = ROOT / "docs" / "embedding.md"
 BEGIN, END = "<!-- measured: tools/loading.py --docs writes what is between -->\n", "<!-- /measured -->"
-# The first program has no charts and no data.
-PAGES = {"the first program": "gallery/first/", "digits": ""}
+# The first program has no charts and no data, the spiral charts that change all the time.
+PAGES = {"the first program": "gallery/first/", "the spiral": "gallery/spiral/", "digits": ""}
 TIMEOUT = 300
+# So long after the first epoch the main thread is watched.
+SECONDS_MORE = 6
+# Tasks of more than 50 ms, which Chromium tells of, and what scripts take of each frame.
+PROBE = """
+window.tasks = [];
+new PerformanceObserver((list) => tasks.push(...list.getEntries().map((e) => e.duration)))
+  .observe({ type: "longtask", buffered: true });
+window.frames_ms = [];
+const later = window.requestAnimationFrame;
+let frame = -1;
+window.requestAnimationFrame = (callback) => later.call(window, (time) => {
+  const begun = performance.now();
+  try {
+    callback(time);
+  } finally {
+    if (frame !== time) frames_ms.push(0);
+    frame = time;
+    frames_ms[frames_ms.length - 1] += performance.now() - begun;
+  }
+});
+"""
 # `window`, as Firefox gives every script a global object of its own.
 WATCH = """
 window.times = {};
@@ -49,6 +72,8 @@ def visited(name: str, display: str | None, page: str) -> dict:
             paths.append(self.path.partition("?")[0])
 
     with serving(SITE, Counting) as url, open_browser(name, display) as driver:
+        if name == "chromium":
+            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": PROBE})
         driver.get(f"{url}/{page}")
         driver.execute_script(WATCH)
         end = time.monotonic() + TIMEOUT
@@ -56,6 +81,11 @@ def visited(name: str, display: str | None, page: str) -> dict:
             if time.monotonic() > end:
                 sys.exit(f"{name}: no epoch after {TIMEOUT} seconds, but {times}")
             time.sleep(0.1)
+        if name == "chromium":
+            time.sleep(SECONDS_MORE)
+            tasks, frames = driver.execute_script("return [window.tasks, window.frames_ms]")
+            times["task"] = max(tasks, default=0)
+            times["frame"] = statistics.quantiles(frames, n=20)[-1] if len(frames) > 1 else 0
     files = [SITE / path.lstrip("/") / ("index.html" if path.endswith("/") else "") for path in dict.fromkeys(paths)]
     contents = [path.read_bytes() for path in files if path.is_file()]
     return {"bytes": sum(map(len, contents)), "compressed": sum(len(gzip.compress(c)) for c in contents), **times}
@@ -63,12 +93,23 @@ def visited(name: str, display: str | None, page: str) -> dict:
 
 def table(browsers: dict) -> str:
     """Rows for the guide."""
-    rows = ["| | | MB | MB, compressed | Python ready | first step | first epoch |", "|---|---|---|---|---|---|---|"]
+    heads = [
+        "MB",
+        "MB, compressed",
+        "Python ready",
+        "first step",
+        "first epoch",
+        "tasks over 50 ms",
+        "ms of a frame, 95 %",
+    ]
+    rows = [f"| | | {' | '.join(heads)} |", "|---" * (len(heads) + 2) + "|"]
     for name, pages in browsers.items():
         for page, found in pages.items():
             sizes = (f"{found[k] / 1e6:.1f}" for k in ("bytes", "compressed"))
             times = (f"{found[k]:.1f} s" for k in ("ready", "step", "epoch"))
-            rows.append(f"| {name} | {page} | {' | '.join((*sizes, *times))} |")
+            longest = "-" if "task" not in found else f"{found['task']:.0f} ms" if found["task"] else "none"
+            frame = f"{found['frame']:.1f}" if "frame" in found else "-"
+            rows.append(f"| {name} | {page} | {' | '.join((*sizes, *times, longest, frame))} |")
     return "\n".join(rows) + "\n"
 
 
