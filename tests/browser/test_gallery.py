@@ -11,7 +11,7 @@ from tests.browser.conftest import DEVICES, require_build
 from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
-from weblayers.page import steering
+from weblayers.page import keeping
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Those that show what they show soon enough for a test come to their end.
@@ -251,7 +251,7 @@ def test_a_reader_steers_a_training_that_survives_a_reload(chromium, site_url):
     click(chromium, "Resume")
     until(chromium, f"{EPOCH} > {paused}")
     # what is done is kept within seconds
-    time.sleep(steering.KEEP_SECONDS)
+    time.sleep(keeping.KEEP_SECONDS)
     until(chromium, f"{EPOCH} > {paused + 2}")
 
     running(chromium, link)
