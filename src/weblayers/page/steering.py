@@ -210,7 +210,9 @@ class Training(Callback):
 
     async def _done(self, epoch: int) -> None:
         self.epoch = epoch
-        if self._keeper.is_due:
+        under_way = self._fit or self._rounds
+        # the epoch that ends with a pause, too
+        if self._keeper.is_due or (under_way is not None and under_way.paused):
             await self._keep()
 
     async def _keep(self) -> None:
