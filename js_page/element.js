@@ -331,6 +331,8 @@ class WeblayersRun extends HTMLElement {
           this._isPaused ||= event.paused;
         }
         return this._setTraining(event.running);
+      case "paused":
+        return this._setPaused(true);
       case "progress":
         return view.progress(this._training, event.epoch, event.step, event.logs);
       case "epoch":

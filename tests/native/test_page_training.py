@@ -326,3 +326,36 @@ def test_who_awaits_a_training_may_cancel_it(told):
         assert steered.epoch
 
     asyncio.run(main())
+
+
+def test_one_that_is_replaced_before_it_begins_does_not(told, tmp_path):
+    async def main():
+        earlier = page.training(network(), "line", 8, keep=tmp_path / "kept")
+        training = asyncio.ensure_future(fit(earlier))
+        await asyncio.sleep(0)
+        page.training(network(), "line", 8, keep=tmp_path / "kept")
+        assert (await training).epoch == [] and earlier.epoch == 0
+
+    asyncio.run(main())
+
+
+def test_a_step_is_an_epoch(told):
+    """Of a training that is paused, that runs, and that is not under way."""
+
+    async def main():
+        model = network()
+        steered = page.training(model, "line", 8)
+        steered.step()
+        training = asyncio.ensure_future(fit(steered, epochs=100_000))
+        for epochs in (1, 2, 3):
+            while steered.epoch < epochs or not steered.paused:
+                await asyncio.sleep(0)
+            await rest()
+            assert steered.epoch == epochs and model.optimizer.iterations == 4 * epochs
+            assert sum(m["type"] == "paused" for m in told.said) == epochs
+            if epochs == 2:
+                reins.resume()
+            steered.step()
+        training.cancel()
+
+    asyncio.run(main())

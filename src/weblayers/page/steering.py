@@ -51,7 +51,7 @@ class Training(Callback):
         self._fit_size: int | None = None
         # whether the next fit begins as the one before has ended
         self._is_paused = False
-        self._is_restored = self._is_resized = self._is_replaced = False
+        self._is_restored = self._is_resized = self._is_replaced = self._is_stepping = False
         before: Training | None = host().steered.get(self.name)
         self._is_first = before is None
         if before is not None:
@@ -86,6 +86,12 @@ class Training(Callback):
     def batch_size(self) -> int | None:
         return None if self._batch is None else self._batch.value
 
+    @property
+    def paused(self) -> bool:
+        """Whether it is under way, and makes no step."""
+        under_way = self._fit or self._rounds
+        return under_way is not None and under_way.paused
+
     # -- trainings ----------------------------------------------------------------------------------------------------
 
     async def fit(self, x: Any, y: Any = None, config: Mapping[str, Any] | None = None, **options: Any) -> History:
@@ -113,8 +119,8 @@ class Training(Callback):
         if not model.weights and not is_dataset(x):
             # a subclass makes them when it sees samples
             model.samples(x, y)
-        last: int | None = await self._begun(epochs, given.pop("initial_epoch", 0))
-        history, self._is_paused = model.history, False
+        last = await self._begun(epochs, given.pop("initial_epoch", 0))
+        history, self._is_paused = History(), False
         while last is not None:
             sized = given if is_dataset(x) or self._batch is None else {**given, "batch_size": self.batch_size}
             self._fit_size = self.batch_size
@@ -143,7 +149,7 @@ class Training(Callback):
         Raises:
             RuntimeError: another training has been made with this one's name.
         """
-        last: int | None = await self._begun(count, 0)
+        last = await self._begun(count, 0)
         lease = self._rounds = Lease(self.name)
         reporter = reins.Reporter()
         reporter.set_params({"epochs": last, "steps": None, "samples": None, "batch_size": self.batch_size})
@@ -169,15 +175,16 @@ class Training(Callback):
         """Whether what is under way ends at once, as it begins anew or another is in its place."""
         return self._fresh is not None or self._is_replaced
 
-    async def _begun(self, epochs: int, initial_epoch: int) -> int:
-        """The number of the last epoch, once an earlier visit's training is restored."""
+    async def _begun(self, epochs: int, initial_epoch: int) -> int | None:
+        """The number of the last epoch, if any is to be made, once an earlier visit's training is restored."""
         if self._is_replaced:
             raise RuntimeError(f"another training has been made with the name {self.name!r}: give each its own")
         if not self._is_restored:
             self._is_restored = True
             self.epoch, self._last = await self._keeper.restore(_forget_steps, is_told=self._is_first)
             self.epoch = self.epoch or initial_epoch
-        return self._end_after(epochs)
+        # another may have been made meanwhile
+        return None if self._is_replaced else self._end_after(epochs)
 
     def _end_after(self, epochs: int) -> int:
         """Where a training ends: what had come to its end goes on, to where an earlier visit would have."""
@@ -211,8 +218,12 @@ class Training(Callback):
     async def _done(self, epoch: int) -> None:
         self.epoch = epoch
         under_way = self._fit or self._rounds
+        if self._is_stepping and under_way is not None:
+            self._is_stepping = False
+            under_way.pause()
+            host().post({"type": "paused"})
         # the epoch that ends with a pause, too
-        if self._keeper.is_due or (under_way is not None and under_way.paused):
+        if self._keeper.is_due or self.paused:
             await self._keep()
 
     async def _keep(self) -> None:
@@ -240,6 +251,13 @@ class Training(Callback):
         elif self._rounds is None:
             self._renew()
             await self._keep()
+
+    def step(self) -> None:
+        """Pause at the end of the epoch under way, or of the first one of the training that begins next."""
+        self._is_stepping = True
+        under_way = self._fit or self._rounds
+        if under_way is not None:
+            under_way.resume()
 
     async def export(self, suffix: str = "") -> None:
         """Have the reader download the models of now, as ``model.json`` and weights or in the format of the suffix."""

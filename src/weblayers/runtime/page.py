@@ -31,8 +31,8 @@ async def next_frame() -> None:
 class Turns:
     """Turns for all others while the host computes: in a page's own thread the page draws its frames meanwhile.
 
-    Its event loop turns by messages, which browsers prefer to frames. So a frame that is overdue is waited for, and none
-    that would have to be waited for longer.
+    Its event loop turns by messages, which browsers prefer to frames: so a frame that is overdue is waited for, and no
+    other.
     """
 
     def __init__(self) -> None:
