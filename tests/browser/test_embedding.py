@@ -300,47 +300,6 @@ def test_errors_of_controls_name_the_line_too(chromium, site):
     assert "ZeroDivisionError" in text and "Line 3: page.button('Break', lambda: 1 / 0)" in text
 
 
-def test_what_a_control_says_is_said_once_and_goes_with_it(chromium, site):
-    """The training that runs beside it goes on, and can be paused."""
-    program = """
-        import numpy as np, weblayers as wl
-        wl.page.slider("Share", 0, 9, 3, step=1, on_change=lambda value: 1 / (value > 5))
-        wl.page.button("Other", lambda: print("other"))
-        model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
-        model.compile("sgd", "mse")
-        await model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=1_000_000, verbose=0)
-    """
-    with served(site(program)) as url:
-        chromium.get(url)
-        buttons = f"[...{SHADOW}.querySelectorAll('button')]"
-        until(chromium, f"{buttons}.some((b) => b.textContent === 'Pause' && b.ariaDisabled === 'false')")
-        chromium.execute_script(
-            f"""
-            window.problem = {SHADOW}.querySelector('.problem');
-            window.said = 0;
-            new MutationObserver((all) => (said += all.some((each) => each.addedNodes.length)))
-                .observe(problem, {{ childList: true }});
-            window.move = (value) => {{
-                const input = {SHADOW}.querySelector('.field.slider input');
-                input.value = value;
-                input.dispatchEvent(new Event('input'));
-                return {ELEMENT}.call('print', []).catch(() => {{}});
-            }};
-            """
-        )
-        chromium.execute_async_script("Promise.all([move(1), move(2), move(3)]).then(arguments[0])")
-        click(chromium, "Other")
-        until(chromium, f"{SHADOW}.querySelector('.log').textContent.includes('other')")
-        shown = chromium.execute_script("return [problem.hidden, problem.role, problem.textContent, said]")
-        assert shown[:2] == [False, "alert"] and "ZeroDivisionError" in shown[2] and shown[3] == 1
-        assert chromium.execute_script(f"return {ELEMENT}.state") == "running"
-        chromium.execute_async_script("move(7).then(arguments[0])")
-        until(chromium, "problem.hidden && !problem.textContent")
-        click(chromium, "Stop")
-        until(chromium, problem_or("done"))
-        assert chromium.execute_script(f"return {ELEMENT}.state") == "done"
-
-
 def test_buttons_work_as_long_as_anything_trains(chromium, site):
     program = """
         import asyncio, numpy as np, weblayers as wl

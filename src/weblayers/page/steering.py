@@ -232,6 +232,7 @@ class Training(Callback):
     # -- what the reader does -----------------------------------------------------------------------------------------
 
     def set_rate(self, rate: float) -> None:
+        """Have the steps from now on make changes of this size, but for models that have a schedule."""
         for model in self._models:
             if not model.optimizer.has_schedule:
                 model.optimizer.learning_rate = rate
