@@ -125,7 +125,8 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
             value,
         )
 
-    labels = f"[...{weights}.querySelectorAll('.field > span')].map((each) => each.textContent).join()"
+    # the panel is another one for each neuron
+    labels = f"[...({weights}?.querySelectorAll('.field > span') ?? [])].map((each) => each.textContent).join()"
     assert chromium.execute_script(f"return {labels}") == "x to 1.1,y to 1.1,Bias of 1.1"
     set_to(weights, "4.25")
     set_to(chosen, "output")
