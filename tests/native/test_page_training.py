@@ -77,8 +77,9 @@ def test_what_is_paused_stays_so_with_another_batch_size_and_with_new_weights(to
         await fitting
         # the epoch that was cut is none, and what begins anew does so with the size of now
         assert sizes == [8] * 7 + [16] * 4 and epochs == [0, 0, 1] and model.optimizer.iterations == 4
-        paused = [m["paused"] for m in told.said if m["type"] == "training" and m["running"]]
-        assert paused == [False, True]
+        trainings = [m for m in told.said if m["type"] == "training"]
+        # with the cut one, of whose end nobody was told, it is over
+        assert [m.get("paused") for m in trainings] == [False, True, None] and not trainings[-1]["running"]
 
     asyncio.run(main())
 
@@ -301,11 +302,17 @@ def test_a_training_takes_the_place_of_one_with_its_name(told, tmp_path):
         while not earlier.epoch:
             await asyncio.sleep(0)
         told.put("Learning rate", 0.5)
+        reins.pause()
         later = page.training(second, "line", 8, keep=tmp_path / "other")
         assert len(labels(told)) == 5 and second.optimizer.learning_rate == pytest.approx(0.5)
-        await fit(later)
+        other = asyncio.ensure_future(fit(later))
         await training
-        assert len(ended) == 1 and later.epoch == 3
+        await rest()
+        # it is paused as the earlier one was
+        assert len(ended) == 1 and later.paused and later.epoch == 0
+        reins.resume()
+        await other
+        assert later.epoch == 3
         told.put("Batch size", 4)
         assert later.batch_size == 4
         with pytest.raises(RuntimeError, match="another training has been made with the name 'line'"):

@@ -40,7 +40,7 @@ def stop() -> None:
         lease.stop()
 
 
-# Those whose fits are under way; one that has failed is gone with its fit.
+# Those whose fits are under way; of fits that have failed or were cancelled some stay for a while.
 _active: WeakSet[Reporter] = WeakSet()
 
 
@@ -84,7 +84,10 @@ class Reporter(Callback):
 
     def on_train_end(self, logs: dict[str, Any]) -> None:
         _active.discard(self)
-        if not _active:
+        # the fit's own is given back a little later
+        others = [lease for lease in running() if self.model is None or lease.owner != self.model.name]
+        if not _active or not others:
+            _active.clear()
             host().post({"type": "training", "running": False})
 
 

@@ -49,11 +49,11 @@ class Training(Callback):
         # the weights to begin anew with, as soon as nothing trains
         self._fresh: list[tuple[Variable, np.ndarray]] | None = None
         self._fit_size: int | None = None
-        # whether the next fit begins as the one before has ended
-        self._is_paused = False
         self._is_restored = self._is_resized = self._is_replaced = self._is_stepping = False
         before: Training | None = host().steered.get(self.name)
         self._is_first = before is None
+        # what was paused stays so when it begins again, or another does in its place
+        self._begins_paused = before is not None and before.paused
         if before is not None:
             before._leave()
         self._keeper = Keeper(self._models, self.name, keep, settings)
@@ -120,14 +120,14 @@ class Training(Callback):
             # a subclass makes them when it sees samples
             model.samples(x, y)
         last = await self._begun(epochs, given.pop("initial_epoch", 0))
-        history, self._is_paused = History(), False
+        history = History()
         while last is not None:
             sized = given if is_dataset(x) or self._batch is None else {**given, "batch_size": self.batch_size}
             self._fit_size = self.batch_size
             self._fit = model.fit(x, y, epochs=last, initial_epoch=self.epoch, callbacks=callbacks, **sized)
-            if self._is_paused:
+            if self._begins_paused:
                 self._fit.pause()
-                self._is_paused = False
+                self._begins_paused = False
             try:
                 history = await self._fit
             except asyncio.CancelledError:
@@ -135,9 +135,10 @@ class Training(Callback):
                 if not self._is_cut or _is_cancelled():
                     raise
             finally:
-                self._is_paused |= self._fit.paused
+                self._begins_paused |= self._fit.paused
                 self._fit = None
             last = await self._next(epochs)
+        self._begins_paused = False
         return history
 
     async def rounds(self, count: int) -> AsyncIterator[int]:
@@ -151,6 +152,7 @@ class Training(Callback):
         """
         last = await self._begun(count, 0)
         lease = self._rounds = Lease(self.name)
+        lease.paused, self._begins_paused = self._begins_paused, False
         reporter = reins.Reporter()
         reporter.set_params({"epochs": last, "steps": None, "samples": None, "batch_size": self.batch_size})
         reporter.on_train_begin({})
@@ -247,7 +249,7 @@ class Training(Callback):
         ]
         if self._fit is not None:
             # which ends the pause
-            self._is_paused = self._fit.paused
+            self._begins_paused = self._fit.paused
             self._fit.cancel()
         elif self._rounds is None:
             self._renew()
