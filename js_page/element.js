@@ -74,6 +74,8 @@ class WeblayersRun extends HTMLElement {
     this._state = "idle";
     /** @type {{epochs?: number, steps?: number}} */
     this._training = {};
+    // who looks elsewhere may not come back
+    this._onVisibility = () => document.hidden && this._isTraining && this._call("keep");
     this._setState(this._state);
   }
 
@@ -107,6 +109,7 @@ class WeblayersRun extends HTMLElement {
     // One that is moved in the page goes on.
     if (this._wasConnected) return;
     this._wasConnected = true;
+    document.addEventListener("visibilitychange", this._onVisibility);
     this._panels ??= new Panels(this._view.panels, this.runtime, (isOpen) => this._hear("visor", isOpen));
     // What is inside comes later, if the page is still being read.
     if (document.readyState === "loading") {
@@ -119,6 +122,7 @@ class WeblayersRun extends HTMLElement {
     queueMicrotask(() => {
       if (this.isConnected) return;
       this._wasConnected = false;
+      document.removeEventListener("visibilitychange", this._onVisibility);
       this._end();
     });
   }
@@ -177,7 +181,7 @@ class WeblayersRun extends HTMLElement {
       const ended = await this._ended;
       if (this._state !== "running") return false;
       this._setTraining(false);
-      if (this._view.hasProblem) this._setState("failed");
+      if (this._view.hasFailed) this._setState("failed");
       else {
         this._setState("done");
         this._view.say(this._isStopped || !ended ? "Stopped" : "Done");
@@ -321,8 +325,14 @@ class WeblayersRun extends HTMLElement {
       case "busy":
         return this._controls.get(event.id)?.setBusy(event.busy);
       case "training":
-        if (event.running) this._training = { epochs: event.epochs, steps: event.steps };
+        if (event.running) {
+          this._training = { epochs: event.epochs, steps: event.steps };
+          // one that has begun anew while it is paused stays so
+          this._isPaused ||= event.paused;
+        }
         return this._setTraining(event.running);
+      case "paused":
+        return this._setPaused(true);
       case "progress":
         return view.progress(this._training, event.epoch, event.step, event.logs);
       case "epoch":
@@ -342,8 +352,10 @@ class WeblayersRun extends HTMLElement {
         this._end();
         return this._fail({ text: "Python has crashed.", advice: "Run it again: it then begins anew.", traceback: event.text });
       case "error":
-        this._setTraining(false);
+        this._setTraining(event.training ?? false);
         return this._fail(/** @type {any} */ (event));
+      case "mended":
+        return view.forgive(event.id);
     }
   }
 
@@ -410,10 +422,13 @@ class WeblayersRun extends HTMLElement {
     this._fail({ text: what, advice: causeOf(message) || message.trim().split("\n").at(-1), traceback: message });
   }
 
-  /** @param {{text: string, advice?: string, line?: number, source?: string, traceback?: string}} problem */
+  /**
+   * Tell of a problem; one of a control, which has an id, ends nothing but what the control does.
+   * @param {{text: string, id?: string | null, advice?: string, line?: number, source?: string, traceback?: string}} problem
+   */
   _fail(problem) {
     this._view.showProblem(problem);
-    this._setState("failed");
+    if (!problem.id) this._setState("failed");
     this._fire("error", { message: problem.text, ...problem });
   }
 

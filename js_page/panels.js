@@ -126,8 +126,9 @@ class Panel {
 
   /** @param {Content} content */
   async _showChart({ chart }) {
-    // Several lie side by side, if there is room.
-    this._frame.classList.toggle("wide", chart.kind === "group" && chart.data.charts.length > 1);
+    // Several lie side by side, if there is room, and the layers of a network.
+    const isWide = chart.kind === "network" || (chart.kind === "group" && chart.data.charts.length > 1);
+    this._frame.classList.toggle("wide", isWide);
     if (this._drawn) return this._drawn.update(chart);
     const { draw } = await import(new URL("weblayers_charts.mjs", this._runtime).href);
     this._body.replaceChildren();

@@ -112,6 +112,8 @@ export function createProgram(post) {
     figures: () => plain(python.figures()),
 
     pause: () => python.reins.pause(),
+    /** Keep what is trained for another visit. */
+    keep: () => python.reins?.keep(),
     resume: () => python.reins.resume(),
     /** End what trains, in order. */
     stop: () => python.reins.stop(),

@@ -29,6 +29,10 @@ export class View {
     this._problem = make("div", "problem", frame);
     this._problem.setAttribute("role", "alert");
     this._problem.hidden = true;
+    /** @type {string | null} what it says, and of which control */
+    this._told = null;
+    /** @type {string | null} */
+    this._culprit = null;
     this._source = make("div", "source", frame);
     this._source.hidden = true;
     this._body = make("div", "body", frame);
@@ -89,8 +93,7 @@ export class View {
   }
 
   clear() {
-    this._problem.hidden = true;
-    this._problem.replaceChildren();
+    this._hideProblem();
     this._log.replaceChildren();
     this.controls.replaceChildren();
     this.say("");
@@ -173,12 +176,29 @@ export class View {
     if (follows) log.scrollTop = log.scrollHeight;
   }
 
-  get hasProblem() {
-    return !this._problem.hidden;
+  /** Whether the program has failed, and not a control of it. */
+  get hasFailed() {
+    return !this._problem.hidden && !this._culprit;
   }
 
-  /** @param {{text: string, advice?: string, line?: number | null, source?: string, traceback?: string}} problem */
-  showProblem({ text, advice, line, source, traceback }) {
+  /** A control works again: what it has said is over. @param {string} id */
+  forgive(id) {
+    if (this._culprit === id) this._hideProblem();
+  }
+
+  _hideProblem() {
+    this._problem.hidden = true;
+    this._problem.replaceChildren();
+    this._told = this._culprit = null;
+  }
+
+  /** @param {{text: string, id?: string | null, advice?: string, line?: number | null, source?: string, traceback?: string}} problem */
+  showProblem({ text, id = null, advice, line, source, traceback }) {
+    // A reader that speaks says it once, however often a slider is moved.
+    const told = JSON.stringify([id, text, line]);
+    if (told === this._told) return;
+    this._told = told;
+    this._culprit = id;
     const at = line ? [`Line ${line}`, source].filter(Boolean).join(": ") : "";
     this._problem.replaceChildren(element("strong", text));
     for (const each of [at, advice]) if (each) this._problem.append(element("p", each));
@@ -188,7 +208,7 @@ export class View {
       this._problem.append(details);
     }
     this._problem.hidden = false;
-    this.say("Stopped by an error");
+    if (!id) this.say("Stopped by an error");
   }
 
   // -- the program's text -----------------------------------------------------------------------------

@@ -35,6 +35,7 @@ AREAS = (
     (r"test_failover\.", "a GPU that is taken away"),
     (r"test_storage\.", "storage: local storage, IndexedDB, downloads, picked files"),
     (r"test_demo\.", "the demo of handwritten digits"),
+    (r"test_steering\.", "trainings that are paused, kept, named, and let the page draw"),
     (r"test_runs\..*workers", "many runs side by side, in several workers"),
     (r"test_(embedding|runs)\.", "programs in pages, below a path, under a strict policy"),
     (r"test_charts\.", "charts"),

@@ -1,11 +1,10 @@
 """A playground
 
-Turn the knobs and watch a network learn which points are blue and which are orange, or a number for each place, and
-what each of its neurons sees. Look at the weight of every connection, and change it while the network learns. The
-address of this page remembers your settings: send it to somebody.
+Turn the knobs and watch a network learn which points are blue and which are orange, or a number for each place. You see
+what each of its neurons makes of the plane, and its connections: the wider one is, the larger its weight, which you can
+change while the network learns. Pause, and go on step by step: a step is an epoch. The address of this page remembers
+your settings: send it to somebody. After a reload the network goes on learning.
 """
-
-import asyncio
 
 import numpy as np
 
@@ -71,16 +70,12 @@ def seen(points):
 
 
 class Weights:
-    """Shows the weights of all connections, and has fields for those that lead to one neuron."""
+    """Has fields for the weights of the connections that lead to one neuron."""
 
-    def __init__(self, model):
-        self.layers = model.layers
-        self.names = [chosen()]
-        for number, layer in enumerate(self.layers[:-1], 1):
-            self.names.append([f"{number}.{i + 1}" for i in range(layer.units)])
-        self.names.append(["output"])
+    def __init__(self, layers, names):
+        self.layers, self.names = layers, names
         self.fields = []
-        neurons = [name for names in self.names[1:] for name in names]
+        neurons = [name for layer in names[1:] for name in layer]
         page.clear("Change weights")
         page.choice("Neuron", neurons, on_change=self.choose, where="Change weights", linked=False)
         self.choose(neurons[0])
@@ -103,24 +98,16 @@ class Weights:
         return page.number(label, value, on_change=change, where="Its weights", linked=False), weight, place
 
     async def show(self):
-        for number, layer in enumerate(self.layers):
-            wl.vis.render.heatmap(
-                f"Weights to {'the output' if number + 1 == len(self.layers) else f'layer {number + 1}'}",
-                await layer.weights[0].array(),
-                row_major=True,
-                color_map="diverging",
-                y_tick_labels=self.names[number],
-                x_tick_labels=self.names[number + 1],
-            )
         for field, weight, place in self.fields:
             field.value = float(f"{(await weight.data()).reshape(weight.shape)[place]:.3g}")
 
 
 def network():
+    """A new network with the settings of now, and the program that makes it, but for how it is trained."""
     units = [max(1, min(16, int(part))) for part in layers.value.replace(",", " ").split() if part.isdecimal()][:6]
     kind = {"L1": wl.regularizers.l1, "L2": wl.regularizers.l2}.get(regularization.value)
     model, lines = wl.sequential(), ["model = wl.sequential()"]
-    shape = {"input_shape": [seen(plane[:1]).shape[1]]}
+    shape = {"input_shape": [len(chosen())]}
     last = "linear" if data.value in NUMBERS else "sigmoid"
     for count in [*units, None]:
         options = {"activation": activation.value if count else last, **shape}
@@ -133,70 +120,72 @@ def network():
         model.add(wl.layers.dense(count or 1, **options))
         shape = {}
     loss, metrics = ("mse", []) if data.value in NUMBERS else ("binary_crossentropy", ["accuracy"])
-    model.compile(wl.train.adam(rate.value), loss, metrics=metrics)
-    lines.append(f"model.compile(wl.train.adam({rate.value}), {loss!r}, metrics={metrics})")
-    lines.append(f"await model.fit(x, y, batch_size={batch.value}, epochs=1000)")
-    page.show("\n".join(lines), where="The program")
-    return model
+    model.compile(wl.train.adam(0.02), loss, metrics=metrics)
+    lines.append(f"model.compile(wl.train.adam(RATE), {loss!r}, metrics={metrics})")
+    lines.append("await model.fit(x, y, batch_size=BATCH, epochs=1000)")
+    return model, "\n".join(lines)
 
 
 async def restart(_=None):
-    """Train a new network with the settings of now; the one in training ends."""
-    for fit in running:
-        fit.cancel()
-    model = network()
+    """Train a new network with the settings of now, in the place of the one in training."""
+    model, program = network()
+    settings = [data.value, noise.value, share.value, chosen()]
+    training = page.training(model, "playground", batch_size=20, settings=settings)
     points, side = points_of(data.value)
     half = round(len(points) * share.value)
     x, y = seen(points), side[:, None].astype("float32")
-    hidden = [wl.model(inputs=model.inputs, outputs=layer.output) for layer in model.layers[:-1]]
-    weights = Weights(model)
-    curves = wl.vis.show.fit_callbacks("Loss", [["loss", "val_loss"]], callbacks=["on_epoch_end"])
+    grid = seen(plane)
+    whole = wl.model(inputs=model.inputs, outputs=[layer.output for layer in model.layers])
+    names = [[f"{number}.{i + 1}" for i in range(layer.units)] for number, layer in enumerate(model.layers, 1)]
+    names = [chosen(), *names[:-1], ["output"]]
+    weights = []
 
-    def said(grid):
-        values = model.predict(seen(np.asarray(grid))).numpy().clip(0, 1)
+    def said(places):
+        values = model.predict(seen(np.asarray(places))).numpy().clip(0, 1)
         return np.round(values) if sides.value else values
 
-    async def draw(epoch, logs):
-        if epoch % 5 == 0:
-            field = (await model.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE)
-            shown = len(points) if tests.value else half
-            wl.vis.render.boundary("What it says", said, points[:shown], np.round(side[:shown]))
-            maps, names = [], []
-            for number, part in enumerate(hidden, 1):
-                outputs = (await part.predict(seen(plane), batch_size=len(plane)).data()).reshape(SIDE, SIDE, -1)
-                spread = np.abs(outputs).max() or 1
-                maps += [outputs[..., i] / spread / 2 + 0.5 for i in range(outputs.shape[-1])]
-                names += [f"{number}.{i + 1}" for i in range(outputs.shape[-1])]
-            wl.vis.render.images("What its neurons see", np.stack([*maps, field]), labels=[*names, "all"])
-            await weights.show()
+    async def draw():
+        outputs = whole.predict(grid, batch_size=len(grid))
+        outputs = [await each.array() for each in (outputs if isinstance(outputs, list) else [outputs])]
+        # half is neither, where it ends; the others have signs of their own
+        outputs[-1] = np.asarray(outputs[-1]) - 0.5
+        maps = [np.asarray(values).T.reshape(-1, SIDE, SIDE) for values in [grid, *outputs]]
+        kernels = [await layer.weights[0].array() for layer in model.layers]
+        wl.vis.render.network("Network", kernels, labels=names, pictures=maps)
+        shown = len(points) if tests.value else half
+        wl.vis.render.boundary("What it says", said, points[:shown], np.round(side[:shown]))
+        for each in weights:
+            await each.show()
 
-    fit = model.fit(
+    async def begin(logs):
+        await draw()
+        weights[:] = weights or [Weights(model.layers, names)]
+        rate = f"{model.optimizer.learning_rate:.3g}"
+        page.show(program.replace("RATE", rate).replace("BATCH", str(training.batch_size)), where="The program")
+
+    async def end(epoch, logs):
+        if epoch % 5 == 0 or training.paused:
+            await draw()
+
+    trainings[:] = [training]
+    await training.fit(
         x[:half],
         y[:half],
         validation_data=(x[half:], y[half:]),
-        batch_size=batch.value,
         epochs=1000,
         verbose=0,
-        callbacks=[curves, {"on_epoch_end": draw}],
+        callbacks=[
+            {"on_train_begin": begin, "on_epoch_end": end},
+            wl.vis.show.fit_callbacks("Loss", [["loss", "val_loss"]], callbacks=["on_epoch_end"]),
+        ],
     )
-    running[:], models[:] = [fit], [model]
-    try:
-        await fit
-    except asyncio.CancelledError:
-        if running == [fit]:
-            raise
 
 
-def set_rate(value):
-    for model in models:
-        model.optimizer.learning_rate = value
+def step():
+    trainings[0].step()
 
 
-async def export():
-    await models[0].save("downloads://playground")
-
-
-running, models = [], []
+trainings = []
 data = page.choice("Data", ["circle", "spiral", "exclusive or", "two clouds", *NUMBERS], on_change=restart)
 noise = page.slider("Noise", 0, 0.5, 0.1, on_change=restart)
 share = page.slider("Share to learn from", 0.1, 0.9, 0.5, on_change=restart)
@@ -204,11 +193,8 @@ tests = page.checkbox("Show points to test with")
 sides = page.checkbox("Show sides only")
 layers = page.text("Neurons per layer", "6, 4", on_change=restart)
 activation = page.choice("Activation", ["tanh", "relu", "sigmoid", "linear"], on_change=restart)
-rate = page.slider("Learning rate", 0.0001, 1, 0.02, log=True, on_change=set_rate)
-batch = page.slider("Batch size", 1, 100, 20, step=1, on_change=restart)
 regularization = page.choice("Regularization", ["none", "L1", "L2"], on_change=restart)
 strength = page.slider("Its strength", 0.0001, 0.1, 0.001, log=True, on_change=restart)
 features = {name: page.checkbox(name, name in ("x", "y"), on_change=restart) for name in FEATURES}
-page.button("Begin anew", restart)
-page.button("Export", export)
+page.button("Step", step)
 await restart()

@@ -2,6 +2,7 @@
 
 Points from a curve with noise, and a polynomial whose coefficients gradient descent finds. With degree 1 it is a line.
 A high degree follows the noise where there are few points: that is overfitting, and regularization holds against it.
+After a reload it goes on with the settings that the page's address remembers.
 """
 
 import numpy as np
@@ -25,9 +26,9 @@ async def fit():
     model.add(
         wl.layers.dense(1, input_shape=[degree.value], kernel_regularizer=wl.regularizers.l2(l2=regularization.value))
     )
-    model.compile(wl.train.adam(rate.value), "mse")
-
-    models[:] = [model]
+    model.compile(wl.train.adam(0.05), "mse")
+    settings = [degree.value, count.value, noise.value]
+    training = page.training(model, "regression", batch_size=32, settings=settings)
 
     def draw(epoch, logs):
         if epoch % 25 == 24:
@@ -46,29 +47,20 @@ async def fit():
     wl.vis.render.scatterplot(
         "Points", {"values": [{"x": a, "y": b} for a, b in zip(seen.tolist(), values.tolist(), strict=True)]}
     )
-    history = await model.fit(
+    history = await training.fit(
         powers(seen, degree.value), values[:, None], epochs=500, verbose=0, callbacks={"on_epoch_end": draw}
     )
+    if not history.epoch:
+        # another began before it did
+        return
     kernel, bias = [w.numpy().ravel() for w in model.get_weights()]
     terms = " ".join(f"{k:+.2f}x^{i}" for i, k in enumerate(kernel, 1))
     print(f"{bias[0]:.2f} {terms}, loss {history.history['loss'][-1]:.4f}")
 
 
-def set_rate(value):
-    for model in models:
-        model.optimizer.learning_rate = value
-
-
-async def export():
-    await models[0].save("downloads://curve")
-
-
-models = []
 degree = page.slider("Degree", 1, MOST, 3, step=1)
 count = page.slider("Points", 5, 200, 40, step=1)
 noise = page.slider("Noise", 0, 0.5, 0.1)
 regularization = page.slider("Regularization", 0.000001, 0.1, 0.000001, log=True)
-rate = page.slider("Learning rate", 0.001, 1, 0.05, log=True, on_change=set_rate)
 page.button("Fit", fit)
-page.button("Export", export)
 await fit()

@@ -4,6 +4,7 @@
 import { Frame, element } from "./frame.js";
 import { Lines } from "./lines.js";
 import { limits } from "./numbers.js";
+import { makeNetwork } from "./network.js";
 import { makeImages } from "./pictures.js";
 import { makeBars, makeBoundary, makeConfusion, makeHeatmap, makeHistogram, makePoints } from "./plots.js";
 import { makeTable } from "./tables.js";
@@ -31,6 +32,7 @@ const VIEWS = {
   table: makeTable,
   images: makeImages,
   boundary: makeBoundary,
+  network: makeNetwork,
 };
 
 /** @type {Record<string, (data: any) => boolean>} whether there is nothing to draw */

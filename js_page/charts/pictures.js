@@ -36,6 +36,6 @@ export function makeImages(place) {
  * Files have bytes as text.
  * @param {Uint8Array | string} given
  */
-function bytes(given) {
+export function bytes(given) {
   return typeof given === "string" ? Uint8Array.from(atob(given), (letter) => letter.charCodeAt(0)) : given;
 }

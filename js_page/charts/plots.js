@@ -74,7 +74,7 @@ const roomFor = (texts, label) =>
   Math.min(160, 18 + 7 * Math.max(2, ...texts.map((each) => each.length))) + (label ? 18 : 0);
 
 /** @param {[string, string][]} entries names and colours */
-function legend(entries) {
+export function legend(entries) {
   const made = document.createElement("div");
   made.className = "wl-legend";
   for (const [name, color] of entries) {

@@ -1,6 +1,7 @@
 // @ts-check
 /** Tables: as charts of their own, and the data of others. */
 
+import { connections } from "./network.js";
 import { isNumber, written } from "./numbers.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
@@ -88,6 +89,10 @@ const TABLES = {
     rows: Array.from(data.counts, (count, i) => [data.edges[i], data.edges[i + 1], count]),
   }),
   heatmap: (data) => matrix(data.values, data.rows, data.columns, data.ys, data.xs),
+  network: (data) => ({
+    headers: ["from", "to", "weight"],
+    rows: connections(data).map(({ from, to, weight }) => [data.labels[from], data.labels[to], weight]),
+  }),
   confusion: (data) => matrix(data.values, data.labels.length, data.labels.length, data.labels, data.labels),
 };
 

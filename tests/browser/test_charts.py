@@ -49,6 +49,12 @@ def charts():
         "confusion": render.confusion_matrix(None, [[50, 3, 0], [2, 45, 7], [1, 9, 40]], labels=["a", "b", "c"]),
         "table": render.table(None, {"rate": [0.1, 1e-5], "name": ["a", "<b>"]}, title="Table"),
         "images": render.images(None, rng.random((20, 14, 14, 3)), labels=range(20), title="Pictures"),
+        "network": render.network(
+            None,
+            [np.array([[1, -1], [0.5, 0]]), np.array([[2], [-2]])],
+            pictures=[None, np.eye(4).reshape(2, 2, 4) - 0.5, None],
+            title="Network",
+        ),
         "boundary": render.boundary(None, inside, points, np.hypot(*points.T) < 1, title="Boundary"),
         "attention": show.attention(None, rng.random((2, 6, 6)), queries=words, keys=words, title="Attention"),
         "layer": show.layer(None, model.layers[0]),

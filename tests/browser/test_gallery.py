@@ -11,7 +11,7 @@ from tests.browser.conftest import DEVICES, require_build
 from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, until
 from tools.browsers import open_browser
 from tools.gallery import PROGRAMS
-from weblayers.page import steering
+from weblayers.page import keeping
 
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 # Those that show what they show soon enough for a test come to their end.
@@ -115,7 +115,7 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
     until(chromium, f"{ELEMENT}.source.length > 100")
     click(chromium, "Run")
     weights, chosen = panel("Its weights"), panel("Change weights")
-    until(chromium, f"{panel('Weights to the output')}?.querySelector('figure canvas, figure svg')")
+    until(chromium, f"{weights}?.querySelector('input')")
     click(chromium, "Pause")
 
     def set_to(root, value):
@@ -125,7 +125,8 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
             value,
         )
 
-    labels = f"[...{weights}.querySelectorAll('.field > span')].map((each) => each.textContent).join()"
+    # the panel is another one for each neuron
+    labels = f"[...({weights}?.querySelectorAll('.field > span') ?? [])].map((each) => each.textContent).join()"
     assert chromium.execute_script(f"return {labels}") == "x to 1.1,y to 1.1,Bias of 1.1"
     set_to(weights, "4.25")
     set_to(chosen, "output")
@@ -140,6 +141,52 @@ def test_weights_of_the_playground_are_seen_and_set(chromium, site_url):
     assert serious(chromium) == []
     click(chromium, "Stop")
     until(chromium, f"{ELEMENT}.state !== 'running'")
+
+
+def test_the_playground_goes_on_step_by_step_and_after_a_reload(chromium, site_url):
+    """Its network is drawn after every step, and said in words."""
+    address = f"{site_url}/gallery/playground/#Noise=0.2&Neurons+per+layer=%223%22"
+    running(chromium, address)
+    name = f"{panel('Network')}?.querySelector('[role=img]')?.ariaLabel"
+    until(chromium, f"{name}?.startsWith('2 inputs, layers of 3 and 1 neurons; 9 connections, ')")
+    click(chromium, "Pause")
+    paused = f"[...{SHADOW}.querySelectorAll('button')].some((b) => b.textContent === 'Resume')"
+    chromium.execute_script(
+        f"window.epochs = []; {ELEMENT}.addEventListener('epoch', (event) => epochs.push(event.detail.epoch))"
+    )
+    for _ in range(2):
+        drawn = chromium.execute_script(f"window.epochs.length = 0; return {name}")
+        click(chromium, "Step")
+        until(chromium, f"epochs.length && {name} !== {json.dumps(drawn)}")
+        assert chromium.execute_script(f"return {paused} && epochs.length") == 1
+    # one of its lines is as wide as any
+    found = chromium.execute_script(
+        f"""const canvas = {panel("Network")}.querySelector('canvas.wl-network');
+        const {{ data }} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+        return [canvas.clientWidth, data.some((value, i) => i % 4 === 3 && value === 255)];"""
+    )
+    assert 200 < found[0] <= 390 and found[1]
+    stepped = chromium.execute_script("return epochs[0] + 1")
+    running(chromium, address)
+    until(chromium, f"{LOG}.includes('playground goes on after epoch {stepped};')")
+    # another network in its place, by a control
+    put(chromium, "Neurons per layer", "2")
+    until(chromium, f"{name}?.startsWith('2 inputs, layers of 2 and 1 neurons; 6 connections, ')")
+    click(chromium, "Stop")
+    until(chromium, problem_or("done"))
+    assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
+
+
+def test_a_curve_is_fitted_on_after_a_reload_with_its_settings(chromium, site_url):
+    address = f"{site_url}/gallery/regression/#Degree=2"
+    for _ in range(2):
+        running(chromium, address)
+        until(chromium, problem_or("done"))
+    assert "regression goes on after epoch 500;" in chromium.execute_script(f"return {LOG}")
+    running(chromium, address.replace("=2", "=5"))
+    until(chromium, problem_or("done"))
+    log = chromium.execute_script(f"return {LOG}")
+    assert "regression begins anew" in log and "x^5, loss" in log
 
 
 CHOOSE = """
@@ -251,7 +298,7 @@ def test_a_reader_steers_a_training_that_survives_a_reload(chromium, site_url):
     click(chromium, "Resume")
     until(chromium, f"{EPOCH} > {paused}")
     # what is done is kept within seconds
-    time.sleep(steering.KEEP_SECONDS)
+    time.sleep(keeping.KEEP_SECONDS)
     until(chromium, f"{EPOCH} > {paused + 2}")
 
     running(chromium, link)

@@ -9,6 +9,7 @@ import weblayers as wl
 from tests.thresholds import as_if_large
 from weblayers.callbacks import base
 from weblayers.compiler import verify
+from weblayers.page import keeping
 from weblayers.page.failures import failure
 from weblayers.page.hosts import Host
 from weblayers.runtime import clock
@@ -63,8 +64,8 @@ class Recorder(Host):
     def post(self, message):
         self.said.append(message)
 
-    def fail(self, error):
-        self.post(failure(error))
+    def fail(self, error, event=None):
+        self.post({**failure(error), "id": event})
 
     def control(self, label):
         """What was asked for last by this label."""
@@ -151,3 +152,10 @@ def fake_page(request, monkeypatch):
     for name, module in {"js": made, "pyodide": pyodide, "pyodide.ffi": ffi}.items():
         monkeypatch.setitem(sys.modules, name, module)
     return made
+
+
+@pytest.fixture
+def kept_always(monkeypatch):
+    """Trainings are kept whenever they may be, whatever it costs."""
+    monkeypatch.setattr(keeping, "KEEP_SECONDS", 0.0)
+    monkeypatch.setattr(keeping, "KEEP_SHARE", 1e9)

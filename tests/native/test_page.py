@@ -1,6 +1,7 @@
 """What programs say to their page, on a host that writes it down."""
 
 import asyncio
+import gc
 
 import numpy as np
 import pytest
@@ -157,6 +158,7 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
     assert told.said[0] == {
         "type": "training",
         "running": True,
+        "paused": False,
         "epochs": 3,
         "steps": 2,
         "samples": 8,
@@ -167,6 +169,8 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
 
 def test_figures(backend):
     """What the page's panel shows: who computes, what lives, and what the devices have done."""
+    # what other tests have left goes now
+    gc.collect()
     before = figures()
     model = wl.sequential([wl.layers.dense(units=1, input_shape=[1])])
     model.compile("sgd", "mse")
@@ -185,3 +189,24 @@ def test_figures(backend):
         assert device["name"] == backend and device["bytes"] > 0
         assert device["steps"] - before["devices"][0]["steps"] == 3
         assert device["draws"] > before["devices"][0]["draws"]
+
+
+def test_what_has_gone_wrong_with_a_control_is_told_and_mended(told):
+    async def later(value):
+        await asyncio.sleep(0)
+        return 1 / value
+
+    async def main():
+        page.number("At once", 1, on_change=lambda value: 1 / value)
+        page.number("Later", 1, on_change=later)
+        for label in ("At once", "Later"):
+            event = told.control(label)["id"]
+            for value in (0, 0, 2, 3):
+                told.put(label, value)
+                await asyncio.sleep(0.01)
+            heard = [m["type"] for m in told.said if m.get("id") == event]
+            # what is async is taken for mended until it fails again
+            again = ["error", "error"] if label == "At once" else ["error", "mended", "error"]
+            assert heard == ["control", *again, "mended"]
+
+    asyncio.run(main())

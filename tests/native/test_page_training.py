@@ -1,4 +1,4 @@
-"""Trainings that the page's reader steers: what is kept, goes on, begins again and begins anew."""
+"""Trainings that the page's reader steers: what goes on, begins again and begins anew."""
 
 import asyncio
 
@@ -6,106 +6,16 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests.steered import X, Y, fit, network, rest, same, values
 from weblayers import page
 from weblayers.io import browser
-from weblayers.page import reins, steering
-
-X = np.random.default_rng(0).random((32, 3), np.float32)
-Y = X.sum(1, keepdims=True)
+from weblayers.page import reins
 
 
 @pytest.fixture
-def told(page_host, monkeypatch):
+def told(page_host, kept_always):
     """What the page is told; `put` does what its reader does, by the labels of controls."""
-    monkeypatch.setattr(steering, "KEEP_SECONDS", 0.0)
-    monkeypatch.setattr(steering, "KEEP_SHARE", 1e9)
     return page_host
-
-
-def network(units=4):
-    model = wl.sequential([wl.layers.dense(units, activation="relu", input_shape=[3]), wl.layers.dense(1)])
-    model.compile(wl.train.adam(0.01), "mse")
-    return model
-
-
-def values(model):
-    return [w.numpy() for w in model.weights]
-
-
-def same(first, second):
-    return all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
-
-
-async def fit(steered, epochs=3, **options):
-    return await steered.fit(X, Y, epochs=epochs, verbose=0, **options)
-
-
-def test_a_training_goes_on_with_weights_optimizer_and_epoch(told, tmp_path):
-    async def main():
-        first = network()
-        await fit(page.training(first, "line", 8, keep=tmp_path / "kept"), epochs=3)
-        begun, second = [], network()
-        steered = page.training(second, "line", 8, keep=tmp_path / "kept")
-        look = {"on_train_begin": lambda logs: begun.append(values(second))}
-        history = await fit(steered, epochs=5, callbacks=look)
-        assert same(begun[0], values(first))
-        assert second.optimizer.iterations == 5 * 4 and history.epoch == [3, 4] and steered.epoch == 5
-
-    asyncio.run(main())
-
-
-def test_checkpoints_take_little_of_the_time(told, tmp_path, monkeypatch):
-    """One that takes a second is kept again after twenty."""
-    time, kept = [0.0], []
-
-    async def save(model, target, notes):
-        kept.append(notes["epoch"])
-        time[0] += 1
-
-    def pass_on(epoch, logs):
-        time[0] += 5
-
-    monkeypatch.setattr(steering, "KEEP_SECONDS", 2.0)
-    monkeypatch.setattr(steering, "KEEP_SHARE", 0.05)
-    monkeypatch.setattr(steering.clock, "now", lambda: time[0])
-    monkeypatch.setattr(steering.snapshots, "save_snapshot", save)
-    steered = page.training(network(), "line", 8, keep=tmp_path / "kept")
-    asyncio.run(fit(steered, epochs=10, callbacks={"on_epoch_end": pass_on}))
-    # and at the end
-    assert kept == [1, 5, 9, 10]
-
-
-def test_one_that_has_come_to_its_end_goes_on_as_long_again(told, tmp_path):
-    async def main():
-        for expected in (3, 6):
-            steered = page.training(network(), "line", 8, keep=tmp_path / "kept")
-            await fit(steered, epochs=3)
-            assert steered.epoch == expected
-
-    asyncio.run(main())
-
-
-def test_other_layers_begin_anew(told, tmp_path, capsys):
-    async def main():
-        await fit(page.training(network(4), "line", 8, keep=tmp_path / "kept"))
-        steered = page.training(network(5), "line", 8, keep=tmp_path / "kept")
-        await fit(steered)
-        assert steered.epoch == 3
-        assert "line begins anew" in capsys.readouterr().out
-
-    asyncio.run(main())
-
-
-def test_storage_that_refuses_is_told_of_once_and_training_goes_on(told, tmp_path, capsys):
-    (tmp_path / "file").write_text("no folder")
-
-    async def main():
-        steered = page.training(network(), "line", 8, keep=tmp_path / "file" / "kept")
-        await fit(steered)
-        assert steered.epoch == 3
-        assert capsys.readouterr().out.count("is not kept") == 1
-
-    asyncio.run(main())
 
 
 def test_the_learning_rate_is_that_of_the_next_step(told):
@@ -126,9 +36,9 @@ def test_the_learning_rate_is_that_of_the_next_step(told):
     asyncio.run(main())
 
 
-def test_another_batch_size_counts_at_once_and_loses_nothing(told):
+def test_another_batch_size_is_that_of_the_next_epoch(told):
     async def main():
-        model, sizes = network(), []
+        model, sizes, epochs = network(), [], []
         steered = page.training(model, "line", 8)
 
         def watch(batch, logs):
@@ -136,10 +46,40 @@ def test_another_batch_size_counts_at_once_and_loses_nothing(told):
             if len(sizes) == 5:
                 told.put("Batch size", 16)
 
-        await fit(steered, epochs=3, callbacks={"on_batch_end": watch})
-        # an epoch of four steps, one step of the next, and two epochs of two
-        assert sizes[:5] == [8] * 5 and sizes[-4:] == [16] * 4
+        look = {"on_batch_end": watch, "on_epoch_end": lambda epoch, logs: epochs.append(epoch)}
+        await fit(steered, epochs=3, callbacks=look)
+        assert sizes == [8] * 8 + [16] * 2 and epochs == [0, 1, 2]
         assert steered.epoch == 3 and model.optimizer.iterations == len(sizes)
+
+    asyncio.run(main())
+
+
+def test_what_is_paused_stays_so_with_another_batch_size_and_with_new_weights(told):
+    async def main():
+        model, sizes, epochs = network(), [], []
+        steered = page.training(model, "line", 8)
+        wl.register_callback_constructor(0, reins.Reporter)
+
+        def watch(batch, logs):
+            sizes.append(logs["size"])
+            if len(sizes) in (6, 7):
+                reins.pause()
+                told.put(*("Batch size", 16) if len(sizes) == 6 else ("New weights", None))
+
+        look = {"on_batch_end": watch, "on_epoch_end": lambda epoch, logs: epochs.append(epoch)}
+        fitting = asyncio.ensure_future(fit(steered, epochs=2, callbacks=look))
+        for steps in (6, 7):
+            while len(sizes) < steps:
+                await asyncio.sleep(0)
+            await rest()
+            assert len(sizes) == steps and epochs == [0]
+            reins.resume()
+        await fitting
+        # the epoch that was cut is none, and what begins anew does so with the size of now
+        assert sizes == [8] * 7 + [16] * 4 and epochs == [0, 0, 1] and model.optimizer.iterations == 4
+        trainings = [m for m in told.said if m["type"] == "training"]
+        # with the cut one, of whose end nobody was told, it is over
+        assert [m.get("paused") for m in trainings] == [False, True, None] and not trainings[-1]["running"]
 
     asyncio.run(main())
 
@@ -179,29 +119,11 @@ def test_new_weights_while_nothing_trains_and_while_it_is_paused(told, tmp_path)
                 paused.append(epoch)
                 reins.pause()
                 asyncio.get_running_loop().call_later(0.05, told.put, "New weights", None)
+                asyncio.get_running_loop().call_later(0.1, reins.resume)
 
         paused = []
         await fit(steered, callbacks={"on_epoch_end": pause})
         assert steered.epoch == 3 and model.optimizer.iterations == 12
-
-    asyncio.run(main())
-
-
-def test_stopped_in_an_epoch_begins_it_again(told, tmp_path):
-    async def main():
-        model, steps = network(), []
-        steered = page.training(model, "line", 8, keep=tmp_path / "kept")
-
-        def watch(batch, logs):
-            steps.append(batch)
-            if len(steps) == 6:
-                reins.stop()
-
-        await fit(steered, epochs=5, callbacks={"on_batch_end": watch})
-        assert steered.epoch == 1
-        again = network()
-        await fit(page.training(again, "line", 8, keep=tmp_path / "kept"), epochs=2)
-        assert again.optimizer.iterations == model.optimizer.iterations + 4
 
     asyncio.run(main())
 
@@ -245,6 +167,7 @@ def test_rounds_pause_and_begin_anew(told):
             if len(rounds) == 2:
                 reins.pause()
                 asyncio.get_running_loop().call_later(0.05, told.put, "New weights", None)
+                asyncio.get_running_loop().call_later(0.1, reins.resume)
         assert rounds == [0, 1, 0, 1, 2]
 
     asyncio.run(main())
@@ -293,44 +216,6 @@ def test_new_weights_are_those_of_what_is_trained():
     assert averages.any() and not averaged.weights[2].numpy().any()
 
 
-def test_what_is_kept_is_restored_once(tmp_path):
-    model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
-    model.compile(wl.train.sgd(1e-9), "mse")
-    training = wl.page.training(model, "one", keep=str(tmp_path / "kept"))
-    x, y = np.ones((8, 4), "f"), np.ones((8, 2), "f")
-    asyncio.run(training.fit(x, y, epochs=1, verbose=0))
-    model.set_weights([wl.ones([4, 2]) * 7, wl.zeros([2])])
-    history = asyncio.run(training.fit(x, y, epochs=1, verbose=0))
-    assert history.history["loss"] == pytest.approx([27.0**2])
-
-
-def test_all_models_are_restored_or_none(tmp_path, capsys):
-    def made(units):
-        wl.set_random_seed(1)
-        models = [
-            wl.sequential([wl.layers.dense(4, input_shape=[2])]),
-            wl.sequential([wl.layers.dense(units, input_shape=[4])]),
-        ]
-        for model in models:
-            model.compile("adam", "mse")
-        return models, wl.page.training(models, "gan", keep=str(tmp_path / "kept"))
-
-    async def rounds(models, training):
-        (one, other), seen = models, []
-        async for number in training.rounds(2):
-            seen.append(number)
-            await one.train_on_batch(np.ones((4, 2)), np.ones((4, 4)))
-            await other.train_on_batch(np.ones((4, 4)), np.ones((4, other.output_shape[1])))
-        return seen
-
-    assert asyncio.run(rounds(*made(1))) == [0, 1]
-    models, training = made(2)
-    fresh = models[0].weights[0].numpy()
-    asyncio.run(training._begun(2))
-    assert "begins anew" in capsys.readouterr().out
-    assert training.epoch == 0 and np.array_equal(models[0].weights[0].numpy(), fresh)
-
-
 def test_an_epoch_that_is_the_last_by_a_callback_counts(tmp_path):
     def made():
         model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
@@ -343,30 +228,141 @@ def test_an_epoch_that_is_the_last_by_a_callback_counts(tmp_path):
     assert training.epoch == len(history.history["loss"]) == 3
 
 
-def test_a_second_pass_ends_where_it_would_have_ended(tmp_path):
-    def made():
-        model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
-        model.compile("sgd", "mse")
-        return wl.page.training(model, "twice", keep=str(tmp_path / "kept"))
-
-    async def train(training, until=None):
-        async def stop(epoch, logs):
-            if epoch + 1 == until:
-                training._models[0].stop_training = True
-
-        await training.fit(np.ones((8, 4)), np.ones((8, 2)), epochs=4, verbose=0, callbacks=[{"on_epoch_end": stop}])
-        return training.epoch
-
-    assert asyncio.run(train(made())) == 4
-    assert asyncio.run(train(made(), until=6)) == 6
-    assert asyncio.run(train(made())) == 8
-
-
 @pytest.mark.parametrize("size", [0, -3, 2.5, "x"])
 def test_batch_sizes_are_whole_numbers(size):
     model = wl.sequential([wl.layers.dense(2, input_shape=[4])])
     model.compile("sgd", "mse")
     with pytest.raises((ValueError, TypeError), match="batch_size"):
         wl.page.training(model, "one", batch_size=size)
-    with pytest.raises(TypeError, match="takes no batch_size"):
-        asyncio.run(wl.page.training(model, "one").fit(np.ones((8, 4)), np.ones((8, 2)), batch_size=4))
+
+
+def test_fit_takes_what_a_model_s_takes(told):
+    """One object in TensorFlow.js' spelling, a data set with it, and a batch size where the reader chooses none."""
+
+    async def main():
+        model, sizes = network(), []
+        steered = page.training(model)
+        look = {"onBatchEnd": lambda batch, logs: sizes.append(logs["size"])}
+        config = {"batchSize": 16, "epochs": 3, "initialEpoch": 2, "validationSplit": 0.5, "verbose": 0}
+        history = await steered.fit(X, Y, {**config, "callbacks": look})
+        assert sizes == [16] and history.epoch == [2] and "val_loss" in history.history
+        await steered.fit(
+            wl.data.generator(lambda: iter([(X, Y)] * 2)), {"epochs": 4, "verbose": 0, "callbacks": [look]}
+        )
+        assert sizes == [16, 32, 32] and steered.epoch == 4
+        with pytest.raises(TypeError, match="'epoch'.*Did you mean 'epochs'"):
+            await steered.fit(X, Y, {"epoch": 4})
+        with pytest.raises(TypeError, match="takes no batch_size beside that of page.training"):
+            await page.training(network(), "other", 8).fit(X, Y, batch_size=4)
+
+    asyncio.run(main())
+
+
+def labels(told):
+    return [m["label"] for m in told.said if m["type"] == "control"]
+
+
+def test_several_trainings_are_told_apart(told):
+    """The first has its controls' plain names, which are keys of the page's address."""
+
+    async def main():
+        told.given = {"Learning rate": 0.02, "critic: Learning rate": 0.05}
+        maker, critic = network(), network()
+        page.training(maker, "maker", 8)
+        steered = page.training(critic, "critic", 16)
+        assert labels(told)[:3] == ["Learning rate", "Batch size", "New weights"]
+        assert labels(told)[5:8] == ["critic: Learning rate", "critic: Batch size", "critic: New weights"]
+        rates = [model.optimizer.learning_rate for model in (maker, critic)]
+        assert rates == [pytest.approx(0.02), pytest.approx(0.05)]
+        told.put("critic: Batch size", 32)
+        assert steered.batch_size == 32
+
+    asyncio.run(main())
+
+
+def test_trainings_without_names_have_the_program_s_and_a_number(told):
+    told.program = "lines/curve.py"
+    names = [page.training(network()).name for _ in range(3)]
+    assert names == ["curve", "curve-2", "curve-3"]
+    assert labels(told)[5] == "curve-2: New weights"
+
+
+def test_a_training_takes_the_place_of_one_with_its_name(told, tmp_path):
+    """With its controls; what was under way ends there, and is kept no more."""
+
+    async def main():
+        first, second, ended = network(), network(), []
+        earlier = page.training(first, "line", 8, keep=tmp_path / "kept")
+
+        async def train():
+            await fit(earlier, epochs=100_000)
+            ended.append(earlier.epoch)
+
+        training = asyncio.ensure_future(train())
+        while not earlier.epoch:
+            await asyncio.sleep(0)
+        told.put("Learning rate", 0.5)
+        reins.pause()
+        later = page.training(second, "line", 8, keep=tmp_path / "other")
+        assert len(labels(told)) == 5 and second.optimizer.learning_rate == pytest.approx(0.5)
+        other = asyncio.ensure_future(fit(later))
+        await training
+        await rest()
+        # it is paused as the earlier one was
+        assert len(ended) == 1 and later.paused and later.epoch == 0
+        reins.resume()
+        await other
+        assert later.epoch == 3
+        told.put("Batch size", 4)
+        assert later.batch_size == 4
+        with pytest.raises(RuntimeError, match="another training has been made with the name 'line'"):
+            await fit(earlier)
+
+    asyncio.run(main())
+
+
+def test_who_awaits_a_training_may_cancel_it(told):
+    async def main():
+        steered = page.training(network(), "line", 8)
+        training = asyncio.ensure_future(fit(steered, epochs=100_000))
+        while not steered.epoch:
+            await asyncio.sleep(0)
+        training.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await training
+        assert steered.epoch
+
+    asyncio.run(main())
+
+
+def test_one_that_is_replaced_before_it_begins_does_not(told, tmp_path):
+    async def main():
+        earlier = page.training(network(), "line", 8, keep=tmp_path / "kept")
+        training = asyncio.ensure_future(fit(earlier))
+        await asyncio.sleep(0)
+        page.training(network(), "line", 8, keep=tmp_path / "kept")
+        assert (await training).epoch == [] and earlier.epoch == 0
+
+    asyncio.run(main())
+
+
+def test_a_step_is_an_epoch(told):
+    """Of a training that is paused, that runs, and that is not under way."""
+
+    async def main():
+        model = network()
+        steered = page.training(model, "line", 8)
+        steered.step()
+        training = asyncio.ensure_future(fit(steered, epochs=100_000))
+        for epochs in (1, 2, 3):
+            while steered.epoch < epochs or not steered.paused:
+                await asyncio.sleep(0)
+            await rest()
+            assert steered.epoch == epochs and model.optimizer.iterations == 4 * epochs
+            assert sum(m["type"] == "paused" for m in told.said) == epochs
+            if epochs == 2:
+                reins.resume()
+            steered.step()
+        training.cancel()
+
+    asyncio.run(main())

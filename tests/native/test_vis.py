@@ -119,6 +119,22 @@ def test_a_boundary_of_a_model(backend):
     assert chart.text.startswith("left on 50% of the plane, right on 50%; 3 points, 2 of them")
 
 
+def test_a_network():
+    kernels = [wl.tensor2d([[1, -2, 0.5], [0, 4, 1]]), [[1], [-1], [np.nan]]]
+    pictures = [None, np.array([[[0, 1]], [[-2, 2]], [[0, 0]]]), [[[1, 1]]]]
+    chart = render.network(None, kernels, pictures=pictures)
+    assert chart.text == (
+        "2 inputs, layers of 3 and 1 neurons; 9 connections, 2 of them negative; the strongest from input.2 to 1.2, 4"
+    )
+    data = chart.drawn()["data"]
+    assert data["sizes"] == [2, 3, 1] and data["labels"] == ["input.1", "input.2", "1.1", "1.2", "1.3", "output"]
+    assert data["weights"][:6].tolist() == [1, -2, 0.5, 0, 4, 1]
+    assert data["pictured"] == [False, True, True] and (data["height"], data["width"]) == (1, 2)
+    # those of a layer have a scale of their own, whose middle is nothing
+    assert data["pictures"].tolist() == [128, 192, 1, 255, 128, 128, 255, 255]
+    assert render.network(None, [[[0, 0]]]).text == "1 input, 2 neurons; 2 connections, 0 of them negative"
+
+
 def test_a_boundary_of_several_classes():
     def three(points):
         return np.eye(3)[np.clip(np.floor(points[:, 1] + 1.5), 0, 2).astype(int)]
@@ -343,6 +359,10 @@ def test_metrics_refuse(call, message):
         (lambda: render.table(None, {"a": [1], "b": []}), "the columns have several lengths"),
         (lambda: render.images(None, np.zeros((2, 2))), r"pictures have the shape .* got \[2, 2\]"),
         (lambda: render.images(None, [np.zeros((2, 2)), np.zeros((3, 2))]), "pictures must be of one size"),
+        (lambda: render.network(None, []), "a layer at least"),
+        (lambda: render.network(None, [[[1, 2]], [[1]]]), "a layer of 2 neurons is followed by one with 1 inputs"),
+        (lambda: render.network(None, [[[1]]], labels=[["x"]]), "there are 2 layers with the inputs, but labels of 1"),
+        (lambda: render.network(None, [[[1]]], pictures=[None, [[1]]]), r"pictures of 1 neurons have the shape \[1, "),
         (lambda: render.boundary(None, lambda p: p[:3]), "a row for each of 4096 points, not the shape"),
         (
             lambda: render.boundary(None, lambda p: p[:, 0], [[1, 2]], [0.5]),

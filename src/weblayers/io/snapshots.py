@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -35,7 +35,10 @@ async def save_snapshot(model: Any, target: Any, notes: Mapping[str, Any]) -> No
 
 
 async def restore_snapshot(
-    model: Any, source: Any, expected: Mapping[str, Any] = MappingProxyType({})
+    model: Any,
+    source: Any,
+    expected: Mapping[str, Any] = MappingProxyType({}),
+    optimizer_differs: Callable[[Mapping[str, Any]], Any] = lambda notes: False,
 ) -> dict[str, Any] | None:
     """Have a compiled model go on from where its training was saved: its notes, or None if nothing was saved.
 
@@ -43,6 +46,7 @@ async def restore_snapshot(
         model: as for :func:`save_snapshot`.
         source: where it was saved.
         expected: notes that it must have.
+        optimizer_differs: whether notes are of a training with another optimizer; the model's then stays as it is.
 
     Raises:
         ModelFileError: what is there is no such snapshot, or not of this model; the model stays as it is.
@@ -63,7 +67,8 @@ async def restore_snapshot(
     expect(len(weights) == len(mine), where, counts)
     with reading(where):
         assign_pairs(list(zip(mine, weights.values(), strict=True)), where)
-        restore_optimizer(model, list(state.values()), where)
+        if not optimizer_differs(notes):
+            restore_optimizer(model, list(state.values()), where)
         random_seed.restore(entry(notes, "generator", str, where))
         for noise, steps in zip(_noises(model), entry(notes, "noise", list, where), strict=True):
             noise.steps.value = float(steps)

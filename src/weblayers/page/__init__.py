@@ -156,18 +156,26 @@ def text(
     return Control("text", label, value, on_change, where, lines=lines)
 
 
-def training(model: Any, name: str, batch_size: int | None = None, keep: Any = None) -> Training:
+def training(
+    model: Any, name: str | None = None, batch_size: int | None = None, keep: Any = None, settings: Any = None
+) -> Training:
     """A training that the page's reader steers, and that a reload does not end.
 
     It adds the learning rate, the batch size, "New weights" and "Export" to the page's controls. In a page it keeps the
-    weights, the optimizer and the number of the epoch in the browser's storage, at ends of epochs, and the program goes
-    on from there when it runs again with the same layers.
+    weights, the optimizer and the number of the epoch in the browser's storage, at ends of epochs and when the reader
+    pauses or looks elsewhere, and the program goes on from there when it runs again with the same layers and settings.
+
+    A program may have several, of different names: the controls of all but the first begin with the name. One that has
+    an earlier one's name takes its place, and its controls; the earlier one ends.
 
     Args:
         model: a compiled model, or a list of those that a loop of one's own trains.
-        name: of what is kept and exported; one of its own for each training of a site.
+        name: of what is kept and exported; one of its own for each training of a site. Left out, it is the program's,
+            with a number from the second one on.
         batch_size: what it begins with; left out, the reader does not choose it.
         keep: where it is kept, a path or URL that ``model.save`` takes; IndexedDB in a page, nowhere elsewhere.
+        settings: what else the training depends on, such as the data, in values that JSON has: with others it begins
+            anew.
 
     >>> import asyncio, weblayers as wl
     >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], kernel_initializer="zeros")])
@@ -177,7 +185,7 @@ def training(model: Any, name: str, batch_size: int | None = None, keep: Any = N
     >>> training.epoch, training.batch_size
     (2, 4)
     """
-    return Training(model if isinstance(model, list) else [model], name, batch_size, keep)
+    return Training(model if isinstance(model, list) else [model], name, batch_size, keep, settings)
 
 
 def on(name: str, handler: Callable[[Any], Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ..runtime import clock
+from ..runtime.lease import running
 from .failures import Message, failure
 from .sketch import Sketch
 
@@ -30,8 +31,12 @@ class Host:
         self.program: str | None = None
         # what controls were set to before, by their labels
         self.given: dict[str, Any] = {}
+        # the trainings that its reader steers, by their names
+        self.steered: dict[str, Any] = {}
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        # the events of what has gone wrong when it was last heard
+        self._failed: set[str] = set()
 
     def post(self, message: Message) -> None:
         """Say something. Messages are dictionaries of what JSON has, and of arrays."""
@@ -44,34 +49,47 @@ class Host:
         """Another program begins: nobody hears any more."""
         self.is_stopping = False
         self._handlers.clear()
+        self._failed.clear()
+        self.steered.clear()
 
     def hear(self, event: str, value: Any = None) -> None:
         """Somebody says something."""
         self.is_stopping = False
         handler = self._handlers.get(event)
         if handler is not None:
-            self.run(lambda: handler(value))
+            self.run(lambda: handler(value), event)
 
-    def run(self, work: Callable[[], Any]) -> None:
-        """Do something for the page, async or not; what goes wrong is shown there."""
+    def run(self, work: Callable[[], Any], event: str | None = None) -> None:
+        """Do something for the page, async or not; what goes wrong is shown there.
+
+        What went wrong with an event is taken away once it is heard without, or, where that is async, begins again.
+        """
         try:
             result = work()
         except Exception as error:
-            self.fail(error)
+            self._go_wrong(error, event)
             return
+        if event in self._failed:
+            self._failed.discard(event)
+            self.post({"type": "mended", "id": event})
         if inspect.isawaitable(result):
-            task = asyncio.ensure_future(self._awaited(result))
+            task = asyncio.ensure_future(self._awaited(result, event))
             # the loop holds on to tasks weakly
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _awaited(self, result: Any) -> None:
+    async def _awaited(self, result: Any, event: str | None) -> None:
         try:
             await result
         except Exception as error:
-            self.fail(error)
+            self._go_wrong(error, event)
 
-    def fail(self, error: BaseException) -> None:
+    def _go_wrong(self, error: Exception, event: str | None) -> None:
+        if event is not None:
+            self._failed.add(event)
+        self.fail(error, event)
+
+    def fail(self, error: BaseException, event: str | None = None) -> None:
         raise error
 
 
@@ -88,8 +106,9 @@ class PageHost(Host):
 
         self._page.post(to_js(_plain(message), dict_converter=js.Object.fromEntries, create_pyproxies=False))
 
-    def fail(self, error: BaseException) -> None:
-        self.post(failure(error, self.program))
+    def fail(self, error: BaseException, event: str | None = None) -> None:
+        # a training of the program's may go on
+        self.post({**failure(error, self.program), "id": event, "training": bool(running())})
 
 
 class Terminal(Host):

@@ -16,9 +16,16 @@ TELL_SECONDS = 0.1
 
 
 def pause() -> None:
-    """Have all fits begin no further step."""
+    """Have all fits begin no further step, and what is steered be kept: readers who pause may leave."""
     for lease in running():
         lease.pause()
+    keep()
+
+
+def keep() -> None:
+    """Have the trainings that are steered be kept now for another visit."""
+    for training in host().steered.values():
+        host().run(training.keep_now)
 
 
 def resume() -> None:
@@ -33,7 +40,7 @@ def stop() -> None:
         lease.stop()
 
 
-# Those whose fits are under way; one that has failed is gone with its fit.
+# Those whose fits are under way; of fits that have failed or were cancelled some stay for a while.
 _active: WeakSet[Reporter] = WeakSet()
 
 
@@ -49,7 +56,8 @@ class Reporter(Callback):
             raise asyncio.CancelledError
         known = {name: self.params[name] for name in ("epochs", "steps", "samples", "batch_size")}
         _active.add(self)
-        host().post({"type": "training", "running": True, **known})
+        is_paused = any(lease.paused for lease in running())
+        host().post({"type": "training", "running": True, "paused": is_paused, **known})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         self._epoch = epoch
@@ -76,7 +84,10 @@ class Reporter(Callback):
 
     def on_train_end(self, logs: dict[str, Any]) -> None:
         _active.discard(self)
-        if not _active:
+        # the fit's own is given back a little later
+        others = [lease for lease in running() if self.model is None or lease.owner != self.model.name]
+        if not _active or not others:
+            _active.clear()
             host().post({"type": "training", "running": False})
 
 

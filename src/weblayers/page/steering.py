@@ -4,102 +4,141 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
-import json
-from collections.abc import AsyncIterator, Callable, Sequence
+import itertools
+from collections.abc import AsyncIterator, Mapping, Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from .. import naming
 from ..callbacks import Callback, History
-from ..io import browser, snapshots
-from ..io.checks import ModelFileError
 from ..layers.base import positive
 from ..models.feeds import is_dataset
-from ..models.model import BaseModel
+from ..models.promise import FitPromise
 from ..runtime import clock
 from ..runtime.conversion import to_tensor
 from ..runtime.lease import Lease
 from ..runtime.tensor import Variable
 from . import reins
 from .controls import Button, Control
-
-# Checkpoints come at ends of epochs, but no more often, and take no more of the time than this share: small epochs, and
-# large models, would mostly wait for storage.
-KEEP_SECONDS = 2.0
-KEEP_SHARE = 0.05
+from .hosts import host
+from .keeping import Keeper
 
 
 class Training(Callback):
     """The training of a model, or of several that a loop of one's own trains; see :func:`weblayers.page.training`.
 
-    Attributes: ``epoch`` (how many are done), ``batch_size`` (what the reader has set, from the next step on).
+    Attributes: ``name``, ``epoch`` (how many are done), ``batch_size`` (what the reader has set for the next epoch).
     """
 
-    def __init__(self, models: Sequence[Any], name: str, batch_size: int | None, keep: Any) -> None:
+    def __init__(
+        self, models: Sequence[Any], name: str | None, batch_size: int | None, keep: Any, settings: Any
+    ) -> None:
         if not models:
             raise ValueError("page.training needs a model, or a list of some")
         if batch_size is not None:
             batch_size = positive("page.training", "batch_size", batch_size)
-        self._models, self._name, self._keep = list(models), name, keep
-        if keep is None and browser.has_indexed_db():
-            self._keep = f"indexeddb://training-{name}"
+        self._models, self.name = list(models), _own_name() if name is None else name
         self.epoch = 0
         # the epoch at which the training under way ends
         self._last = 0
-        self._is_restored = False
-        self._due = 0.0
-        self._storing = asyncio.Lock()
-        # ends the fit or the loop that is under way
-        self._end: Callable[[], None] | None = None
-        # whether it then begins again, and with which weights if with others
-        self._again = False
+        # what is under way: a fit, or the rounds of a loop
+        self._fit: FitPromise | None = None
+        self._rounds: Lease | None = None
+        # the weights to begin anew with, as soon as nothing trains
         self._fresh: list[tuple[Variable, np.ndarray]] | None = None
-        self._add_controls(batch_size)
+        self._fit_size: int | None = None
+        self._is_restored = self._is_resized = self._is_replaced = self._is_stepping = False
+        before: Training | None = host().steered.get(self.name)
+        self._is_first = before is None
+        # what was paused stays so when it begins again, or another does in its place
+        self._begins_paused = before is not None and before.paused
+        if before is not None:
+            before._leave()
+        self._keeper = Keeper(self._models, self.name, keep, settings)
+        self._add_controls(batch_size, before)
+        host().steered[self.name] = self
 
-    def _add_controls(self, batch_size: int | None) -> None:
+    def _add_controls(self, batch_size: int | None, before: Training | None) -> None:
+        """Ask for what the reader steers by, unless one of this name did; all of them steer the last of their name."""
+        steered, name = host().steered, self.name
+        # those of further trainings are told apart, also in the page's address
+        prefix = f"{name}: " if steered and next(iter(steered)) != name else ""
+        self._rate: Control | None = None if before is None else before._rate
+        self._batch: Control | None = None if before is None else before._batch
         rate = next((m.optimizer.learning_rate for m in self._models if not m.optimizer.has_schedule), 0)
-        if rate:
+        if rate and self._rate is None:
             limits: dict[str, Any] = {"minimum": rate / 100, "maximum": rate * 100, "step": None, "log": True}
-            control = Control("slider", "Learning rate", rate, self._set_rate, None, **limits)
-            self._set_rate(control.value)
-        self._batch = None
-        if batch_size is not None:
-            self._batch = Control("number", "Batch size", batch_size, self._begin_again, None, minimum=1, maximum=4096)
-        Button("New weights", self.reset)
-        Button("Export", self.export)
-        if importlib.util.find_spec("h5py") is not None:
-            Button("Export for Keras", lambda: self.export(".keras"))
+            change = lambda value: steered[name].set_rate(value)  # noqa: E731
+            self._rate = Control("slider", f"{prefix}Learning rate", rate, change, None, **limits)
+        if self._rate is not None:
+            self.set_rate(self._rate.value)
+        if batch_size is not None and self._batch is None:
+            self._batch = Control("number", f"{prefix}Batch size", batch_size, None, None, minimum=1, maximum=4096)
+        if before is None:
+            Button(f"{prefix}New weights", lambda: steered[name].reset())
+            Button(f"{prefix}Export", lambda: steered[name].export())
+            if importlib.util.find_spec("h5py") is not None:
+                Button(f"{prefix}Export for Keras", lambda: steered[name].export(".keras"))
 
     @property
     def batch_size(self) -> int | None:
         return None if self._batch is None else self._batch.value
 
+    @property
+    def paused(self) -> bool:
+        """Whether it is under way, and makes no step."""
+        under_way = self._fit or self._rounds
+        return under_way is not None and under_way.paused
+
     # -- trainings ----------------------------------------------------------------------------------------------------
 
-    async def fit(self, x: Any, y: Any = None, *, epochs: int = 1, callbacks: Any = None, **options: Any) -> History:
+    async def fit(self, x: Any, y: Any = None, config: Mapping[str, Any] | None = None, **options: Any) -> History:
         """Train as ``model.fit`` does, from the epoch where an earlier visit ended; what had come to its end goes on.
 
         Args:
-            epochs: how many in all.
-            options: those of ``model.fit``, but for ``batch_size`` and ``initial_epoch``, which come from here.
+            x, y, config, options: as ``model.fit`` takes them, options in one object or as keywords. ``epochs`` is how
+                many in all, ``initial_epoch`` the first one where no earlier visit has trained.
+
+        Raises:
+            TypeError: a ``batch_size``, although the reader chooses it.
+            RuntimeError: another training has been made with this one's name.
         """
-        for option in ("batch_size", "initial_epoch"):
-            if option in options:
-                raise TypeError(f"training.fit takes no {option}: page.training(model, name, batch_size) knows it")
-        given = [] if callbacks is None else list(callbacks) if isinstance(callbacks, list | tuple) else [callbacks]
+        if is_dataset(x) and isinstance(y, Mapping):
+            y, config = None, y
+        given = {naming.snake(key): value for key, value in {**(config or {}), **options}.items()}
+        if "batch_size" in given and self._batch is not None:
+            raise TypeError("training.fit takes no batch_size beside that of page.training, which the reader sets")
+        epochs, callbacks = given.pop("epochs", 1), given.pop("callbacks", None)
+        callbacks = [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        # who ends the training at the end of an epoch does not end the epoch: the first to be told counts it, and the
+        # last knows whether anybody ends it
+        callbacks = [self, *callbacks, {"on_epoch_end": self._resize}]
         model = self._models[0]
-        last: int | None = await self._begun(epochs)
+        if not model.weights and not is_dataset(x):
+            # a subclass makes them when it sees samples
+            model.samples(x, y)
+        last = await self._begun(epochs, given.pop("initial_epoch", 0))
+        history = History()
         while last is not None:
-            sized = {} if is_dataset(x) else {"batch_size": self.batch_size}
-            self._end = lambda: setattr(model, "stop_training", True)
+            sized = given if is_dataset(x) or self._batch is None else {**given, "batch_size": self.batch_size}
+            self._fit_size = self.batch_size
+            self._fit = model.fit(x, y, epochs=last, initial_epoch=self.epoch, callbacks=callbacks, **sized)
+            if self._begins_paused:
+                self._fit.pause()
+                self._begins_paused = False
             try:
-                # the first to be told: who ends the training at the end of an epoch does not end the epoch
-                history = await model.fit(
-                    x, y, epochs=last, initial_epoch=self.epoch, callbacks=[self, *given], **sized, **options
-                )
+                history = await self._fit
+            except asyncio.CancelledError:
+                # by the reader, who wants new weights; or by whoever awaits this
+                if not self._is_cut or _is_cancelled():
+                    raise
             finally:
-                self._end = None
+                self._begins_paused |= self._fit.paused
+                self._fit = None
             last = await self._next(epochs)
+        self._begins_paused = False
         return history
 
     async def rounds(self, count: int) -> AsyncIterator[int]:
@@ -107,34 +146,47 @@ class Training(Callback):
 
         They begin where an earlier visit ended. Between them the page's buttons pause and end the loop, and checkpoints
         are kept.
+
+        Raises:
+            RuntimeError: another training has been made with this one's name.
         """
-        last: int | None = await self._begun(count)
-        while last is not None:
-            lease, reporter = Lease(self._name), reins.Reporter()
-            reporter.set_params({"epochs": last, "steps": None, "samples": None, "batch_size": self.batch_size})
-            reporter.on_train_begin({})
-            lease.take([])
-            self._end = lease.stop
-            try:
-                while self.epoch < last and not lease.stopped:
+        last = await self._begun(count, 0)
+        lease = self._rounds = Lease(self.name)
+        lease.paused, self._begins_paused = self._begins_paused, False
+        reporter = reins.Reporter()
+        reporter.set_params({"epochs": last, "steps": None, "samples": None, "batch_size": self.batch_size})
+        reporter.on_train_begin({})
+        lease.take([])
+        try:
+            while last is not None:
+                while self.epoch < last and not lease.stopped and not self._is_cut:
+                    if lease.paused:
+                        await clock.sleep(0.05)
+                        continue
                     yield self.epoch
                     reporter.on_epoch_end(self.epoch, {})
                     await self._done(self.epoch + 1)
-                    while lease.paused and not lease.stopped:
-                        await clock.sleep(0.05)
-            finally:
-                self._end = None
-                lease.give_back()
-                reporter.on_train_end({})
-            last = await self._next(count)
+                last = await self._next(count)
+        finally:
+            self._rounds = None
+            lease.give_back()
+            reporter.on_train_end({})
 
-    async def _begun(self, epochs: int) -> int:
-        """The number of the last epoch, once an earlier visit's training is restored."""
+    @property
+    def _is_cut(self) -> bool:
+        """Whether what is under way ends at once, as it begins anew or another is in its place."""
+        return self._fresh is not None or self._is_replaced
+
+    async def _begun(self, epochs: int, initial_epoch: int) -> int | None:
+        """The number of the last epoch, if any is to be made, once an earlier visit's training is restored."""
+        if self._is_replaced:
+            raise RuntimeError(f"another training has been made with the name {self.name!r}: give each its own")
         if not self._is_restored:
             self._is_restored = True
-            await self._restore()
-        self._again = False
-        return self._end_after(epochs)
+            self.epoch, self._last = await self._keeper.restore(_forget_steps, is_told=self._is_first)
+            self.epoch = self.epoch or initial_epoch
+        # another may have been made meanwhile
+        return None if self._is_replaced else self._end_after(epochs)
 
     def _end_after(self, epochs: int) -> int:
         """Where a training ends: what had come to its end goes on, to where an earlier visit would have."""
@@ -143,37 +195,49 @@ class Training(Callback):
         return self._last
 
     async def _next(self, epochs: int) -> int | None:
-        """The number of the last epoch, if the reader wants the training that has ended to begin again."""
+        """The number of the last epoch, if the training that has ended goes on: with what its reader has chosen."""
+        if self._is_replaced:
+            return None
         if self._fresh is not None:
             self._renew()
-        if not self._again:
-            await self._store()
+        elif not self._is_resized:
+            await self._keep()
             return None
-        self._again = False
+        self._is_resized = False
         return self._end_after(epochs)
 
     async def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
-        # what was ended in between begins again
+        # one that was stopped in between begins again
         if not self._models[0].stop_training:
             await self._done(epoch + 1)
 
+    def _resize(self, epoch: int, logs: dict[str, Any]) -> None:
+        """Have a fit with the reader's batch size follow, if it is another."""
+        model = self._models[0]
+        if self.batch_size != self._fit_size and not model.stop_training and self.epoch < self._last:
+            self._is_resized = model.stop_training = True
+
     async def _done(self, epoch: int) -> None:
         self.epoch = epoch
-        if clock.now() >= self._due:
-            await self._store()
+        under_way = self._fit or self._rounds
+        if self._is_stepping and under_way is not None:
+            self._is_stepping = False
+            under_way.pause()
+            host().post({"type": "paused"})
+        # the epoch that ends with a pause, too
+        if self._keeper.is_due or self.paused:
+            await self._keep()
+
+    async def _keep(self) -> None:
+        await self._keeper.store(self.epoch, self._last)
 
     # -- what the reader does -----------------------------------------------------------------------------------------
 
-    def _set_rate(self, rate: float) -> None:
+    def set_rate(self, rate: float) -> None:
+        """Have the steps from now on make changes of this size, but for models that have a schedule."""
         for model in self._models:
             if not model.optimizer.has_schedule:
                 model.optimizer.learning_rate = rate
-
-    def _begin_again(self, _: Any = None) -> None:
-        if self._end is not None:
-            self._again = True
-            reins.resume()
-            self._end()
 
     async def reset(self) -> None:
         """Begin anew: what is trained has new weights; the training goes on with them, if it is under way."""
@@ -183,16 +247,37 @@ class Training(Callback):
             for weight in _trained(model)
             if weight.initializer is not None
         ]
-        self._begin_again()
-        if self._end is None:
+        if self._fit is not None:
+            # which ends the pause
+            self._begins_paused = self._fit.paused
+            self._fit.cancel()
+        elif self._rounds is None:
             self._renew()
-            await self._store()
+            await self._keep()
+
+    def step(self) -> None:
+        """Pause at the end of the epoch under way, or of the first one of the training that begins next."""
+        self._is_stepping = True
+        under_way = self._fit or self._rounds
+        if under_way is not None:
+            under_way.resume()
 
     async def export(self, suffix: str = "") -> None:
         """Have the reader download the models of now, as ``model.json`` and weights or in the format of the suffix."""
         for number, model in enumerate(self._models):
-            name = f"{self._name}-{number}" if number else self._name
+            name = f"{self.name}-{number}" if number else self.name
             await model.save(f"downloads://{name}{suffix}", include_optimizer=True)
+
+    async def keep_now(self) -> None:
+        """Keep what is under way, as its reader pauses or leaves; the epoch begins again in another visit."""
+        if self._fit is not None or self._rounds is not None:
+            await self._keep()
+
+    def _leave(self) -> None:
+        """End, as another is made in this one's place."""
+        self._is_replaced = True
+        if self._fit is not None:
+            self._fit.cancel()
 
     def _renew(self) -> None:
         """Have the models begin with the fresh weights, and their optimizers as before the first step."""
@@ -203,44 +288,18 @@ class Training(Callback):
             _forget_steps(model)
         self._fresh, self.epoch, self._last = None, 0, 0
 
-    # -- checkpoints --------------------------------------------------------------------------------------------------
 
-    def _places(self) -> list[tuple[Any, Any]]:
-        """The models, and where each is kept."""
-        if self._keep is None:
-            return []
-        return [(model, f"{self._keep}-{i}" if i else self._keep) for i, model in enumerate(self._models)]
+def _own_name() -> str:
+    """A name for a training without one: the program's, numbered where it has several."""
+    base, steered = PurePath(host().program or "training").stem, host().steered
+    names = itertools.chain([base], (f"{base}-{number}" for number in itertools.count(2)))
+    return next(name for name in names if name not in steered)
 
-    async def _store(self) -> None:
-        async with self._storing:
-            begun = clock.now()
-            try:
-                for model, place in self._places():
-                    notes = {"epoch": self.epoch, "last": self._last, "layers": _described(model)}
-                    await snapshots.save_snapshot(model, place, notes)
-            except OSError as error:
-                print(f"{self._name} is not kept for another visit: {error}")
-                self._keep = None
-            self._due = clock.now() + max(KEEP_SECONDS, (clock.now() - begun) / KEEP_SHARE)
 
-    async def _restore(self) -> None:
-        """Go on where an earlier visit ended, if all models are as they were."""
-        before = [model.get_weights() for model in self._models]
-        try:
-            found = set()
-            for model, place in self._places():
-                notes = await snapshots.restore_snapshot(model, place, {"layers": _described(model)})
-                found.add((0, 0) if notes is None else (int(notes["epoch"]), int(notes.get("last", 0))))
-            if len(found) > 1:
-                raise ModelFileError("its models were kept after different rounds")
-            self.epoch, self._last = max(found, default=(0, 0))
-        except (OSError, ModelFileError) as error:
-            print(f"{self._name} begins anew: {error}")
-            for model, weights in zip(self._models, before, strict=True):
-                model.set_weights(weights)
-                _forget_steps(model)
-        if self.epoch:
-            print(f"{self._name} goes on after epoch {self.epoch}; “New weights” begins anew")
+def _is_cancelled() -> bool:
+    """Whether somebody has cancelled the task that runs."""
+    task = asyncio.current_task()
+    return task is not None and bool(task.cancelling())
 
 
 def _trained(model: Any) -> list[Variable]:
@@ -259,17 +318,3 @@ def _forget_steps(model: Any) -> None:
     for weight in trained:
         optimizer.slots_of(weight)
     model.optimizer.restore(trained, 0, [slot.numpy() for slot in optimizer.variables()])
-
-
-def _described(model: Any) -> str:
-    """What a model is made of, without names, which count how many layers the program has made."""
-    made = [layer for layer in model.flatten_layers() if not isinstance(layer, BaseModel)]
-    layers = [[layer.get_class_name(), _nameless(layer.get_config())] for layer in made]
-    return json.dumps([type(model.optimizer).__name__, layers], default=str)
-
-
-def _nameless(config: Any) -> Any:
-    """A configuration without the names in it."""
-    if isinstance(config, dict):
-        return {key: _nameless(value) for key, value in config.items() if key != "name"}
-    return [_nameless(value) for value in config] if isinstance(config, list | tuple) else config

@@ -9,7 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from . import border
+from . import border, clock
+
+# How often a page draws, and how long a frame is waited for, as a page may be hidden meanwhile.
+FRAME_SECONDS = 1 / 60
+HIDDEN_SECONDS = 0.1
 
 
 async def next_frame() -> None:
@@ -18,17 +22,49 @@ async def next_frame() -> None:
     >>> import asyncio, weblayers as wl
     >>> asyncio.run(wl.next_frame())
     """
-    if sys.platform == "emscripten":
-        import js
-        from pyodide.ffi import create_once_callable
+    if _is_seen():
+        await _frame()
+    else:
+        await asyncio.sleep(0)
 
-        document = border.document()
-        if document is not None and not document.hidden:
-            frame = asyncio.get_running_loop().create_future()
-            js.requestAnimationFrame(create_once_callable(frame.set_result))
-            await frame
+
+class Turns:
+    """Turns for all others while the host computes: in a page's own thread the page draws its frames meanwhile.
+
+    Its event loop turns by messages, which browsers prefer to frames: so a frame that is overdue is waited for, and no
+    other.
+    """
+
+    def __init__(self) -> None:
+        self._frame: asyncio.Future[Any] | None = None
+        self._asked = 0.0
+
+    async def give(self) -> None:
+        await asyncio.sleep(0)
+        if not _is_seen():
             return
-    await asyncio.sleep(0)
+        if self._frame is not None and clock.now() - self._asked > FRAME_SECONDS:
+            await asyncio.wait([self._frame], timeout=HIDDEN_SECONDS)
+        if self._frame is None or self._frame.done():
+            self._frame, self._asked = _frame(), clock.now()
+
+
+def _is_seen() -> bool:
+    """Whether there is a page that has frames: not in a worker, nor where it is hidden."""
+    if sys.platform != "emscripten":
+        return False
+    document = border.document()
+    return document is not None and not document.hidden
+
+
+def _frame() -> asyncio.Future[Any]:
+    """The page's next frame."""
+    import js
+    from pyodide.ffi import create_once_callable
+
+    frame = asyncio.get_running_loop().create_future()
+    js.requestAnimationFrame(create_once_callable(frame.set_result))
+    return frame
 
 
 def place(target: Any = None) -> Callable[[str], None]:

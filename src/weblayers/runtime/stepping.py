@@ -9,9 +9,10 @@ import numpy as np
 
 from . import clock
 from .base import LogSink
+from .page import Turns
 
 # The event loop gets its turn this often, so that a page (or another task) goes on while the host computes.
-YIELD_SECONDS = 0.01
+YIELD_SECONDS = 0.005
 
 
 class Stepper:
@@ -72,7 +73,7 @@ class Stepper:
         await asyncio.shield(self._task)
 
     async def _run(self) -> None:
-        turn = clock.now()
+        turns, turn = Turns(), clock.now()
         while len(self.rows) < self._total:
             await self._going.wait()
             if self._cancelled:
@@ -82,7 +83,7 @@ class Stepper:
             # who follows every step sees the state of each
             if self._every == "step" or clock.now() - turn > YIELD_SECONDS:
                 self._tell()
-                await asyncio.sleep(0)
+                await turns.give()
                 turn = clock.now()
         self._tell()
 

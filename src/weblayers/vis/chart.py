@@ -22,7 +22,7 @@ class Chart:
 
     Attributes:
         kind: ``"lines"``, ``"points"``, ``"bars"``, ``"histogram"``, ``"heatmap"``, ``"confusion"``, ``"table"``,
-            ``"images"``, ``"boundary"``, or ``"group"``, which has others as ``data["charts"]``.
+            ``"images"``, ``"boundary"``, ``"network"``, or ``"group"``, which has others as ``data["charts"]``.
         title: its heading, maybe empty.
         data: what is drawn, as NumPy arrays; what is not finite is a gap.
         options: how, by the names of the arguments that were given.

@@ -17,7 +17,7 @@ import numpy as np
 SCRIPT, _ELEMENT = "weblayers_charts.mjs", "weblayers-chart"
 
 # Pixels that a chart takes by itself; tables and pictures take what they have.
-_HEIGHTS = {"heatmap": 420, "confusion": 460, "boundary": 480}
+_HEIGHTS = {"heatmap": 420, "confusion": 460, "boundary": 480, "network": 480}
 _HEIGHT, _ROW = 340, 30
 _MOST = 900
 

@@ -14,6 +14,7 @@ counts: cat: 3, dog: 5
 from __future__ import annotations
 
 from .. import naming
+from .networks import network
 from .pictures import boundary, confusion_matrix, heatmap, images
 from .plots import barchart, histogram, linechart, scatterplot, table
 
@@ -25,6 +26,7 @@ __all__ = [
     "histogram",
     "images",
     "linechart",
+    "network",
     "scatterplot",
     "table",
 ]

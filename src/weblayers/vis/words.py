@@ -119,6 +119,22 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, np.nan)
 
 
+def network(weights: Sequence[np.ndarray], names: Sequence[Sequence[str]]) -> str:
+    """What connects neurons: `weights` between the layers of `names`."""
+    sizes = [str(w.shape[1]) for w in weights]
+    layers = f"layers of {', '.join(sizes[:-1])} and {sizes[-1]} neurons" if len(sizes) > 1 else f"{sizes[0]} neurons"
+    whole = [_finite(w) for w in weights]
+    peaks = [float(np.nanmax(np.abs(w), initial=0)) for w in whole]
+    at = int(np.argmax(peaks))
+    text = f"{count(len(names[0]), 'input')}, {layers}; {count(sum(w.size for w in weights), 'connection')}"
+    text += f", {sum(int((w < 0).sum()) for w in whole)} of them negative"
+    if not peaks[at]:
+        return text
+    source, target = divmod(int(np.nanargmax(np.abs(whole[at]))), weights[at].shape[1])
+    strongest = number(weights[at][source, target])
+    return f"{text}; the strongest from {names[at][source]} to {names[at + 1][target]}, {strongest}"
+
+
 def confusion(values: np.ndarray, labels: Sequence[str]) -> str:
     """
     >>> confusion(np.array([[3.0, 1.0], [0.0, 4.0]]), ["cat", "dog"])
