@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, History
-from ..io import browser, snapshots
+from ..io import browser, formats, snapshots
 from ..io.checks import ModelFileError
 from ..layers.base import positive
 from ..models.feeds import is_dataset
@@ -67,7 +66,7 @@ class Training(Callback):
             self._batch = Control("number", "Batch size", batch_size, self._begin_again, None, minimum=1, maximum=4096)
         Button("New weights", self.reset)
         Button("Export", self.export)
-        if importlib.util.find_spec("h5py") is not None:
+        if formats.has_keras():
             Button("Export for Keras", lambda: self.export(".keras"))
 
     @property

@@ -50,6 +50,22 @@ async def load_async() -> Any:
     return load()
 
 
+def has_hdf5() -> bool:
+    """Whether the host has registered a glue that knows where the library of HDF5 files is."""
+    return hasattr(_registered(), "hdf5")
+
+
+async def hdf5() -> Any | None:
+    """A new library of HDF5 files, which lies beside the glue; None where there is none."""
+    from pyodide.ffi import JsException
+
+    try:
+        return await importlib.import_module(MODULE).hdf5() if has_hdf5() else None
+    except JsException:
+        # the console tells which file was not there
+        return None
+
+
 def _registered() -> Any | None:
     try:
         return importlib.import_module(MODULE)
