@@ -21,6 +21,9 @@ const READ = 0;
 const CREATE = 2;
 const TEXT = 3;
 const UTF8 = 1;
+// How long the library takes to find something grows with the square of its depth; a second or two for so many.
+const MOST_EFFORT = 1_000_000;
+const TOO_MUCH = "there is too much in it, or too deep";
 
 /** A library of its own: what a damaged file does to it is gone with it. */
 export async function createLibrary() {
@@ -50,7 +53,23 @@ class File {
 
   /** What each link in the file leads to, by its path: [path, "group" | "dataset" | "link" | "other"]. */
   links() {
-    return this._module.get_names(this._id, "/", true).map((path) => [path, this._kind(`/${path}`)]);
+    const paths = this._names();
+    // what has something in it is a group
+    const groups = new Set(paths.map((path) => path.slice(0, Math.max(0, path.lastIndexOf("/")))));
+    const ends = paths.filter((path) => !groups.has(path));
+    const effort = ends.reduce((sum, path) => sum + path.split("/").length ** 2, 0);
+    if (effort > MOST_EFFORT) throw new Error(TOO_MUCH);
+    return paths.map((path) => [path, groups.has(path) ? "group" : this._kind(`/${path}`)]);
+  }
+
+  /** The paths of all links; a group is visited once. */
+  _names() {
+    try {
+      return this._module.get_names(this._id, "/", true);
+    } catch (error) {
+      // the library goes down by calling itself
+      throw error instanceof RangeError ? new Error(TOO_MUCH) : error;
+    }
   }
 
   /** @param {string} path */
@@ -132,21 +151,25 @@ class File {
   createAttribute(path, name, type, shape, bytes) {
     this._with(bytes.length, (pointer) => {
       this._module.HEAPU8.set(bytes, pointer);
-      this._module.create_attribute(this._id, path, name, BigInt(pointer), written(type, shape));
+      this._adding(path, name, () =>
+        this._module.create_attribute(this._id, path, name, BigInt(pointer), written(type, shape)),
+      );
     });
-    this._checkAttribute(path, name);
   }
 
   /** An attribute of one text of any length. @param {string} path @param {string} name @param {string} text */
   createText(path, name, text) {
     const type = { type: TEXT, size: 4, signed: false, vlen: true, cset: UTF8 };
-    this._module.create_vlen_str_attribute(this._id, path, name, [text], written(type, []));
-    this._checkAttribute(path, name);
+    this._adding(path, name, () =>
+      this._module.create_vlen_str_attribute(this._id, path, name, [text], written(type, [])),
+    );
   }
 
-  /** @param {string} path @param {string} name */
-  _checkAttribute(path, name) {
-    if (!this.attributes(path).includes(name)) throw new Error(`the attribute ${name} of ${path} is too large`);
+  /** Whether an attribute was made shows when one looks. @param {string} path @param {string} name @param {() => void} make */
+  _adding(path, name, make) {
+    const before = this.attributes(path).length;
+    make();
+    if (this.attributes(path).length === before) throw new Error(`the attribute ${name} of ${path} cannot be written`);
   }
 
   /** The bytes of a new file. */

@@ -115,7 +115,7 @@ class Dataset:
             about = self._library.dataset(path).to_py()
         self.shape, self.dtype = _shape(about), _dtype(about)
         self.is_virtual = "virtual_sources" in about
-        self.nbytes = math.prod(self.shape or (0,)) * self.dtype.itemsize
+        self.nbytes = 0 if self.shape is None else math.prod(self.shape) * self.dtype.itemsize
 
     def __getitem__(self, key: tuple[()]) -> np.ndarray:
         assert self.shape is not None and key == ()
@@ -146,7 +146,7 @@ class Group:
             case "group":
                 return Group(self._file, path)
             case "dataset":
-                return Dataset(self._file, path)
+                return self._file.dataset(path)
         raise KeyError(f"there is no {path}")
 
     def get(self, name: str, default: Any = None) -> Any:
@@ -184,8 +184,9 @@ class File(Group):
 
     def __init__(self, buffer: io.BytesIO, mode: str) -> None:
         self._buffer, self._is_new = buffer, mode == "w"
-        # by paths: what is there, and what is in each group
+        # by paths: what is there, what is in each group, and the datasets that somebody has looked at
         self.kinds, self.members = {"/": "group"}, defaultdict[str, list[str]](list)
+        self._datasets: dict[str, Dataset] = {}
         with _told():
             self.library = _library.create() if self._is_new else _library.open(to_js(buffer.getvalue()))
             for path, kind in [] if self._is_new else self.library.links().to_py():
@@ -205,6 +206,11 @@ class File(Group):
         """Call a function with all links, and their names."""
         for path, kind in self.kinds.items():
             visit(path, OtherLink() if kind == "link" else HardLink())
+
+    def dataset(self, path: str) -> Dataset:
+        if path not in self._datasets:
+            self._datasets[path] = Dataset(self, path)
+        return self._datasets[path]
 
     def note(self, path: str, kind: str) -> None:
         """Know of something in the file."""
