@@ -192,8 +192,8 @@ def set_rate(value):
         model.optimizer.learning_rate = value
 
 
-async def export():
-    await models[0].save("downloads://playground")
+async def export(suffix=""):
+    await models[0].save(f"downloads://playground{suffix}")
 
 
 running, models = [], []
@@ -211,4 +211,5 @@ strength = page.slider("Its strength", 0.0001, 0.1, 0.001, log=True, on_change=r
 features = {name: page.checkbox(name, name in ("x", "y"), on_change=restart) for name in FEATURES}
 page.button("Begin anew", restart)
 page.button("Export", export)
+page.button("Export for Keras", lambda: export(".keras"))
 await restart()

@@ -59,8 +59,8 @@ def set_rate(value):
         model.optimizer.learning_rate = value
 
 
-async def export():
-    await models[0].save("downloads://curve")
+async def export(suffix=""):
+    await models[0].save(f"downloads://curve{suffix}")
 
 
 models = []
@@ -71,4 +71,5 @@ regularization = page.slider("Regularization", 0.000001, 0.1, 0.000001, log=True
 rate = page.slider("Learning rate", 0.001, 1, 0.05, log=True, on_change=set_rate)
 page.button("Fit", fit)
 page.button("Export", export)
+page.button("Export for Keras", lambda: export(".keras"))
 await fit()

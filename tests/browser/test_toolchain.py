@@ -59,6 +59,9 @@ def test_micropip_installs_the_wheel_by_url(browser):
             await micropip.install("WHEEL")
             import weblayers as wl
             doubled = wl.tensor1d([1, 2]) * 2
+            model = wl.sequential([wl.layers.dense(1, input_shape=[1])])
+            await model.save("line.keras")
+            await wl.load_layers_model("line.keras")
             [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist())]
         `).then((list) => list.toJs());
         """.replace("WHEEL", f"{browser.url}/{wheel.name}")
@@ -66,9 +69,9 @@ def test_micropip_installs_the_wheel_by_url(browser):
     assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]"]
 
 
-def test_wheel_is_pure_python_and_carries_the_glue():
+def test_wheel_is_pure_python_and_carries_the_scripts():
     [wheel] = DIST.glob("*.whl")
     assert wheel.name == f"weblayers-{weblayers.__version__}-py3-none-any.whl"
     names = zipfile.ZipFile(wheel).namelist()
-    assert "weblayers/glue/weblayers_glue.mjs" in names
+    assert {"weblayers/glue/weblayers_glue.mjs", "weblayers/io/keras/assets/weblayers_hdf5.mjs"} <= set(names)
     assert all(name.startswith(("weblayers/", "weblayers-")) for name in names)

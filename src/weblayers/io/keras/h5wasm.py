@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
-from pyodide.ffi import JsException, to_js
 
 from ...runtime.border import given
 
@@ -32,6 +31,8 @@ class OtherLink:
 @contextmanager
 def _told() -> Iterator[None]:
     """What the library throws is an OSError, as with h5py."""
+    from pyodide.ffi import JsException
+
     try:
         yield
     except JsException as error:
@@ -62,13 +63,15 @@ def _written(value: Any) -> tuple[Any, Any, Any]:
     array = array.astype(np.uint8 if array.dtype.kind == "b" else array.dtype.newbyteorder("<"), order="C")
     kind = next(k for k, letters in ((_INTEGER, "iu"), (_FLOAT, "f"), (_TEXT, "S")) if array.dtype.kind in letters)
     type_ = {"type": kind, "size": array.dtype.itemsize, "signed": array.dtype.kind == "i"}
-    return _object(type_), to_js(list(array.shape)), to_js(array.tobytes())
+    return _js(type_), _js(list(array.shape)), _js(array.tobytes())
 
 
-def _object(values: dict[str, Any]) -> Any:
+def _js(value: Any) -> Any:
+    """A copy of a value for JavaScript."""
     import js
+    from pyodide.ffi import to_js
 
-    return to_js(values, dict_converter=js.Object.fromEntries)
+    return to_js(value, dict_converter=js.Object.fromEntries)
 
 
 class Attributes:
@@ -188,7 +191,7 @@ class File(Group):
         self.kinds, self.members = {"/": "group"}, defaultdict[str, list[str]](list)
         self._datasets: dict[str, Dataset] = {}
         with _told():
-            self.library = _library.create() if self._is_new else _library.open(to_js(buffer.getvalue()))
+            self.library = _library.create() if self._is_new else _library.open(_js(buffer.getvalue()))
             for path, kind in [] if self._is_new else self.library.links().to_py():
                 self.note(f"/{path}", kind)
         super().__init__(self, "/")
