@@ -21,7 +21,8 @@ const READ = 0;
 const CREATE = 2;
 const TEXT = 3;
 const UTF8 = 1;
-// How long the library takes to find something grows with the square of its depth; a second or two for so many.
+// How long the library takes to find something grows with the square of its depth. So much takes a few seconds, and is
+// more than ten thousand weights.
 const MOST_EFFORT = 1_000_000;
 const TOO_MUCH = "there is too much in it, or too deep";
 

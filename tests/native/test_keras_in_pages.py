@@ -101,7 +101,7 @@ NAMES = {"names": ["a", "größe", "重み/kernel:0", LONG], "none": []}
 WRITE = """
 import io
 import numpy as np
-from weblayers.io.keras import h5wasm, library
+from weblayers.io.keras import library
 
 await library.prepare()
 buffer = io.BytesIO()
