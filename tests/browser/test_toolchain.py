@@ -62,11 +62,14 @@ def test_micropip_installs_the_wheel_by_url(browser):
             model = wl.sequential([wl.layers.dense(1, input_shape=[1])])
             await model.save("line.keras")
             await wl.load_layers_model("line.keras")
-            [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist())]
+            from weblayers.runtime import glue
+            glue.load = None  # as where evaluating is forbidden
+            script = await glue.load_async()
+            [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist()), hasattr(script, "createDevice")]
         `).then((list) => list.toJs());
         """.replace("WHEEL", f"{browser.url}/{wheel.name}")
     )
-    assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]"]
+    assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]", True]
 
 
 def test_wheel_is_pure_python_and_carries_the_scripts():
