@@ -103,10 +103,11 @@ setup_node() {
 build_glue() {
   setup_node
   [[ -f js_glue/index.js ]] || return 0
-  local esbuild=("$NODE_MODULES/.bin/esbuild" js_glue/index.js --bundle --target=es2022 --log-level=warning)
+  local esbuild=("$NODE_MODULES/.bin/esbuild" --bundle --target=es2022 --log-level=warning)
+  local glue=src/weblayers/glue
   # A module for pages that import it, and a script for Python to load where the page did not.
-  "${esbuild[@]}" --format=esm --outfile=src/weblayers/glue/weblayers_glue.mjs
-  "${esbuild[@]}" --format=iife --global-name=weblayersGlue --outfile=src/weblayers/glue/weblayers_glue.js
+  "${esbuild[@]}" js_glue/module.js --format=esm --outfile=$glue/weblayers_glue.mjs
+  "${esbuild[@]}" js_glue/index.js --format=iife --global-name=weblayersGlue --outfile=$glue/weblayers_glue.js
 }
 
 build_page() {
@@ -126,11 +127,22 @@ build_charts() {
   node tools/bundle_charts.mjs src/weblayers/vis/assets/weblayers_charts.mjs
 }
 
+# HDF5's library, with the notice that h5wasm's licence wants to be kept.
+build_hdf5() {
+  local h5wasm=$NODE_MODULES/h5wasm licence
+  licence=$(<"$h5wasm/LICENSE.txt")
+  "$NODE_MODULES/.bin/esbuild" js_page/hdf5.js --bundle --minify --charset=utf8 --target=es2022 --format=esm \
+    --alias:hdf5_util="$h5wasm/dist/esm/hdf5_util.js" --log-level=warning \
+    --banner:js="/*! In here, besides weblayers: $licence */" \
+    --outfile=src/weblayers/io/keras/assets/weblayers_hdf5.mjs
+}
+
 build_wheel() {
   setup_python
   build_glue
   build_page
   build_charts
+  build_hdf5
   rm -rf "$BUILD/dist"
   "$PYTHON" -m build --wheel --no-isolation --outdir "$BUILD/dist" . >"$BUILD/wheel.log" 2>&1 ||
     { cat "$BUILD/wheel.log" >&2; die "building the wheel failed"; }

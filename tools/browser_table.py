@@ -34,6 +34,7 @@ AREAS = (
     (r"test_(training|engine)\.", "training on WebGL2 and as WebAssembly"),
     (r"test_failover\.", "a GPU that is taken away"),
     (r"test_storage\.", "storage: local storage, IndexedDB, downloads, picked files"),
+    (r"test_keras_files\.", "Keras' files, without a package"),
     (r"test_demo\.", "the demo of handwritten digits"),
     (r"test_steering\.", "trainings that are paused, kept, named, and let the page draw"),
     (r"test_runs\..*workers", "many runs side by side, in several workers"),

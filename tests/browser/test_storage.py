@@ -190,18 +190,3 @@ result
 """
     )
     assert kind == "ModelNotFoundError" and "404" in message and "models/none.json" in message
-
-
-def test_files_of_keras_say_what_they_need(browser):
-    """This copy of Pyodide has no h5py; with it, pages read these files as everywhere."""
-    message = browser.run_python(
-        MODEL
-        + """
-try:
-    await model.save("model.keras")
-except ImportError as error:
-    message = str(error)
-message
-"""
-    )
-    assert "h5py" in message and "loadPackage" in message

@@ -59,16 +59,22 @@ def test_micropip_installs_the_wheel_by_url(browser):
             await micropip.install("WHEEL")
             import weblayers as wl
             doubled = wl.tensor1d([1, 2]) * 2
-            [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist())]
+            model = wl.sequential([wl.layers.dense(1, input_shape=[1])])
+            await model.save("line.keras")
+            await wl.load_layers_model("line.keras")
+            from weblayers.runtime import glue
+            glue.load = None  # as where evaluating is forbidden
+            script = await glue.load_async()
+            [wl.__version__, wl.get_backend(), str(doubled.numpy().tolist()), hasattr(script, "createDevice")]
         `).then((list) => list.toJs());
         """.replace("WHEEL", f"{browser.url}/{wheel.name}")
     )
-    assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]"]
+    assert found == [weblayers.__version__, "wasm", "[2.0, 4.0]", True]
 
 
-def test_wheel_is_pure_python_and_carries_the_glue():
+def test_wheel_is_pure_python_and_carries_the_scripts():
     [wheel] = DIST.glob("*.whl")
     assert wheel.name == f"weblayers-{weblayers.__version__}-py3-none-any.whl"
     names = zipfile.ZipFile(wheel).namelist()
-    assert "weblayers/glue/weblayers_glue.mjs" in names
+    assert {"weblayers/glue/weblayers_glue.mjs", "weblayers/io/keras/assets/weblayers_hdf5.mjs"} <= set(names)
     assert all(name.startswith(("weblayers/", "weblayers-")) for name in names)

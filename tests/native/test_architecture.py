@@ -31,6 +31,7 @@ RANK = {part: i for i, parts in enumerate(ORDER) for part in parts}
 BROWSER_MODULES = {
     *(f"runtime/{name}.py" for name in ("border", "glue", "page", "glue_device")),
     "io/browser.py",
+    "io/keras/h5wasm.py",
     "data/devices.py",
     "page/hosts.py",
     "page/program.py",

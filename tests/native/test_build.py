@@ -27,6 +27,7 @@ STUBS = {
     "apt-get": 'echo "apt-get $*" >>"$LOG"',
     "npm": 'echo "npm $*" >>"$LOG"; mkdir -p node_modules/.bin; cp "$STUBS/tool" node_modules/.bin/esbuild; '
     "mkdir -p node_modules/pyodide; : >node_modules/pyodide/python_stdlib.zip; "
+    "mkdir -p node_modules/h5wasm; : >node_modules/h5wasm/LICENSE.txt; "
     'cp "$STUBS/tool" node_modules/.bin/tsc',
     "node": 'echo "node $*" >>"$LOG"; '
     '[[ $1 != *byte_compile* ]] || { mkdir -p "$3"; : >"$3/weblayers-0-py3-none-any.whl"; }',

@@ -5,6 +5,7 @@ pyodide-lock.json           trimmed to what is here, so that ``loadPackage("webl
 numpy-*.whl, weblayers-*    what the lock names, byte-compiled where there is a compiled one
 weblayers-*-py3-none-any    for ``micropip.install`` by URL
 weblayers_glue.mjs          for ``pyodide.registerJsModule("weblayers_glue", glue)``
+weblayers_hdf5.mjs          for Keras' files, which the glue loads when a program wants them
 weblayers-run.js ...        the scripts of ``<weblayers-run>``, and runtime.json, which says how much there is to load
 """
 
@@ -22,7 +23,12 @@ LIBRARY = "python_stdlib.zip"
 # The last two are one file under the names that newer and older versions give it.
 CORE = ("pyodide.mjs", "pyodide.asm.wasm", LIBRARY, "pyodide.asm.mjs", "pyodide.asm.js")
 # What pages load without Python, from the wheel.
-SCRIPTS = ("weblayers/glue/weblayers_glue.mjs", "weblayers/page/assets/", "weblayers/vis/assets/weblayers_charts.mjs")
+SCRIPTS = (
+    "weblayers/glue/weblayers_glue.mjs",
+    "weblayers/io/keras/assets/weblayers_hdf5.mjs",
+    "weblayers/page/assets/",
+    "weblayers/vis/assets/weblayers_charts.mjs",
+)
 
 Files = dict[str, bytes]
 

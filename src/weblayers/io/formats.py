@@ -19,10 +19,6 @@ from .weights import host_values
 
 _MODELS = (".keras", ".h5", ".hdf5")
 _WEIGHTS = (".h5", ".hdf5", ".keras", ".safetensors")
-# What reads and writes them; Pyodide's distribution has both. There is no reader of HDF5 in Python alone: pyfive, which
-# is the nearest to one, needs the compiled numcodecs.
-_PACKAGES = {".safetensors": "safetensors"}
-_HDF5 = "h5py"
 _DOWNLOADS = "downloads://"
 
 
@@ -52,11 +48,21 @@ def _training(model: Any) -> tuple[Any, Any]:
     return compile_configuration(model), optimization.state(model)
 
 
+def has_keras() -> bool:
+    """Whether models can be saved for Keras."""
+    from .keras import library
+
+    return library.is_obtainable()
+
+
 async def _prepared(suffix: str) -> None:
-    """Where packages can be had while a program runs, get the one for this kind of file."""
-    name = _PACKAGES.get(suffix, _HDF5)
-    if importlib.util.find_spec(name) is None and browser.has_packages():
-        await browser.load_package(name)
+    """Where it can be had while a program runs, get what reads and writes this kind of file."""
+    if suffix != ".safetensors":
+        from .keras import library
+
+        await library.prepare()
+    elif importlib.util.find_spec("safetensors") is None and browser.has_packages():
+        await browser.load_package("safetensors")
 
 
 async def _contents(address: Any, options: Mapping[str, Any]) -> tuple[bytes, str]:

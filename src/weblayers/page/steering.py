@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import itertools
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import PurePath
@@ -13,6 +12,7 @@ import numpy as np
 
 from .. import naming
 from ..callbacks import Callback, History
+from ..io import formats
 from ..layers.base import positive
 from ..models.feeds import is_dataset
 from ..models.promise import FitPromise
@@ -79,7 +79,7 @@ class Training(Callback):
         if before is None:
             Button(f"{prefix}New weights", lambda: steered[name].reset())
             Button(f"{prefix}Export", lambda: steered[name].export())
-            if importlib.util.find_spec("h5py") is not None:
+            if formats.has_keras():
                 Button(f"{prefix}Export for Keras", lambda: steered[name].export(".keras"))
 
     @property

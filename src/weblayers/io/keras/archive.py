@@ -60,7 +60,7 @@ def read_model(data: bytes, source: str) -> Any:
 
     Raises:
         ModelFileError: it is no such file.
-        ImportError: h5py is missing.
+        ImportError: there is nothing that opens it.
     """
     with _members(data, source) as archive:
         described = parsed_json(_member(archive, "config.json", source), source)

@@ -30,7 +30,7 @@ def read_model(data: bytes, source: str) -> Any:
 
     Raises:
         ModelFileError: it is no such file.
-        ImportError: h5py is missing.
+        ImportError: there is nothing that opens it.
     """
     with library.opened(data, source) as file:
         expect("model_config" in file.attrs, source, "the file has weights only: make the model and use load_weights")

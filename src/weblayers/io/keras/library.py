@@ -1,7 +1,8 @@
-"""h5py, which Pyodide has too: there ``await pyodide.loadPackage("h5py")`` makes it importable."""
+"""What opens HDF5 files: h5py or, in pages without it, what is like it over HDF5's library as WebAssembly."""
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import math
 from collections.abc import Iterator
@@ -10,26 +11,55 @@ from typing import Any
 
 import numpy as np
 
+from ...runtime import glue
+from .. import browser
 from ..checks import ModelFileError, check_growth, expect
 
+# A module like h5py, where a page has got one.
+_like_h5py: Any = None
 
-def _h5py() -> Any:
+
+def is_obtainable() -> bool:
+    """Whether there is something that opens files, or will be once it is asked for."""
+    return importlib.util.find_spec("h5py") is not None or (browser.has_packages() and glue.has_hdf5())
+
+
+async def prepare() -> None:
+    """In a page, get what opens files: the runtime's library, or else h5py of Pyodide's distribution."""
+    global _like_h5py
+    if importlib.util.find_spec("h5py") is not None or not browser.has_packages():
+        return
+    library = await glue.hdf5()
+    if library is None:
+        await browser.load_package("h5py")
+    else:
+        from . import h5wasm
+
+        h5wasm.use(library)
+        _like_h5py = h5wasm
+
+
+def _hdf5() -> Any:
+    """The module h5py, or one that is like it."""
     try:
         import h5py
     except ImportError:
-        raise ImportError(
-            "files of Keras need the package h5py: pip install h5py (or weblayers[keras]);"
-            " in Pyodide, await pyodide_js.loadPackage('h5py')"
-        ) from None
+        if _like_h5py is None:
+            raise ImportError(
+                "files of Keras need the package h5py: pip install h5py (or weblayers[keras]). In a page, they need"
+                " weblayers_hdf5.mjs, of the runtime's folder, beside the weblayers_glue.mjs that the page registers,"
+                " or await pyodide_js.loadPackage('h5py')"
+            ) from None
+        return _like_h5py
     return h5py
 
 
 @contextmanager
 def opened(data: bytes, source: str) -> Iterator[Any]:
-    """An HDF5 file's contents. Whatever h5py makes of a damaged file is a ModelFileError."""
-    h5py = _h5py()
+    """An HDF5 file's contents. Whatever is made of a damaged file is a ModelFileError."""
+    hdf5 = _hdf5()
     try:
-        with h5py.File(io.BytesIO(data), "r") as file:
+        with hdf5.File(io.BytesIO(data), "r") as file:
             _check(file, len(data), source)
             yield file
     except (OSError, RuntimeError, KeyError, SystemError) as error:
@@ -38,13 +68,13 @@ def opened(data: bytes, source: str) -> Iterator[Any]:
 
 def _check(file: Any, size: int, source: str) -> None:
     """Refuse a file that leads to other files, or promises far more than there is in it."""
-    h5py = _h5py()
+    hdf5 = _hdf5()
 
     # nothing is raised in h5py's callbacks, which do not bear it
     links: dict[str, Any] = {}
     file.visititems_links(links.__setitem__)
     for name, link in links.items():
-        expect(isinstance(link, h5py.HardLink), source, f"{name} is a link to elsewhere")
+        expect(isinstance(link, hdf5.HardLink), source, f"{name} is a link to elsewhere")
     found = datasets(file)
     for dataset in found:
         inside = not dataset.external and not dataset.is_virtual
@@ -54,15 +84,15 @@ def _check(file: Any, size: int, source: str) -> None:
 
 def created(buffer: io.BytesIO) -> Any:
     """A new HDF5 file in memory; use it in ``with``."""
-    return _h5py().File(buffer, "w")
+    return _hdf5().File(buffer, "w")
 
 
 def is_dataset(value: Any) -> bool:
-    return isinstance(value, _h5py().Dataset)
+    return isinstance(value, _hdf5().Dataset)
 
 
 def is_group(value: Any) -> bool:
-    return isinstance(value, _h5py().Group)
+    return isinstance(value, _hdf5().Group)
 
 
 def datasets(group: Any) -> list[Any]:
