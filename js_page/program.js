@@ -72,6 +72,7 @@ export function createProgram(post) {
     const { host } = pyodide.pyimport("weblayers.page.hosts");
     const { figures } = pyodide.pyimport("weblayers.page.figures");
     python = { program, host: host(), reins: pyodide.pyimport("weblayers.page.reins"), figures };
+    pyodide.pyimport("weblayers.io.browser").set_base(base);
     if (executor !== "auto") pyodide.pyimport("weblayers").set_backend(executor);
   }
 

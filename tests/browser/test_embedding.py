@@ -1,11 +1,13 @@
 """`<weblayers-run>` in pages of many kinds: what works there, and what the page says where something is missing."""
 
+import asyncio
 import textwrap
 import threading
 import time
 
 import pytest
 
+import weblayers as wl
 from tests.browser.conftest import SITE
 from tests.browser.elements import (
     ELEMENT,
@@ -121,6 +123,29 @@ def test_an_element_that_is_moved_goes_on(chromium, site):
         assert chromium.execute_script("return events.filter(([type]) => type === 'ready').length") == 1
         click(chromium, "Stop")
         ended(chromium)
+
+
+def save(model, place):
+    async def saved():
+        await model.save(place)
+
+    asyncio.run(saved())
+
+
+def test_relative_addresses_are_the_page_s(chromium, site):
+    program = """
+    import weblayers as wl
+    model = await wl.load_layers_model("model/model.json")
+    rows = [row async for row in wl.data.csv("table.csv")]
+    print(model.layers[0].name, len(rows))
+    """
+    folder = site(program)
+    model = wl.sequential([wl.layers.dense(1, input_shape=[2], name="only")])
+    save(model, f"file://{folder / 'model'}")
+    (folder / "table.csv").write_text("a,b\n1,2\n3,4\n")
+    with served(folder) as url:
+        chromium.get(url)
+        assert "only 2" in ended(chromium)
 
 
 @pytest.mark.parametrize(

@@ -90,11 +90,21 @@ async def load_package(name: str) -> None:
         await pyodide_js.loadPackage(name)
 
 
+_base: str | None = None
+
+
+def set_base(url: str) -> None:
+    """Have relative URLs be those of a page: a worker of its has another address."""
+    global _base
+    _base = url
+
+
 async def fetch(url: str, init: dict[str, Any]) -> Any:
     """The page's fetch."""
     from pyodide.ffi import to_js
     from pyodide.http import pyfetch
 
+    url = url if _base is None else _js().URL.new(url, _base).href
     options = {k: v if k == "headers" else to_js(v) for k, v in init.items()}
     return await pyfetch(url, **options)
 
