@@ -7,6 +7,7 @@ configuration keys and in known string values. Every unknown name is an error th
 from __future__ import annotations
 
 import difflib
+import functools
 import inspect
 import re
 from collections.abc import Iterable, Mapping
@@ -75,6 +76,14 @@ def lookup(kind: str, name: str, table: Mapping[str, Any]) -> Any:
     return found
 
 
+@functools.lru_cache(maxsize=512)
+def _missed(cls: type, name: str) -> str:
+    """What is said of an attribute that is not there. Many only ask whether it is, time and again."""
+    public = [n for n in dir(cls) if not n.startswith("_")]
+    hint = suggestion(name, public) if len(name) > 2 else ""
+    return f"{cls.__name__} has no attribute {name!r}. {hint}".rstrip()
+
+
 class Named:
     """Attributes in both spellings; a miss names the nearest."""
 
@@ -86,9 +95,7 @@ class Named:
                     return getattr(self, python)
                 except AttributeError:
                     pass
-            public = [n for n in dir(type(self)) if not n.startswith("_")]
-            hint = suggestion(name, public) if len(name) > 2 else ""
-            raise AttributeError(f"{type(self).__name__} has no attribute {name!r}. {hint}".rstrip())
+            raise AttributeError(_missed(type(self), name))
         raise AttributeError(name)
 
     def __repr__(self) -> str:
