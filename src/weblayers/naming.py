@@ -95,7 +95,7 @@ class Named:
                     return getattr(self, python)
                 except AttributeError:
                     pass
-            raise AttributeError(_missed(type(self), name))
+            raise AttributeError(_missed(type(self), name))  # type: ignore[arg-type]  # classes are hashable
         raise AttributeError(name)
 
     def __repr__(self) -> str:

@@ -111,6 +111,44 @@ def test_numbers_of_words_stay_exact(mixed):
     np.testing.assert_array_equal(model.predict(words).numpy()[..., 0], words)
 
 
+WORDS = {
+    "one more": lambda t: t + 1,
+    "some": lambda t: wl.where(wl.greater(t, 2300), t, wl.sub(t, 1)),
+    "a product": lambda t: wl.mat_mul(t, wl.eye(40)),
+    "sorted": wl.sort,
+    "sorted integers": lambda t: wl.sort(wl.cast(t, "int32")),
+    "their order": lambda t: wl.argsort(t),
+}
+
+
+@pytest.mark.parametrize("computed", WORDS)
+def test_words_that_a_layer_computes_stay_exact(mixed, computed):
+    words = np.random.default_rng(0).integers(2049, 2500, (32, 40)).astype(np.float32)
+    found = []
+    for backend in ("softgpu", "numpy"):
+        wl.set_backend(backend)
+        wl.set_random_seed(7)
+        given = wl.input(shape=[40])
+        at = L.Lambda(function=WORDS[computed])(given)
+        looked_up = L.embedding(input_dim=6000, output_dim=3, embeddings_initializer="random_normal")(at)
+        model = wl.model(inputs=given, outputs=[looked_up, L.flatten()(looked_up)])
+        found.append(model.predict(words)[0].numpy())
+    np.testing.assert_allclose(*found, atol=1e-4)
+
+
+def test_a_model_keeps_the_policy_that_it_was_made_with(mixed):
+    wl.set_backend("softgpu")
+    x = np.random.default_rng(0).random((64, 64), np.float32)
+    outputs = []
+    for _ in range(2):
+        wl.set_random_seed(0)
+        model = wl.sequential([L.dense(64, activation="relu", input_shape=[64]), L.dense(2)])
+        wl.mixed_precision.set_global_policy("float32")
+        outputs.append(model.predict(x).numpy())
+    mixed_, exact = outputs
+    assert 0 < np.abs(mixed_ - exact).max() < 0.01
+
+
 @pytest.mark.parametrize("backend", ["numpy", "wasm"])
 def test_others_store_float32(mixed, backend):
     wl.set_backend(backend)
@@ -129,3 +167,5 @@ def test_keras_names_and_what_is_no_policy():
     names.set_global_policy("float32")
     with pytest.raises(ValueError, match="Unknown policy: 'mixed_bfloat16'"):
         names.set_global_policy("mixed_bfloat16")
+    with pytest.raises(ValueError, match="named by a text"):
+        names.set_global_policy(None)

@@ -88,6 +88,12 @@ def test_gradients_of_maxima_that_are_alike_or_no_numbers():
             agree([x], [array], [slope], block)
 
 
+def test_where_a_maximum_is_beside_no_number():
+    x = b.input_node((1, 2, 2, 1), "float32")
+    index = b.pool("argmax", x, *POOLS["2x2"])
+    agree([x], [np.float32([1, np.nan, 3, -2]).reshape(1, 2, 2, 1)], [index], 8)
+
+
 def test_maps_of_a_network_are_never_stored():
     graph = compiled(workloads.mnist_cnn(), 64)
     plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=8)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .. import naming, optimizers
 from ..callbacks import History
 from ..io import saving, topology, training
+from ..mixed_precision import global_policy
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
@@ -31,6 +32,7 @@ class BaseModel(Stepping):
         super().__init__(**base)
         self._predictor, self._trainer = Predictor(), Trainer()
         self.history: History | None = None
+        self.dtype_policy = global_policy()
 
     def graph_changed(self) -> None:
         """What was traced is no longer the model."""

@@ -15,7 +15,6 @@ from ..callbacks.base import CallbackList
 from ..graph.node import Aval
 from ..layers.base import positive
 from ..metrics.base import counting
-from ..mixed_precision import stores_halves
 from ..ops import arithmetic, movement
 from ..recent import Recent
 from ..runtime import tracing
@@ -113,10 +112,15 @@ class Predictor:
             return made
         # weights may be adapted since
         adapters = sum(weight.adapter is not None for weight in model.weights)
-        return self.traced((repr(arranged), adapters), step, inputs)
+        return self.traced((repr(arranged), adapters), step, inputs, model.dtype_policy.stores_halves)
 
-    def traced(self, what: tuple, fn: Callable[[list[Tensor]], Any], inputs: Sequence[Tensor]) -> Any:
-        """A function of the inputs, traced once for their shapes; ``what`` tells it from others."""
+    def traced(
+        self, what: tuple, fn: Callable[[list[Tensor]], Any], inputs: Sequence[Tensor], halves: bool = False
+    ) -> Any:
+        """A function of the inputs, traced once for their shapes; ``what`` tells it from others.
+
+        With ``halves`` a device may keep what is computed on the way in half precision.
+        """
         kinds = [(t.shape, t.dtype) for t in inputs]
 
         def made() -> tuple[Compiled, Any]:
@@ -125,7 +129,7 @@ class Predictor:
             def traced(*nodes: Any) -> list[Any]:
                 trace = tracing.current()
                 assert trace is not None
-                trace.halves = stores_halves()
+                trace.halves = halves
                 tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
                 out = fn(tensors)
                 structures.append(tree.mapped(lambda _: None, out))

@@ -10,7 +10,6 @@ from ..graph import build as b
 from ..graph.node import Node
 from ..layers import context
 from ..metrics.base import counting
-from ..mixed_precision import stores_halves
 from ..recent import Recent
 from ..runtime import tracing
 from ..runtime.tensor import Variable
@@ -129,7 +128,7 @@ def _traced(
             samples = weighted(samples, tables, model.compiled().output_shapes)
         if training:
             model.compiled().optimizer.build(model.trainable_weights)
-        trace.halves = stores_halves()
+        trace.halves = model.dtype_policy.stores_halves
         trace.seen = {want.layer: [] for want in wanted}
         logs = getattr(model, name)(samples.data())
         row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")

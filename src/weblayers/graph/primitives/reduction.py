@@ -82,10 +82,10 @@ def _arg(x: Aval, axis: int) -> Aval:
     return Aval(_reduced(x, (axis,)).shape, "int32")
 
 
-def _without_nan(x: np.ndarray, value: float) -> np.ndarray:
+def without_nan(x: np.ndarray, value: float) -> np.ndarray:
     # NaN is no extreme, as TensorFlow.js and shaders see it
     return np.where(np.isnan(x), value, x) if x.dtype.kind == "f" else x
 
 
-define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(_without_nan(x, -np.inf), axis), np.int32), flat)
-define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(_without_nan(x, np.inf), axis), np.int32), flat)
+define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(without_nan(x, -np.inf), axis), np.int32), flat)
+define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(without_nan(x, np.inf), axis), np.int32), flat)

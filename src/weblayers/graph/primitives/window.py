@@ -13,7 +13,7 @@ from .. import build as b
 from ..node import Aval, Node, Shape
 from ..registry import define, flat
 from .movement import pad_value
-from .reduction import of_nothing
+from .reduction import of_nothing, without_nan
 
 Pairs = Sequence[tuple[int, int]]
 
@@ -49,7 +49,8 @@ def _pool_max(x: np.ndarray, **p: Any) -> np.ndarray:
 
 
 def _pool_argmax(x: np.ndarray, **p: Any) -> np.ndarray:
-    return _windows(x, **p, fill=of_nothing("max", x.dtype.name)).argmax(-1).astype(np.int32)
+    windows = _windows(x, **p, fill=of_nothing("max", x.dtype.name))
+    return without_nan(windows, -np.inf).argmax(-1).astype(np.int32)
 
 
 def _pool_sum_vjp(g: Node, out: Node, x: Node, window: Shape, strides: Shape, padding: Pairs) -> list[Node | None]:
