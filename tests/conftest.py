@@ -1,10 +1,39 @@
-"""How two processes share the tests: one has the browsers, of which one runs at a time, the other all else."""
+"""How two processes share the tests: one has the engine in browsers, the other all else, and pages at last.
+
+A browser's tests run one after the other, and at most two browsers at a time.
+"""
 
 import pytest
+
+# What has pages of its own, with elements on them.
+PAGES = {
+    f"test_{name}"
+    for name in (
+        "embedding",
+        "gallery",
+        "keras_files",
+        "offline",
+        "pyscript",
+        "runs",
+        "speed",
+        "steering",
+        "storage",
+        "toolchain",
+    )
+}
+GROUPS = ("browser", "native", "pages")
+
+
+def group_of(item: pytest.Item) -> str:
+    if item.path.parent.name != "browser":
+        return "native"
+    return "pages" if item.path.stem in PAGES else "browser"
 
 
 @pytest.hookimpl(tryfirst=True)  # before the plugin looks for the marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # groups are handed out in the order of their first tests
+    items.sort(key=lambda item: GROUPS.index(group_of(item)))
     for item in items:
-        folder = item.path.parent.name
-        item.add_marker(pytest.mark.xdist_group("browser" if folder == "browser" else item.path.stem))
+        group = group_of(item)
+        item.add_marker(pytest.mark.xdist_group(item.path.stem if group == "native" else group))
