@@ -1,7 +1,4 @@
-"""How two processes share the tests: one has the engine in browsers, the other all else, and pages at last.
-
-A browser's tests run one after the other, and at most two browsers at a time.
-"""
+"""How two processes share the tests: one has the engine in browsers, the other all else, and pages, file by file."""
 
 import pytest
 
@@ -36,4 +33,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: GROUPS.index(group_of(item)))
     for item in items:
         group = group_of(item)
-        item.add_marker(pytest.mark.xdist_group(item.path.stem if group == "native" else group))
+        item.add_marker(pytest.mark.xdist_group(group if group == "browser" else f"{group} {item.path.stem}"))

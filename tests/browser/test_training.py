@@ -90,6 +90,7 @@ def test_data_stream_through_a_small_memory(browser, webgl):
 def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser, webgl):
     before, after, losses = browser.run_python(
         """
+        import gc
         import numpy as np
         import weblayers as wl
 
@@ -99,6 +100,8 @@ def test_ten_thousand_steps_end_with_the_memory_they_began_with(browser, webgl):
         y = x @ np.float32([[1], [2]])
         await model.fit(x, y, batch_size=1, epochs=2, verbose=0)
         await model.fit(x, y, batch_size=1, epochs=20, verbose=0)
+        # what programs before this one have left
+        gc.collect()
         before = wl.memory()
         history = await model.fit(x, y, batch_size=1, epochs=100, verbose=0)
         [before, wl.memory(), history.history["loss"][::33]]

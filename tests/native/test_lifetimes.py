@@ -158,11 +158,14 @@ def test_steps_and_predictors_are_kept_up_to_a_number(backend, monkeypatch):
     for size in range(1, 8):
         fit(model, X[:size], Y[:size])
         model.predict(X[:size])
-    plans = device.current().memory().get("plans")
     assert len(model.steps._kept) == 3 == len(model._predictor.plans) and model.steps.traces == 7
-    for size in range(5, 8):
-        fit(model, X[:size], Y[:size])
-    assert model.steps.traces == 7 and device.current().memory().get("plans") == plans
+    plans = []
+    for _ in range(2):
+        # the first time weights may have to move to where another step's are
+        for size in range(5, 8):
+            fit(model, X[:size], Y[:size])
+        plans.append(device.current().memory().get("plans"))
+    assert model.steps.traces == 7 and plans[0] == plans[1]
     assert steps.KEPT <= 64
 
 
