@@ -1,6 +1,5 @@
 """Keras' files in pages: h5py and what stands in for it there read what the other has written, and refuse the same."""
 
-import io
 import json
 import random
 import subprocess
@@ -12,6 +11,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
+from tests.hdf5_files import dense_weights, hdf5, soft, virtual
 from tests.native.test_keras_files import FILES, load, run
 
 ROOT = Path(__file__).parents[2]
@@ -62,13 +62,6 @@ def page(tmp_path_factory):
     made = Page(tmp_path_factory.mktemp("page"))
     yield made
     made.close()
-
-
-def hdf5(fill):
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        fill(file)
-    return buffer.getvalue()
 
 
 def weights_of(model):
@@ -258,30 +251,14 @@ def test_a_page_reads_the_files_of_keras(page, path):
 # -- files that are damaged, or worse ---------------------------------------------------------------------------------
 
 
-def dense_weights(file):
-    variables = file.create_group("layers/dense/vars")
-    variables["0"], variables["1"] = np.ones((3, 2), np.float32), np.ones(2, np.float32)
-
-
 def external(file):
     file["layers/dense/vars/2"] = h5py.ExternalLink("/dev/stdin", "/secret")
-
-
-def soft(file):
-    file["layers/dense/vars/2"] = h5py.SoftLink("/layers")
 
 
 def elsewhere(file):
     variables = file["layers/dense/vars"]
     del variables["0"]
     variables.create_dataset("0", (3, 2), np.float32, external=[("/dev/tty", 0, 24)])
-
-
-def virtual(file):
-    layout = h5py.VirtualLayout((3, 2), np.float32)
-    layout[:] = h5py.VirtualSource("other.h5", "secret", (3, 2))
-    del file["layers/dense/vars/0"]
-    file["layers/dense/vars"].create_virtual_dataset("0", layout)
 
 
 def huge(file):

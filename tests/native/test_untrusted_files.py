@@ -2,7 +2,6 @@
 
 import asyncio
 import copy
-import io
 import itertools
 import json
 import random
@@ -19,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import weblayers as wl
+from tests.hdf5_files import dense_weights, hdf5, soft, virtual
 
 L = wl.layers
 TESTS = Path(__file__).parents[1]
@@ -251,21 +251,9 @@ def zipped(path, members, method=zipfile.ZIP_DEFLATED):
     return path
 
 
-def hdf5(fill):
-    buffer = io.BytesIO()
-    with h5py.File(buffer, "w") as file:
-        fill(file)
-    return buffer.getvalue()
-
-
 def keras_file(path, config=None, weights=b"", **more):
     config = config if isinstance(config, bytes) else json.dumps(config or described())
     return zipped(path, {"metadata.json": "{}", "config.json": config, "model.weights.h5": weights, **more})
-
-
-def dense_weights(file):
-    variables = file.create_group("layers/dense/vars")
-    variables["0"], variables["1"] = np.ones((3, 2), np.float32), np.ones(2, np.float32)
 
 
 def test_the_plain_archive_is_fine(tmp_path):
@@ -310,21 +298,10 @@ def external(file):
     file["layers/dense/vars/2"] = h5py.ExternalLink("other.h5", "/secret")
 
 
-def soft(file):
-    file["layers/dense/vars/2"] = h5py.SoftLink("/layers")
-
-
 def elsewhere(file):
     vars_ = file["layers/dense/vars"]
     del vars_["0"]
     vars_.create_dataset("0", (3, 2), np.float32, external=[("secret.bin", 0, 24)])
-
-
-def virtual(file):
-    layout = h5py.VirtualLayout((3, 2), np.float32)
-    layout[:] = h5py.VirtualSource("other.h5", "secret", (3, 2))
-    del file["layers/dense/vars/0"]
-    file["layers/dense/vars"].create_virtual_dataset("0", layout)
 
 
 @pytest.mark.parametrize("link", [external, soft, elsewhere, virtual], ids=lambda f: f.__name__)

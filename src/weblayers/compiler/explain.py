@@ -95,11 +95,11 @@ def counted(draw: Draw, plan: Plan) -> Counts:
     """What all fragments of a plan's draw do."""
     fragments = draw.viewport[2] * draw.viewport[3]
     fetches, products = _counts(draw.shader.body)
-    texels = sum(texel_bytes(plan, buffer) for buffer, _ in draw.targets)
+    texels = sum(_texel_bytes(plan, buffer) for buffer, _ in draw.targets)
     return Counts(fetches * fragments, products * fragments, texels * fragments)
 
 
-def texel_bytes(plan: Plan, buffer: int) -> int:
+def _texel_bytes(plan: Plan, buffer: int) -> int:
     """The bytes of a texel that a draw writes."""
     halved = buffer < len(plan.textures) and plan.textures[buffer].format == "rgba16f"
     return TEXEL_BYTES // 2 if halved else TEXEL_BYTES

@@ -176,9 +176,7 @@ def split_sums(node: Node, block: int) -> Node:
 def _split_kernel_gradient(node: Node, block: int) -> Node:
     images = node.inputs[0].shape[0]
     rounded = _rounded(node, block)
-    fragments = -(-node.shape[0] // block) * -(-node.shape[1] // 4)
-    # each of them does more, the higher blocks are
-    parts = _divisor_at_least(images, -(-BUSY_FRAGMENTS * 4 // (block * fragments)))
+    parts = _busy_parts(images, node.shape, block)
     if parts == 1 and rounded.taps == rounded.channels == 1:
         return node
     split = make_node(node.prim, node.inputs, {**node.params, "splits": parts, "rounded": rounded})
@@ -193,8 +191,7 @@ def _split_product(node: Node, block: int) -> Node:
     """
     x, dy = node.inputs
     depth, rows = x.shape
-    fragments = -(-node.shape[0] // block) * -(-dy.shape[1] // 4)
-    parts = _divisor_at_least(depth, -(-BUSY_FRAGMENTS * 4 // (block * fragments)))
+    parts = _busy_parts(depth, node.shape, block)
     if depth // parts < SHORT_PRODUCT:
         return node
     ones = rounded_up(node.shape[0], block) - rows
@@ -216,7 +213,7 @@ def _rounded(node: Node, block: int) -> RowsRounded:
     channels, last = x.shape[-1], node.param("kernel")[-1]
     dilations = (*node.param("lhs_dilation"), *node.param("rhs_dilation"), *node.param("strides"))
     plain = all(d == 1 for d in dilations) and all(p == (0, 0) for p in node.param("padding"))
-    taps = min(block, -(-last // 4) * 4) if channels == 1 and last % 4 and plain else 1
+    taps = min(block, rounded_up(last, 4)) if channels == 1 and last % 4 and plain else 1
     return RowsRounded(taps, 4 if block > 4 and channels > 1 else 1, block)
 
 
@@ -234,6 +231,13 @@ def _unrounded(total: Node, node: Node, rounded: RowsRounded) -> Node:
     if not node.param("ones"):
         return taps
     return b.concat([taps, b.slice_(total, (rows, 0), (rows + 1, columns))], 0)
+
+
+def _busy_parts(length: int, shape: Shape, block: int) -> int:
+    """Into how many parts of equal length a sum is cut whose result is a matrix, to keep a device busy."""
+    fragments = -(-shape[0] // block) * -(-shape[1] // 4)
+    # each of them does more, the higher blocks are
+    return _divisor_at_least(length, -(-BUSY_FRAGMENTS * 4 // (block * fragments)))
 
 
 def _divisor_at_least(n: int, wanted: int) -> int:

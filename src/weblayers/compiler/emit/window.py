@@ -63,12 +63,14 @@ def pool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 inside.append(ok)
             return at, inside
 
+        known: dict[tuple[Int, ...], tuple[list[Coord], list[Value | bool]]] = {}
         if not looped:
-            # asked for together: a product below has one loop for all of them
-            e.values(x, [c for tap in itertools.product(*map(range, window)) for c in under(tap)[0]])
+            known = {tap: under(tap) for tap in itertools.product(*map(range, window))}
+        # asked for together: a product below has one loop for all of them
+        e.values(x, [c for at, _ in known.values() for c in at])
 
         def body(tap: tuple[Int, ...], flat: Int) -> None:
-            at, inside = under(tap)
+            at, inside = under(tap) if looped else known[tap]
             for lane, value in enumerate(e.values(x, at)):
                 value = s.select(inside[lane], value, s.const(fill, value.type))
                 if kind == "argmax":
