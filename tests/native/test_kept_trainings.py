@@ -86,20 +86,27 @@ def test_storage_that_refuses_is_told_of_once_and_training_goes_on(told, tmp_pat
     asyncio.run(main())
 
 
+def at_step(count, do):
+    """The steps that are made, and a callback that does something at one of them."""
+    steps = []
+
+    def watch(batch, logs):
+        steps.append(batch)
+        if len(steps) == count:
+            do()
+
+    return steps, {"on_batch_end": watch}
+
+
 def test_what_is_paused_is_kept(told, tmp_path, monkeypatch):
     """In the middle of an epoch, and long before its time."""
     monkeypatch.setattr(keeping, "KEEP_SECONDS", 1e9)
 
     async def main():
-        model, steps = network(), []
+        model = network()
         steered = page.training(model, "line", 8, keep=tmp_path / "kept")
-
-        def watch(batch, logs):
-            steps.append(batch)
-            if len(steps) == 10:
-                reins.pause()
-
-        fitting = asyncio.ensure_future(fit(steered, epochs=1000, callbacks={"on_batch_end": watch}))
+        steps, paused = at_step(10, reins.pause)
+        fitting = asyncio.ensure_future(fit(steered, epochs=1000, callbacks=paused))
         while len(steps) < 10 or not (tmp_path / "kept").exists():
             await asyncio.sleep(0.001)
         told.forget()
@@ -116,15 +123,10 @@ def test_what_is_paused_is_kept(told, tmp_path, monkeypatch):
 
 def test_stopped_in_an_epoch_begins_it_again(told, tmp_path):
     async def main():
-        model, steps = network(), []
+        model = network()
         steered = page.training(model, "line", 8, keep=tmp_path / "kept")
-
-        def watch(batch, logs):
-            steps.append(batch)
-            if len(steps) == 6:
-                reins.stop()
-
-        await fit(steered, epochs=5, callbacks={"on_batch_end": watch})
+        _, stopped = at_step(6, reins.stop)
+        await fit(steered, epochs=5, callbacks=stopped)
         assert steered.epoch == 1
         again = network()
         await fit(page.training(again, "line", 8, keep=tmp_path / "kept"), epochs=2)
