@@ -235,7 +235,9 @@ export class View {
       },
     };
     // A page without the editor's file still has the text.
-    import(new URL("weblayers-editor.js", runtime).href).then(({ edit }) => {
+    import(new URL("weblayers-editor.js", runtime).href).then(async ({ edit }) => {
+      // not in the task that has evaluated the file, which is long enough
+      await new Promise((resolve) => setTimeout(resolve));
       const focused = area.matches(":focus");
       this._edited = edit(this._source, area.value, this._actions.run);
       area.remove();

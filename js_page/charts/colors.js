@@ -29,18 +29,35 @@ export function canvasOf(width, height) {
   return { canvas, context };
 }
 
+/** Asking a canvas for its bytes takes long, and charts are drawn again and again. @type {Map<string, Uint8ClampedArray<ArrayBuffer>>} */
+const known = new Map();
+const MOST_KNOWN = 100;
+
 /**
  * The bytes `[n, 4]` of CSS colours.
- * @param {string[]} colors
+ * @param {string} name by which they are known
+ * @param {() => string[]} make
  */
-export function bytesOf(colors) {
+function kept(name, make) {
+  const found = known.get(name);
+  if (found) return found;
+  const colors = make();
   const { context } = canvasOf(Math.max(1, colors.length), 1);
   colors.forEach((color, i) => {
     context.fillStyle = color;
     context.fillRect(i, 0, 1, 1);
   });
-  return context.getImageData(0, 0, Math.max(1, colors.length), 1).data;
+  const made = context.getImageData(0, 0, Math.max(1, colors.length), 1).data;
+  if (known.size >= MOST_KNOWN) known.clear();
+  known.set(name, made);
+  return made;
 }
+
+/**
+ * The bytes `[n, 4]` of CSS colours.
+ * @param {string[]} colors
+ */
+export const bytesOf = (colors) => kept(colors.join(";"), () => colors);
 
 /** @type {Record<string, any>} */
 const SCHEMES = {
@@ -59,16 +76,20 @@ const STEPS = 256;
 export function colorMap(options, values) {
   const far = Math.max(Math.abs(values[0]), Math.abs(values[1]));
   const [low, high] = options.domain ?? (options.colorMap === "diverging" ? [-far, far] : values);
-  const { scheme, range, interpolate, reverse = false } = SCHEMES[options.colorMap] ?? SCHEMES.viridis;
-  const turned = reverse !== !!options.reverseColorMap;
-  const color = scale({ color: { type: "linear", domain: [0, 1], scheme, range, interpolate, reverse: turned } });
-  const bytes = bytesOf(Array.from({ length: STEPS }, (_, i) => color.apply(i / (STEPS - 1))));
+  const bytes = kept(`${options.colorMap} ${!!options.reverseColorMap}`, () => {
+    const { scheme, range, interpolate, reverse = false } = SCHEMES[options.colorMap] ?? SCHEMES.viridis;
+    const turned = reverse !== !!options.reverseColorMap;
+    const color = scale({ color: { type: "linear", domain: [0, 1], scheme, range, interpolate, reverse: turned } });
+    return Array.from({ length: STEPS }, (_, i) => color.apply(i / (STEPS - 1)));
+  });
   return {
     low,
     high,
     bytes,
     /** @param {number} value the number of its step */
     step: (value) => Math.max(0, Math.min(STEPS - 1, Math.round(((value - low) / (high - low || 1)) * (STEPS - 1)))),
+    /** @param {number} step */
+    color: (step) => bytes.subarray(4 * step, 4 * step + 4),
     /** @param {number} step */
     css: (step) => `rgb(${bytes[4 * step]},${bytes[4 * step + 1]},${bytes[4 * step + 2]})`,
     /** @param {number} step whether black is better to read on it than white */

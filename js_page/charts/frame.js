@@ -3,6 +3,7 @@
 
 import uplotStyles from "uplot/dist/uPlot.min.css";
 import styles from "./charts.css";
+import { forget, paint } from "./painting.js";
 import { dataOf, tableElement } from "./tables.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
@@ -48,9 +49,12 @@ export class Frame {
    */
   constructor(container, draw) {
     adoptStyles(container);
-    this._draw = draw;
-    this._pending = 0;
     this._width = 0;
+    this._paint = () => {
+      draw(this._width);
+      // The place has the chart's name; the names of a drawing's parts say how it is drawn.
+      for (const drawing of this.place.querySelectorAll("svg")) drawing.setAttribute("aria-hidden", "true");
+    };
     this.figure = element("figure", "wl-chart");
     this._caption = element("figcaption", "wl-title");
     this.place = element("div", "wl-place");
@@ -62,6 +66,8 @@ export class Frame {
     this._dark = matchMedia("(prefers-color-scheme: dark)");
     this._redraw = () => this.schedule();
     this._dark.addEventListener("change", this._redraw);
+    // what is told of single points is made for who points at them
+    this.place.addEventListener("pointerenter", this._redraw);
   }
 
   /** @param {Chart} chart */
@@ -91,25 +97,24 @@ export class Frame {
     this.place.hidden = isEmpty;
   }
 
+  /** Have it drawn, if it is seen: else it will be when it is. */
   schedule() {
-    this._pending ||= requestAnimationFrame(() => {
-      this._pending = 0;
-      this._width = this.figure.clientWidth;
-      if (this._width) this._draw(this._width);
-      // The place has the chart's name; the names of a drawing's parts say how it is drawn.
-      for (const drawing of this.place.querySelectorAll("svg")) drawing.setAttribute("aria-hidden", "true");
-    });
+    if (this._width) paint(this._paint);
   }
 
   destroy() {
-    cancelAnimationFrame(this._pending);
+    forget(this._paint);
     this._resizes.disconnect();
     this._dark.removeEventListener("change", this._redraw);
     this.figure.remove();
   }
 
+  /** The width is read here, when it is known, and not while drawing, which would have the page laid out once more. */
   _resized() {
-    if (this.figure.clientWidth !== this._width) this.schedule();
+    const width = this.figure.clientWidth;
+    if (width === this._width) return;
+    this._width = width;
+    this.schedule();
   }
 
   /** @param {Chart} chart */

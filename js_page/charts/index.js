@@ -1,12 +1,13 @@
 // @ts-check
 /** Draws the charts of `wl.vis` in a page. */
 
+import { makeBoundary, makeConfusion, makeHeatmap } from "./fields.js";
 import { Frame, element } from "./frame.js";
 import { Lines } from "./lines.js";
 import { limits } from "./numbers.js";
 import { makeNetwork } from "./network.js";
 import { makeImages } from "./pictures.js";
-import { makeBars, makeBoundary, makeConfusion, makeHeatmap, makeHistogram, makePoints } from "./plots.js";
+import { makeBars, makeHistogram, makePoints } from "./plots.js";
 import { makeTable } from "./tables.js";
 
 /** @typedef {import("./types.js").Chart} Chart */

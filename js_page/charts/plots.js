@@ -1,35 +1,19 @@
 // @ts-check
-/** Points, bars, histograms and fields of colours, by Observable Plot. */
+/** Points, bars and histograms, by Observable Plot. */
 
-import {
-  axisX,
-  axisY,
-  barY,
-  cell,
-  dot,
-  gridX,
-  gridY,
-  plot,
-  pointer,
-  rectY,
-  ruleY,
-  text,
-  tip,
-} from "@observablehq/plot";
-import { bytesOf, canvasOf, colorMap, colorsOf } from "./colors.js";
+import { axisX, axisY, barY, dot, gridX, gridY, plot, pointer, rectY, ruleY, tip } from "@observablehq/plot";
+import { colorsOf } from "./colors.js";
 import { isNumber, limits, written } from "./numbers.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
 
 const HEIGHT = 280;
-// Of more cells, nobody is told which one the pointer is on.
-const MOST_CELLS = 10000;
 
 /**
  * @param {(chart: Chart, width: number, place: HTMLElement) => (Element | null)[]} drawn
  * @returns {(place: HTMLElement) => import("./types.js").View}
  */
-const view = (drawn) => (place) => ({
+export const view = (drawn) => (place) => ({
   draw(chart, width) {
     place.replaceChildren(...drawn(chart, width, place).filter((each) => each !== null));
   },
@@ -41,7 +25,7 @@ const view = (drawn) => (place) => ({
  * @param {number} width
  * @param {import("@observablehq/plot").PlotOptions} settings
  */
-function plotted({ options }, width, settings) {
+export function plotted({ options }, width, settings) {
   const made = plot({
     width,
     height: options.height ?? HEIGHT,
@@ -60,17 +44,26 @@ function plotted({ options }, width, settings) {
  * @param {string | undefined} label
  * @returns {{label: string | null, labelAnchor: "center", labelArrow: "none"}}
  */
-const titled = (label) => ({ label: label ?? null, labelAnchor: "center", labelArrow: "none" });
+export const titled = (label) => ({ label: label ?? null, labelAnchor: "center", labelArrow: "none" });
+
+/**
+ * What is told of the thing that the pointer is nearest to, while there is a pointer: it is much to make.
+ * @template T
+ * @param {HTMLElement} place
+ * @param {T[]} things
+ * @param {{x: import("@observablehq/plot").ChannelValue, y: import("@observablehq/plot").ChannelValue, title: (thing: T) => string, maxRadius?: number}} told
+ */
+export const tips = (place, things, told) => (place.matches(":hover") ? tip(things, pointer(told)) : null);
 
 /** @param {number} value */
-const tick = (value) => written(value);
+export const tick = (value) => written(value);
 
 /**
  * Room for the numbers of a vertical axis.
  * @param {string[]} texts
  * @param {string | undefined} label
  */
-const roomFor = (texts, label) =>
+export const roomFor = (texts, label) =>
   Math.min(160, 18 + 7 * Math.max(2, ...texts.map((each) => each.length))) + (label ? 18 : 0);
 
 /** @param {[string, string][]} entries names and colours */
@@ -116,7 +109,7 @@ export const makePoints = view((chart, width, place) => {
       axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: tick }),
       axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: tick }),
       dot(rows, { x: "x", y: "y", fill: "color", fillOpacity: 0.75, r: 3.5 }),
-      tip(rows, pointer({ x: "x", y: "y", title: (row) => `${row.name}\n${written(row.x)}, ${written(row.y)}` })),
+      tips(place, rows, { x: "x", y: "y", title: (row) => `${row.name}\n${written(row.x)}, ${written(row.y)}` }),
     ],
   });
   return [series.length > 1 ? legend(series.map(({ name }, i) => [name, color(i)])) : null, svg];
@@ -154,7 +147,7 @@ export const makeBars = view((chart, width, place) => {
           { x: "i", y: "value", fill: options.color ?? colorsOf(place).series(0) },
         ),
         ruleY([0]),
-        tip(rows, pointer({ x: "i", y: "value", title: (row) => `${row.label}: ${written(row.value)}` })),
+        tips(place, rows, { x: "i", y: "value", title: (row) => `${row.label}: ${written(row.value)}` }),
       ],
     }),
   ];
@@ -195,209 +188,12 @@ export const makeHistogram = view((chart, width, place) => {
         axisY({ ...titled(options.yLabel), ticks: 4, tickFormat: tick }),
         rectY(rows, { x1: "x1", x2: "x2", y: "count", fill: options.color ?? colorsOf(place).series(0), inset: 0.5 }),
         ruleY([0]),
-        tip(
-          rows,
-          pointer({
-            x: (row) => (row.x1 + row.x2) / 2,
-            y: "count",
-            title: (row) => `${written(row.count)} from ${written(row.x1)} to ${written(row.x2)}`,
-          }),
-        ),
+        tips(place, rows, {
+          x: (/** @type {any} */ row) => (row.x1 + row.x2) / 2,
+          y: "count",
+          title: (row) => `${written(row.count)} from ${written(row.x1)} to ${written(row.x2)}`,
+        }),
       ],
     }),
-  ];
-});
-
-/**
- * A plot over pixels, which span its scales.
- * @param {any} svg
- * @param {HTMLCanvasElement} canvas
- */
-function over(svg, canvas) {
-  const box = document.createElement("div");
-  box.className = "wl-field";
-  const [width, height] = ["width", "height"].map((name) => Number(svg.getAttribute(name)));
-  const [x, y] = ["x", "y"].map((name) => [...svg.scale(name).range].sort((a, b) => a - b));
-  box.style.width = `${width}px`;
-  canvas.style.left = `${(100 * x[0]) / width}%`;
-  canvas.style.top = `${(100 * y[0]) / height}%`;
-  canvas.style.width = `${(100 * (x[1] - x[0])) / width}%`;
-  canvas.style.height = `${(100 * (y[1] - y[0])) / height}%`;
-  box.append(canvas, svg);
-  return box;
-}
-
-/**
- * The axes of a matrix: names in the middle of their cells, as many as there is room for.
- * @param {{rows: number, columns: number, xs: string[], ys: string[]}} names
- * @param {any} options
- * @param {number} width
- */
-function cellAxes({ rows, columns, xs, ys }, options, width) {
-  const left = roomFor(ys, options.yLabel);
-  const band = (width - left - 16) / columns;
-  const most = Math.max(1, ...xs.map((each) => each.length));
-  const isTurned = 7 * most + 4 > band * Math.ceil(24 / band);
-  const everyX = Math.ceil((isTurned ? 16 : 24) / band);
-  const bottom = (isTurned ? Math.min(110, 5.5 * most + 14) : 24) + (options.xLabel ? 18 : 0);
-  const height =
-    options.height ?? Math.max(140, Math.min(440, ((width - left - 16) * rows) / columns, rows * 40) + bottom + 16);
-  const everyY = Math.ceil((14 * rows) / (height - bottom - 16));
-  const indices = (/** @type {number} */ many) => Array.from({ length: many }, (_, i) => i);
-  /** @type {import("@observablehq/plot").PlotOptions & {marginLeft: number}} */
-  const settings = {
-    height,
-    marginLeft: left,
-    marginBottom: bottom,
-    x: { type: "band", domain: indices(columns), padding: 0, round: false },
-    y: { type: "band", domain: indices(rows), padding: 0, round: false },
-  };
-  return {
-    settings,
-    axes: [
-      axisX(
-        indices(columns).filter((i) => i % everyX === 0),
-        {
-          ...titled(options.xLabel),
-          tickFormat: (/** @type {number} */ i) => xs[i],
-          tickRotate: isTurned ? -40 : 0,
-          tickSize: 0,
-        },
-      ),
-      axisY(
-        indices(rows).filter((i) => i % everyY === 0),
-        { ...titled(options.yLabel), tickFormat: (/** @type {number} */ i) => ys[i], tickSize: 0 },
-      ),
-    ],
-  };
-}
-
-/** @param {string[] | null} labels @param {number} many */
-const namesOf = (labels, many) => labels ?? Array.from({ length: many }, (_, i) => String(i));
-
-export const makeHeatmap = view((chart, width) => {
-  const { options } = chart;
-  const { values, rows, columns } = chart.data;
-  const names = { rows, columns, xs: namesOf(chart.data.xs, columns), ys: namesOf(chart.data.ys, rows) };
-  const map = colorMap(options, limits(values) ?? [0, 1]);
-  const { canvas, context } = canvasOf(columns, rows);
-  const image = context.createImageData(columns, rows);
-  for (let i = 0; i < rows * columns; i++) {
-    const step = isNumber(values[i]) ? map.step(values[i]) : -1;
-    // gaps stay transparent
-    if (step >= 0) image.data.set(map.bytes.subarray(4 * step, 4 * step + 4), 4 * i);
-  }
-  context.putImageData(image, 0, 0);
-  const { settings, axes } = cellAxes(names, options, width);
-  const cells = rows * columns <= MOST_CELLS ? Array.from({ length: rows * columns }, (_, i) => i) : [];
-  const svg = plotted(chart, width, {
-    ...settings,
-    marks: [
-      ...axes,
-      tip(
-        cells,
-        pointer({
-          x: (i) => i % columns,
-          y: (i) => Math.floor(i / columns),
-          title: (i) => `${names.ys[Math.floor(i / columns)]}, ${names.xs[i % columns]}: ${written(values[i]) || "–"}`,
-        }),
-      ),
-    ],
-  });
-  return [ramp(map), over(svg, canvas)];
-});
-
-/** What the colours mean. @param {ReturnType<typeof colorMap>} map */
-function ramp(map) {
-  const made = document.createElement("div");
-  made.className = "wl-legend";
-  const { canvas, context } = canvasOf(map.bytes.length / 4, 1);
-  context.putImageData(new ImageData(map.bytes, map.bytes.length / 4, 1), 0, 0);
-  canvas.className = "wl-ramp";
-  made.append(written(map.low), canvas, written(map.high));
-  return made;
-}
-
-export const makeConfusion = view((chart, width) => {
-  const { options } = chart;
-  const { values, labels } = chart.data;
-  const many = labels.length;
-  const side = Math.min(width, 90 * many + 200);
-  const cells = Array.from({ length: many * many }, (_, i) => ({
-    row: Math.floor(i / many),
-    column: i % many,
-    value: values[i],
-  }));
-  const isShaded = (/** @type {any} */ each) =>
-    isNumber(each.value) && (options.shadeDiagonal || each.row !== each.column);
-  const shaded = cells.filter(isShaded);
-  const map = colorMap(options, [0, limits(shaded.map((each) => each.value))?.[1] ?? 1]);
-  const { settings, axes } = cellAxes({ rows: many, columns: many, xs: labels, ys: labels }, options, side);
-  const band = (side - settings.marginLeft - 16) / many;
-  const longest = Math.max(1, ...cells.map((each) => written(each.value).length));
-  return [
-    plotted(chart, side, {
-      ...settings,
-      color: { type: "identity" },
-      marks: [
-        ...axes,
-        cell(shaded, { x: "column", y: "row", fill: (each) => map.css(map.step(each.value)), inset: 0.5 }),
-        // numbers that do not fit are in the tips
-        text(options.showTextOverlay && 7 * longest < band ? cells : [], {
-          x: "column",
-          y: "row",
-          text: (each) => written(each.value),
-          fill: (each) => (!isShaded(each) ? "currentColor" : map.isLight(map.step(each.value)) ? "#000" : "#fff"),
-        }),
-        tip(
-          cells,
-          pointer({
-            x: "column",
-            y: "row",
-            title: (each) => `${labels[each.row]} taken for ${labels[each.column]}: ${written(each.value)}`,
-          }),
-        ),
-      ],
-    }),
-  ];
-});
-
-export const makeBoundary = view((chart, width, place) => {
-  const { options } = chart;
-  const { field, sureness, size, xRange, yRange, x, y, classes, labels } = chart.data;
-  const colors = colorsOf(place);
-  const bytes = bytesOf(labels.map((/** @type {string} */ _, /** @type {number} */ i) => colors.series(i)));
-  const { canvas, context } = canvasOf(size, size);
-  const image = context.createImageData(size, size);
-  for (let i = 0; i < size * size; i++) {
-    image.data.set(bytes.subarray(4 * field[i], 4 * field[i] + 3), 4 * i);
-    image.data[4 * i + 3] = 40 + 120 * sureness[i];
-  }
-  context.putImageData(image, 0, 0);
-  canvas.className = "wl-smooth";
-  const side = Math.min(width, 560);
-  const points = Array.from(/** @type {ArrayLike<number>} */ (x), (value, i) => ({
-    x: value,
-    y: y[i],
-    color: colors.series(classes[i]),
-    name: labels[classes[i]],
-  })).filter((each) => isNumber(each.x) && isNumber(each.y));
-  const svg = plotted(chart, side, {
-    height: options.height ?? Math.round(0.8 * side),
-    marginLeft: 44 + (options.yLabel ? 18 : 0),
-    marginBottom: 28 + (options.xLabel ? 18 : 0),
-    x: { domain: xRange },
-    y: { domain: yRange },
-    color: { type: "identity" },
-    marks: [
-      axisX({ ...titled(options.xLabel), ticks: 6, tickFormat: tick }),
-      axisY({ ...titled(options.yLabel), ticks: 6, tickFormat: tick }),
-      dot(points, { x: "x", y: "y", fill: "color", stroke: "#fff", strokeWidth: 1, r: 4 }),
-      tip(points, pointer({ x: "x", y: "y", title: (each) => `${each.name}\n${written(each.x)}, ${written(each.y)}` })),
-    ],
-  });
-  return [
-    legend(labels.map((/** @type {string} */ name, /** @type {number} */ i) => [name, colors.series(i)])),
-    over(svg, canvas),
   ];
 });

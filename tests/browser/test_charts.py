@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from selenium.webdriver import ActionChains
 
 import weblayers as wl
 from tests.browser.conftest import BUILD
@@ -186,7 +187,7 @@ const lines = { kind: "lines", title: "Loss", text: "loss: 1 at epoch 1", option
   data: { series: [{ name: "loss", x: new Float64Array([1]), y: new Float64Array([1]) }] } };
 const group = { kind: "group", title: "", text: "", options: {}, data: { charts: [lines] } };
 
-globalThis.root = root;
+Object.assign(globalThis, { draw, root });
 globalThis.chart = draw(place, lines);
 globalThis.group = draw(place, group);
 globalThis.lines = lines;
@@ -220,7 +221,7 @@ def live(driver, folder):
     with serving(folder, Strict) as url:
         driver.get(f"{url}/page.html")
         wait_for(driver, "globalThis.root?.querySelectorAll('canvas').length === 2")
-        driver.execute_async_script("frames(3).then(arguments[0])")
+        driver.execute_async_script("frames(4).then(arguments[0])")
         faults(driver)
         yield driver
 
@@ -232,14 +233,14 @@ def test_charts_grow_by_one_drawing_per_frame(live):
         for (let i = 2; i <= 100; i++) {
             chart.add({ loss: [i, 1 / i] });
         }
-        frames(3).then(() => done([draws, root.querySelector("[role=img]").ariaLabel]));
+        frames(4).then(() => done([draws, root.querySelector("[role=img]").ariaLabel]));
     """)
     assert grown == [1, "Loss: loss: 0.01 at epoch 100"]
     more = live.execute_async_script("""
         const done = arguments[0];
         chart.add({ val_loss: [[1, 50, 100], [2, NaN, 1]] });
         group.add({ Loss: { loss: [new Float64Array([2, 3]), new Float64Array([1, null])] }, Other: { loss: [1, 1] } });
-        frames(3).then(() => done([...root.querySelectorAll(".u-legend")].map((each) => each.textContent)));
+        frames(4).then(() => done([...root.querySelectorAll(".u-legend")].map((each) => each.textContent)));
     """)
     assert "val_loss" in more[0] and "val_loss" not in more[1]
     assert not faults(live)
@@ -250,7 +251,7 @@ def test_a_chart_that_grows_long_stays_quick(live):
     length = live.execute_async_script("""
         const done = arguments[0];
         for (let i = 2; i <= 20000; i++) chart.add({ loss: [i, 1 / i] });
-        frames(3).then(() => {
+        frames(4).then(() => {
             const place = root.querySelector("[role=img]");
             const says = () => root.querySelector(".wl-says").textContent;
             const press = (key) => place.dispatchEvent(new KeyboardEvent("keydown", { key }));
@@ -280,11 +281,11 @@ def test_groups_keep_what_stays(live):
         const first = root.querySelector(".wl-charts canvas");
         const more = { ...lines, title: "More" };
         group.update({ kind: "group", data: { charts: [lines, more] }, options: {}, title: "" });
-        frames(3).then(() => {
+        frames(4).then(() => {
             const isKept = root.querySelector(".wl-charts canvas") === first;
             const two = titles();
             group.update({ kind: "group", data: { charts: [more] }, options: {}, title: "All" });
-            frames(3).then(() => done([isKept, two, titles(), root.querySelectorAll(".wl-charts canvas").length]));
+            frames(4).then(() => done([isKept, two, titles(), root.querySelectorAll(".wl-charts canvas").length]));
         });
     """)
     assert counts == [True, ["Loss", "More"], ["More"], 1]
@@ -304,7 +305,7 @@ def test_charts_are_replaced_resized_and_taken_away(live):
             const after = width();
             const table = { kind: "table", title: "", text: "", options: {}, data: { headers: ["a"], rows: [[1]] } };
             chart.update(table);
-            frames(2).then(() => {
+            frames(4).then(() => {
                 const cells = root.querySelectorAll(".wl-table td").length;
                 chart.destroy();
                 group.destroy();
@@ -314,4 +315,83 @@ def test_charts_are_replaced_resized_and_taken_away(live):
     """)
     assert widths[0] > 400 and widths[1] <= 300 and "acc" in widths[2] and "loss" not in widths[2]
     assert widths[3:] == [1, 0]
+    assert not faults(live)
+
+
+def test_frames_draw_as_many_charts_as_they_have_time_for(live):
+    """Each time the clock is read half a frame is over: there is time for one chart."""
+    drawn = live.execute_async_script("""
+        const done = arguments[0];
+        let now = performance.now();
+        performance.now = () => (now += 8);
+        const more = Array.from({ length: 3 }, () => draw(root, lines));
+        const count = () => root.querySelectorAll(".uplot").length;
+        const counts = [count()];
+        const next = () => {
+            counts.push(count());
+            if (counts.length < 12) requestAnimationFrame(next);
+            else {
+                delete performance.now;
+                for (const each of more) each.destroy();
+                done(counts);
+            }
+        };
+        requestAnimationFrame(next);
+    """)
+    assert sorted(set(drawn)) == [2, 3, 4, 5]
+    assert not faults(live)
+
+
+BOUNDARY = """
+    const boundary = (shade) => ({ kind: "boundary", title: "", text: "", options: {}, data: { size: 2,
+        field: new Uint8Array(4), sureness: new Float32Array(4).fill(shade), xRange: [0, 1], yRange: [0, 1],
+        x: [0.5], y: [0.5], classes: [0], labels: ["a"] } });
+    const heatmap = (value) => ({ kind: "heatmap", title: "", text: "", options: {},
+        data: { rows: 1, columns: 2, xs: null, ys: null, values: [0, value] } });
+"""
+
+
+def test_what_is_around_a_field_stays_while_its_pixels_change(live):
+    kept = live.execute_async_script(f"""
+        const done = arguments[0];
+        {BOUNDARY}
+        const charts = [draw(root, boundary(0)), draw(root, heatmap(1))];
+        const seen = () => [...root.querySelectorAll(".wl-field")].map((box) => [box.lastChild, box.firstChild,
+            [...box.firstChild.getContext("2d").getImageData(0, 0, 2, 1).data].join()]);
+        frames(6).then(() => {{
+            const [before, beforeHeat] = seen();
+            charts[0].update(boundary(1));
+            charts[1].update(heatmap(-1));
+            frames(6).then(() => {{
+                const [after, afterHeat] = seen();
+                for (const each of charts) each.destroy();
+                const same = (a, b) => [a[0] === b[0], a[1] === b[1], a[2] === b[2]];
+                done([same(before, after), same(beforeHeat, afterHeat)]);
+            }});
+        }});
+    """)
+    assert kept == [[True, True, False]] * 2
+    assert not faults(live)
+
+
+@pytest.mark.parametrize(("chart", "told"), [("boundary(0)", "a 0.5, 0.5"), ("heatmap(7)", "0, 1: 7")])
+def test_who_points_at_something_is_told_of_it(live, chart, told):
+    live.execute_async_script(f"""
+        const done = arguments[0];
+        {BOUNDARY}
+        // it is the only one, and in sight
+        chart.destroy();
+        group.destroy();
+        draw(root, {chart});
+        frames(6).then(done);
+    """)
+    box = live.execute_script("return root.querySelector('.wl-field')")
+    # the first move has the tips made
+    for x in (30, 34):
+        ActionChains(live).move_to_element_with_offset(box, x, 0).perform()
+        live.execute_async_script("frames(6).then(arguments[0])")
+    wait_for(live, "root.querySelector('[aria-label=tip]')?.textContent")
+    tip = live.execute_script("return root.querySelector('[aria-label=tip]').textContent")
+    # its lines begin with what has no width
+    assert tip.replace("\N{ZERO WIDTH SPACE}", " ").split() == told.split()
     assert not faults(live)
