@@ -21,11 +21,13 @@ BUSY_ROWS = 8
 def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
     """The layouts of products that are stored in blocks of so many rows.
 
-    They are temporaries that have enough of such blocks to keep a device busy, and that no loop reads slice by slice.
+    They are temporaries that have enough of such blocks to keep a device busy, and whose slices, if a loop reads them one
+    by one, are made of whole blocks.
     """
     if block == BLOCK_ROWS:
         return {}
-    fixed = {*placed, *(n for k in kernels if isinstance(k, StepKernel) for n in k.reads)}
+    steps = [k for k in kernels if isinstance(k, StepKernel)]
+    fixed = {*placed, *(n for k in steps for n in dict.fromkeys(k.reads) if not k.reads_blocks(n, block))}
     found = {}
     for kernel in kernels:
         node, *others = kernel.outputs

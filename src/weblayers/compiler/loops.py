@@ -124,6 +124,12 @@ class StepKernel(Kernel):
         super().__init__(outputs, repeated.kernel.root, reads)
         self.repeated, self.places, self.numbers = repeated, places, numbers
 
+    def reads_blocks(self, node: Node, rows: int) -> bool:
+        """Whether what is read of a node begins and ends with blocks of so many rows."""
+        pairs = zip(self.repeated.kernel.reads, self.reads, strict=True)
+        windows = [(mine, self.repeated.windows.get(mine)) for mine, read in pairs if read is node]
+        return all(w is None or (w.unit == "block" and layout_of(n.shape).rows % rows == 0) for n, w in windows)
+
     @property
     def layout(self) -> Layout:
         return self.repeated.kernel.layout
@@ -217,7 +223,7 @@ class Loop:
             reads.append(node)
             window = repeated.windows.get(read)
             if window is not None:
-                numbers[window.start] = row // 4 if window.unit == "block" else row
+                numbers[window.start] = row
         outputs, places = [], []
         for n in kernel.outputs:
             stack = self._stacks[n]

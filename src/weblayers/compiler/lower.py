@@ -316,19 +316,22 @@ class Lowering:
     def _draw_step(self, kernel: StepKernel, layers: range) -> None:
         """A draw of a loop's body: its shader is the same in all steps, what it is told and bound to is not."""
         repeated, body = kernel.repeated, kernel.repeated.kernel
-        sources, samplers = {}, []
+        sources, samplers, numbers = {}, [], dict(kernel.numbers)
         for i, (node, read) in enumerate(zip(body.reads, kernel.reads, strict=True)):
             owner, place = self._home(read)
             samplers.append(self._buffer[owner])
-            sources[node] = Source(i, place, _scale(read), repeated.windows.get(node))
-        hosts = [*(n for n in topological(body.outputs) if n.is_host), *kernel.numbers]
+            window = repeated.windows.get(node)
+            if window is not None and window.unit == "block":
+                numbers[window.start] //= place.layers
+                window = replace(window, layout=replace(window.layout, block=place.layers))
+            sources[node] = Source(i, place, _scale(read), window)
+        hosts = [*(n for n in topological(body.outputs) if n.is_host), *numbers]
         key = (repeated, layers, *(s.placement for s in sources.values()))
         if key not in self._shaders:
             self._shaders[key] = _emitted(body, body.layout, sources, repeated.corner, layers, hosts)
         shader, uniforms = self._shaders[key]
         registers = [
-            self._number(kernel.numbers[n]) if n in kernel.numbers else self._registers[n]
-            for n in (hosts[i] for i in uniforms)
+            self._number(numbers[n]) if n in numbers else self._registers[n] for n in (hosts[i] for i in uniforms)
         ]
         self._issue(kernel, shader, kernel.places, layers, samplers, registers)
 

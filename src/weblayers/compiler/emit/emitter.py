@@ -38,7 +38,7 @@ class Position(NamedTuple):
 class Window:
     """How a step of a loop reads its slice of a stack, which is laid out as ``layout``.
 
-    The slice begins at a ``"row"``, at a ``"block"`` of four rows, or (if it is a number) at a ``"column"``; the host
+    The slice begins at a ``"row"``, at a ``"block"`` of rows, or (if it is a number) at a ``"column"``; the host
     scalar ``start`` says at which.
     """
 
