@@ -220,9 +220,8 @@ class Shader:
                 return self.add(self.div(x, n), self.div(y, n))
             if isinstance(y, Value) and y.divisor % n == 0 and x.lo >= 0:
                 return self.add(self.div(y, n), self.div(x, n))
-            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and 0 <= y % n < x.divisor:
-                # a constant below the step of x never carries into the next multiple of n
-                return self.add(self.div(x, n), y // n)
+            if isinstance(y, int) and x.lo >= 0 and y != (part := _carried(x, y, n)):
+                return self.add(self.div(self.add(x, part), n), y // n)
         if a.lo >= 0 and a.hi < n:
             return 0
         if a.op == "idiv":
@@ -240,9 +239,8 @@ class Shader:
                 return self.mod(y, n)
             if isinstance(y, Value) and y.divisor % n == 0:
                 return self.mod(x, n)
-            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and y % n < x.divisor:
-                # x is a multiple of d and so is its remainder: a constant below d never carries
-                return self.add(self.mod(x, n), y % n)
+            if isinstance(y, int) and x.lo >= 0 and y != (part := _carried(x, y, n)):
+                return self.add(self.mod(self.add(x, part), n), y % n - part)
         if a.lo >= 0 and a.hi < n:
             return a
         return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
@@ -331,6 +329,16 @@ class Shader:
         if any(v.type != values[0].type for v in values):
             raise TypeError(f"{op} of operands of types {', '.join(v.type for v in values)}")
         return self.op(op, values[0].type, *args)
+
+
+def _carried(x: Value, y: int, n: int) -> int:
+    """The part of a constant that must be added to ``x`` before it is divided by ``n``.
+
+    Multiples of n are quotients by themselves. What is below the step that x and n have in common never carries: in
+    blocks of four pixels it is known which of them are even, whatever the size of a row.
+    """
+    rest = y % n
+    return rest - rest % math.gcd(x.divisor, n)
 
 
 # What costs nothing by itself.

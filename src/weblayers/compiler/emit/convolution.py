@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ...graph.node import Node
 from ..shader import Int, Value
@@ -18,9 +19,9 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles
 UNROLL = 8
 
 
-def _over_taps(e: Emitter, kernel: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
+def _over_taps(e: Emitter, rounds: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
     """Loop over the leading kernel axes; unroll the last."""
-    lead, last = kernel[:-1], kernel[-1]
+    lead, last = rounds[:-1], rounds[-1]
 
     def outer(flat: Int) -> None:
         head = unflatten(e, flat, lead)
@@ -35,6 +36,55 @@ def unflatten(e: Emitter, flat: Int, dims: Sequence[int]) -> tuple[Int, ...]:
         index.insert(0, e.shader.mod(flat, d))
         flat = e.shader.div(flat, d)
     return (flat, *index) if dims else ()
+
+
+class Axis(NamedTuple):
+    """What an output pixel multiplies along a spatial axis: taps at equal distances that meet pixels of the input.
+
+    Where the input is dilated the others meet nothing but zeros. Tap ``first + i * step`` meets pixel ``index + i * next``;
+    ``any`` says whether one does (with both dilations, some outputs have none).
+    """
+
+    first: Int
+    step: int
+    index: Int
+    next: int
+    any: Value | bool
+
+
+def _axes(e: Emitter, node: Node, out: Sequence[Int]) -> list[Axis]:
+    """The axes of an output pixel."""
+    s, axes = e.shader, []
+    dilations = zip(node.param("lhs_dilation"), node.param("rhs_dilation"), strict=True)
+    for o, k, (lo, _), (ld, rd) in zip(out, node.param("strides"), node.param("padding"), dilations, strict=True):
+        common = math.gcd(ld, rd)
+        step, apart = ld // common, rd // common
+        # counted from a real pixel that is not after the first under the kernel, so that nothing is below zero
+        at = s.add(s.mul(o, k), -lo % ld)
+        past = s.mod(at, ld)
+        first = s.mod(s.mul(s.div(past, common), pow(-apart, -1, step)), step)
+        index = s.add(s.div(s.add(at, s.mul(first, rd)), ld), -lo // ld)
+        axes.append(Axis(first, step, index, apart, s.equal(s.mod(past, common), 0)))
+    return axes
+
+
+def _under(
+    e: Emitter, node: Node, axes: Sequence[Axis], round_: Sequence[Int]
+) -> tuple[list[Int], list[Int], Value | bool]:
+    """The tap and the input pixel of an output's round, and whether there are both."""
+    s, (x, w) = e.shader, node.inputs
+    ok: Value | bool = True
+    taps: list[Int] = []
+    pixel: list[Int] = []
+    columns = zip(axes, round_, w.shape, x.shape[1:-1], node.param("padding"), strict=False)
+    for axis, i, count, size, (lo, hi) in columns:
+        tap, index = s.add(axis.first, s.mul(i, axis.step)), s.add(axis.index, s.mul(i, axis.next))
+        ok = s.both(ok, s.both(axis.any, s.less(tap, count)))
+        if lo > 0 or hi > 0:
+            ok = s.both(ok, s.within(index, size))
+        taps.append(s.clamp(tap, 0, count - 1))
+        pixel.append(index)
+    return taps, pixel, ok
 
 
 def _input_position(
@@ -62,10 +112,12 @@ def _input_position(
 def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     x, w = node.inputs
     s, swap, flip = e.shader, node.param("swap"), node.param("flip")
-    channels, kernel, size = x.shape[-1], w.shape[:-2], x.shape[1:-1]
+    channels, kernel = x.shape[-1], w.shape[:-2]
     single = node.shape[-1] == 1  # one output channel: pixels are columns, and each lane is a pixel
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
     places = [e.position(node.shape, c) for c in lanes]
+    axes = [_axes(e, node, p.at[1:-1]) for p in places]
+    rounds = [-(-d // axis.step) for d, axis in zip(kernel, axes[0], strict=True)]
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
 
     def weights(tap: Sequence[Int], p: Position, k: Int, width: int) -> list[Value]:
@@ -80,16 +132,18 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
 
     def step(k: Int, width: int) -> None:
-        def at_tap(tap: tuple[Int, ...]) -> None:
+        def at_tap(round_: tuple[Int, ...]) -> None:
             for lane, p in enumerate(places):
-                index, ok = _input_position(e, node, size, p.at[1:-1], tap)
+                tap, index, ok = _under(e, node, axes[lane], round_)
+                if ok is False:
+                    continue
                 vec = None if channels == 1 else len(x.shape) - 1
                 pixel = e.value(x, e.coord(x.shape, Position((p.at[0], *index, k), vec)))
                 pixel = s.select(ok, pixel, s.const(0.0, pixel.type))
                 parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
                 _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
 
-        _over_taps(e, kernel, at_tap)
+        _over_taps(e, rounds, at_tap)
 
     over_inner(e, channels, step)
     out = [acc.get(lane) for lane in range(len(acc))]
