@@ -374,6 +374,8 @@ for _name, (_x, _p) in _WINDOWS.items():
     _pooled = CASES[-3].nodes()[2].shape
     _unpool = lambda dy, p=_p, f=_index, size=_x[1:-1]: b.unpool(f(dy), dy, size, **p)  # noqa: E731
     case(f"unpool, {_name}", _unpool, normal(*_pooled), rtol=1e-4, atol=1e-5)
+    _spread = lambda dy, p=_p, size=_x[1:-1]: b.unpool_sum(dy, size, **p)  # noqa: E731
+    case(f"unpool_sum, {_name}", _spread, normal(*_pooled), rtol=1e-4, atol=1e-5)
     case(f"pool_at, {_name}", lambda x, p=_p, f=_index: b.pool_at(f(x), x, **p), normal(*_x, seed=1))
 case(
     "pool_max of equals",

@@ -403,6 +403,11 @@ def unpool(index: Node, dy: Node, size: Sequence[int], **window: Any) -> Node:
     return bind("unpool", index, dy, size=tuple(size), **window)
 
 
+def unpool_sum(dy: Node, size: Sequence[int], **window: Any) -> Node:
+    """Send each ``dy`` to all positions of its window, and add what meets there: the gradient of sum pooling."""
+    return bind("unpool_sum", dy, size=tuple(size), **window)
+
+
 def pool_at(index: Node, x: Node, **window: Any) -> Node:
     """Read ``x`` at the positions the pool's argmax named: the adjoint of :func:`unpool`."""
     return bind("pool_at", index, x, **window)

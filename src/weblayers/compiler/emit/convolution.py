@@ -2,6 +2,10 @@
 
 The last kernel axis is unrolled. Neighbouring pixels then name the same input texels, which the shader builder shares:
 a row of five taps over four pixels reads eight pixels, not twenty.
+
+Where the input is dilated, as in gradients of convolutions with strides, an output's taps are those that meet pixels:
+of three taps over every other pixel, two or one. Which ones follows from where the output lies. Where rows are of even
+length, that is known of each of the four pixels, and there is nothing to choose.
 """
 
 from __future__ import annotations
@@ -19,9 +23,9 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles
 UNROLL = 8
 
 
-def _over_taps(e: Emitter, rounds: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
+def _over_taps(e: Emitter, turns: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
     """Loop over the leading kernel axes; unroll the last."""
-    lead, last = rounds[:-1], rounds[-1]
+    lead, last = turns[:-1], turns[-1]
 
     def outer(flat: Int) -> None:
         head = unflatten(e, flat, lead)
@@ -39,16 +43,16 @@ def unflatten(e: Emitter, flat: Int, dims: Sequence[int]) -> tuple[Int, ...]:
 
 
 class Axis(NamedTuple):
-    """What an output pixel multiplies along a spatial axis: taps at equal distances that meet pixels of the input.
+    """What an output pixel multiplies along an axis: the taps that meet pixels of the input.
 
-    Where the input is dilated the others meet nothing but zeros. Tap ``first + i * step`` meets pixel ``index + i * next``;
-    ``any`` says whether one does (with both dilations, some outputs have none).
+    The others meet nothing but the zeros between these. Tap ``tap + i * step`` meets pixel ``pixel + i * apart``;
+    ``any`` says whether one does: where both kernel and input are dilated, some outputs have none.
     """
 
-    first: Int
+    tap: Int
     step: int
-    index: Int
-    next: int
+    pixel: Int
+    apart: int
     any: Value | bool
 
 
@@ -59,32 +63,31 @@ def _axes(e: Emitter, node: Node, out: Sequence[Int]) -> list[Axis]:
     for o, k, (lo, _), (ld, rd) in zip(out, node.param("strides"), node.param("padding"), dilations, strict=True):
         common = math.gcd(ld, rd)
         step, apart = ld // common, rd // common
-        # counted from a real pixel that is not after the first under the kernel, so that nothing is below zero
-        at = s.add(s.mul(o, k), -lo % ld)
-        past = s.mod(at, ld)
-        first = s.mod(s.mul(s.div(past, common), pow(-apart, -1, step)), step)
-        index = s.add(s.div(s.add(at, s.mul(first, rd)), ld), -lo // ld)
-        axes.append(Axis(first, step, index, apart, s.equal(s.mod(past, common), 0)))
+        _, past = s.steps(s.mul(o, k), lo, ld)
+        # the first tap of those for which past + tap * rd is a multiple of ld
+        tap = s.mod(s.mul(s.div(past, common), pow(-apart, -1, step)), step)
+        pixel, _ = s.steps(s.add(s.mul(o, k), s.mul(tap, rd)), lo, ld)
+        axes.append(Axis(tap, step, pixel, apart, s.equal(s.mod(past, common), 0)))
     return axes
 
 
 def _under(
-    e: Emitter, node: Node, axes: Sequence[Axis], round_: Sequence[Int]
+    e: Emitter, node: Node, axes: Sequence[Axis], turn: Sequence[Int]
 ) -> tuple[list[Int], list[Int], Value | bool]:
-    """The tap and the input pixel of an output's round, and whether there are both."""
+    """The tap of an output's turn and the input pixel under it, and whether there are both."""
     s, (x, w) = e.shader, node.inputs
     ok: Value | bool = True
     taps: list[Int] = []
-    pixel: list[Int] = []
-    columns = zip(axes, round_, w.shape, x.shape[1:-1], node.param("padding"), strict=False)
+    pixels: list[Int] = []
+    columns = zip(axes, turn, w.shape, x.shape[1:-1], node.param("padding"), strict=False)
     for axis, i, count, size, (lo, hi) in columns:
-        tap, index = s.add(axis.first, s.mul(i, axis.step)), s.add(axis.index, s.mul(i, axis.next))
+        tap, pixel = s.add(axis.tap, s.mul(i, axis.step)), s.add(axis.pixel, s.mul(i, axis.apart))
         ok = s.both(ok, s.both(axis.any, s.less(tap, count)))
         if lo > 0 or hi > 0:
-            ok = s.both(ok, s.within(index, size))
+            ok = s.both(ok, s.within(pixel, size))
         taps.append(s.clamp(tap, 0, count - 1))
-        pixel.append(index)
-    return taps, pixel, ok
+        pixels.append(pixel)
+    return taps, pixels, ok
 
 
 def _input_position(
@@ -97,13 +100,10 @@ def _input_position(
     strides, padding = node.param("strides"), node.param("padding")
     dilations = zip(node.param("lhs_dilation"), node.param("rhs_dilation"), strict=True)
     for o, t, d, k, (lo, hi), (ld, rd) in zip(out, tap, size, strides, padding, dilations, strict=True):
-        i = s.add(s.add(s.mul(o, k), s.mul(t, rd)), -lo)
+        i, between = s.steps(s.add(s.mul(o, k), s.mul(t, rd)), lo, ld)
         if lo > 0 or hi > 0:
-            ok = s.both(ok, s.within(i, (d - 1) * ld + 1))
-        if ld > 1:
-            # below zero the remainder has no defined sign in GLSL, but there `within` is false already
-            ok = s.both(ok, s.equal(s.mod(i, ld), 0))
-            i = s.div(i, ld)
+            ok = s.both(ok, s.within(i, d))
+        ok = s.both(ok, s.equal(between, 0))
         index.append(i)
     return index, ok
 
@@ -117,7 +117,7 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
     places = [e.position(node.shape, c) for c in lanes]
     axes = [_axes(e, node, p.at[1:-1]) for p in places]
-    rounds = [-(-d // axis.step) for d, axis in zip(kernel, axes[0], strict=True)]
+    turns = [-(-d // axis.step) for d, axis in zip(kernel, axes[0], strict=True)]
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
 
     def weights(tap: Sequence[Int], p: Position, k: Int, width: int) -> list[Value]:
@@ -132,9 +132,9 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
 
     def step(k: Int, width: int) -> None:
-        def at_tap(round_: tuple[Int, ...]) -> None:
+        def at_tap(turn: tuple[Int, ...]) -> None:
             for lane, p in enumerate(places):
-                tap, index, ok = _under(e, node, axes[lane], round_)
+                tap, index, ok = _under(e, node, axes[lane], turn)
                 if ok is False:
                     continue
                 vec = None if channels == 1 else len(x.shape) - 1
@@ -143,7 +143,7 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
                 _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
 
-        _over_taps(e, rounds, at_tap)
+        _over_taps(e, turns, at_tap)
 
     over_inner(e, channels, step)
     out = [acc.get(lane) for lane in range(len(acc))]
