@@ -395,7 +395,8 @@ def conv_kernel_grad(
 
 def pool(kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> Node:
     """Pool ``x [n, *spatial, channels]`` by ``sum``, ``max``, or ``argmax`` (position in the window, first wins)."""
-    return bind("pool_" + kind, x, **_window(window, strides, padding))
+    params = {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
+    return bind("pool_" + kind, x, **params)
 
 
 def unpool(index: Node, dy: Node, size: Sequence[int], **window: Any) -> Node:
@@ -411,10 +412,6 @@ def unpool_sum(dy: Node, size: Sequence[int], **window: Any) -> Node:
 def pool_at(index: Node, x: Node, **window: Any) -> Node:
     """Read ``x`` at the positions the pool's argmax named: the adjoint of :func:`unpool`."""
     return bind("pool_at", index, x, **window)
-
-
-def _window(window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    return {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
 
 
 def gather(x: Node, index: Node, axis: int = 0) -> Node:
