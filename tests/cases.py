@@ -292,6 +292,12 @@ _CONVOLUTIONS = {
     "stride past the kernel": ((2, 7, 7, 5), (2, 2, 5, 6), {"strides": (3, 3)}),
     "dilation": ((1, 9, 9, 4), (3, 3, 4, 4), {"rhs_dilation": (2, 2), "padding": ((2, 2), (1, 0))}),
     "spread input": ((1, 4, 4, 3), (3, 3, 3, 4), {"lhs_dilation": (2, 2), "padding": ((2, 2), (2, 1))}),
+    "spread input, odd rows": ((2, 3, 4, 4), (5, 2, 4, 8), {"lhs_dilation": (3, 2), "padding": ((4, 2), (1, 1))}),
+    "both spread": (
+        (1, 5, 4, 3),
+        (2, 3, 3, 4),
+        {"lhs_dilation": (2, 4), "rhs_dilation": (3, 2), "padding": ((2, 1), (3, 3))},
+    ),
     "cropping": ((1, 7, 7, 3), (3, 3, 3, 4), {"padding": ((-1, 0), (0, -1))}),
     "pointwise": ((2, 4, 5, 6), (1, 1, 6, 7), {"strides": (1, 2)}),
     "pointwise, one channel": ((1, 4, 4, 1), (1, 1, 1, 3), {"strides": (2, 2)}),
@@ -374,6 +380,8 @@ for _name, (_x, _p) in _WINDOWS.items():
     _pooled = CASES[-3].nodes()[2].shape
     _unpool = lambda dy, p=_p, f=_index, size=_x[1:-1]: b.unpool(f(dy), dy, size, **p)  # noqa: E731
     case(f"unpool, {_name}", _unpool, normal(*_pooled), rtol=1e-4, atol=1e-5)
+    _spread = lambda dy, p=_p, size=_x[1:-1]: b.unpool_sum(dy, size, **p)  # noqa: E731
+    case(f"unpool_sum, {_name}", _spread, normal(*_pooled), rtol=1e-4, atol=1e-5)
     case(f"pool_at, {_name}", lambda x, p=_p, f=_index: b.pool_at(f(x), x, **p), normal(*_x, seed=1))
 case(
     "pool_max of equals",

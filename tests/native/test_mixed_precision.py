@@ -13,6 +13,7 @@ from weblayers.compiler import halves
 from weblayers.compiler.lower import lower
 
 L = wl.layers
+RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
@@ -87,6 +88,22 @@ def test_a_model_learns_as_much(mixed):
     # it is another precision, and close
     assert 0 < np.abs(found - exact).max() < 0.1
     assert all(w.dtype == "float32" for w in model.weights)
+
+
+def test_convolutions_of_pixels_apart_learn_as_much(mixed):
+    wl.set_backend("softgpu")
+    x, y = RNG.random((4, 9, 9, 1)), RNG.random((4, 18, 18, 1))
+    losses = []
+    for policy in ("mixed_float16", "float32"):
+        wl.mixed_precision.set_global_policy(policy)
+        wl.set_random_seed(0)
+        model = wl.sequential([L.conv2d(8, 3, strides=2, activation="relu", input_shape=[9, 9, 1])])
+        model.add(L.conv2d_transpose(8, 3, strides=2, activation="relu"))
+        model.add(L.conv2d_transpose(1, 3, strides=2, padding="same"))
+        model.compile("sgd", "mean_squared_error")
+        losses.append(asyncio.run(_fit(model, x, y))["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-2)
+    assert losses[0] != losses[1]
 
 
 def test_explained_bytes_are_those_of_halves(mixed):

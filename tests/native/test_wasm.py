@@ -203,7 +203,7 @@ def test_columns_of_four_lanes_are_one_sum():
 
 def test_what_is_left_of_a_number_below_zero_may_be_below_zero():
     s = Shader()
-    value = s.mod(s.add(s.fragment("x", 8), -5), 15)
+    value = s.mod(s.sub(2, s.fragment("x", 8)), 15)
     indices = Indices({}, 0, 8, 8)
     assert indices.span(indices.sum(value, 0)) == (-14, 14)
     quotient = s.div(value, 4)

@@ -64,7 +64,7 @@ def spread_in_place(order: Sequence[Node]) -> set[Node]:
     Their windows lie beside each other: a map's element then takes two reads, of which neighbours share their own.
     """
     readers = _readers(order)
-    apart = (n for n in order if n.op == "unpool" and _lie_beside(n))
+    apart = (n for n in order if n.op.startswith("unpool") and _lie_beside(n))
     return {n for n in apart if all(r.op == "conv_kernel_grad" and r.inputs[1] is n for r in readers.get(n, [n]))}
 
 

@@ -214,15 +214,10 @@ class Shader:
             return a
         if a.op == "imul" and a.args[1] % n == 0:
             return self.mul(a.args[0], a.args[1] // n)
-        if a.op == "iadd":
-            x, y = a.args
-            if x.divisor % n == 0 and (isinstance(y, int) or y.lo >= 0):
-                return self.add(self.div(x, n), self.div(y, n))
-            if isinstance(y, Value) and y.divisor % n == 0 and x.lo >= 0:
-                return self.add(self.div(y, n), self.div(x, n))
-            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and 0 <= y % n < x.divisor:
-                # a constant below the step of x never carries into the next multiple of n
-                return self.add(self.div(x, n), y // n)
+        if parts := self._multiple_and_rest(a, n):
+            return self.add(self.div(parts[0], n), self.div(parts[1], n))
+        if parts := _carried_and_rest(a, n):
+            return self.add(self.div(self.add(a.args[0], parts[0]), n), a.args[1] // n)
         if a.lo >= 0 and a.hi < n:
             return 0
         if a.op == "idiv":
@@ -234,18 +229,32 @@ class Shader:
             return a % n
         if a.divisor % n == 0:
             return 0
-        if a.op == "iadd":
-            x, y = a.args
-            if x.divisor % n == 0:
-                return self.mod(y, n)
-            if isinstance(y, Value) and y.divisor % n == 0:
-                return self.mod(x, n)
-            if isinstance(y, int) and n % x.divisor == 0 and x.lo >= 0 and y % n < x.divisor:
-                # x is a multiple of d and so is its remainder: a constant below d never carries
-                return self.add(self.mod(x, n), y % n)
+        if parts := self._multiple_and_rest(a, n):
+            return self.mod(parts[1], n)
+        if parts := _carried_and_rest(a, n):
+            return self.add(self.mod(self.add(a.args[0], parts[0]), n), parts[1])
         if a.lo >= 0 and a.hi < n:
             return a
         return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
+
+    def _multiple_and_rest(self, a: Value, n: int) -> tuple[Int, Int] | None:
+        """A sum as a term that is known to be a multiple of ``n`` and the rest, which is not negative or a number."""
+        if a.op != "iadd":
+            return None
+        x, y, number = *a.args, 0
+        if isinstance(y, int) and x.op == "iadd" and x.divisor % n:
+            (x, y), number = x.args, y
+        for term, rest in ((x, y), (y, x)):
+            if isinstance(term, Value) and term.divisor % n == 0:
+                rest = self.add(rest, number)
+                if isinstance(rest, int) or rest.lo >= 0:
+                    return term, rest
+        return None
+
+    def steps(self, a: Int, start: int, n: int) -> tuple[Int, Int]:
+        """How many steps of ``n`` from ``start`` to ``a``, which is not negative, and what is left of the last."""
+        shifted = self.add(a, -start % n)
+        return self.add(self.div(shifted, n), -start // n), self.mod(shifted, n)
 
     def clamp(self, a: Int, lo: int, hi: int) -> Int:
         if isinstance(a, int):
@@ -330,7 +339,27 @@ class Shader:
         values = args[1:] if op == "where" else args
         if any(v.type != values[0].type for v in values):
             raise TypeError(f"{op} of operands of types {', '.join(v.type for v in values)}")
+        if op == "add" and any(_is_zero(v) for v in args):
+            return args[1] if _is_zero(args[0]) else args[0]
         return self.op(op, values[0].type, *args)
+
+
+def _is_zero(value: Value) -> bool:
+    return value.op == "const" and value.args[0] == 0.0
+
+
+def _carried_and_rest(a: Value, n: int) -> tuple[int, int] | None:
+    """What a sum's constant adds to the division of its other term by ``n``, and what never carries.
+
+    Multiples of n are quotients by themselves. What is below the step that the other term and n have in common stays:
+    in blocks of four pixels it is known which of them are even, whatever the size of a row.
+    """
+    if a.op != "iadd" or not isinstance(a.args[1], int) or a.args[0].lo < 0:
+        return None
+    x, y = a.args
+    rest = y % n % math.gcd(x.divisor, n)
+    carried = y % n - rest
+    return None if carried == y else (carried, rest)
 
 
 # What costs nothing by itself.

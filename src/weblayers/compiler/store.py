@@ -293,7 +293,7 @@ def _evaluations(n: Node, user: Node) -> float:
     """At how many elements a value is computed for a user that computes it itself."""
     if user.op == "broadcast":
         return user.aval.size / BLOCK
-    return user.aval.size if user.op == "unpool" else n.aval.size
+    return user.aval.size if user.op.startswith("unpool") else n.aval.size
 
 
 def _reads_in_part(n: Node) -> bool:
@@ -313,7 +313,7 @@ def _extent(n: Node) -> int:
 
 def _printed_rounds(n: Node) -> int:
     """How often what a node reads is printed for it."""
-    if n.op == "unpool":
+    if n.op.startswith("unpool"):
         windows = zip(n.param("window"), n.param("strides"), strict=True)
         rounds, most = math.prod(-(-w // k) for w, k in windows), UNROLLED_WINDOW
     elif _reduces(n) and n.op != "pool_at":

@@ -395,7 +395,8 @@ def conv_kernel_grad(
 
 def pool(kind: str, x: Node, window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> Node:
     """Pool ``x [n, *spatial, channels]`` by ``sum``, ``max``, or ``argmax`` (position in the window, first wins)."""
-    return bind("pool_" + kind, x, **_window(window, strides, padding))
+    params = {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
+    return bind("pool_" + kind, x, **params)
 
 
 def unpool(index: Node, dy: Node, size: Sequence[int], **window: Any) -> Node:
@@ -403,13 +404,14 @@ def unpool(index: Node, dy: Node, size: Sequence[int], **window: Any) -> Node:
     return bind("unpool", index, dy, size=tuple(size), **window)
 
 
+def unpool_sum(dy: Node, size: Sequence[int], **window: Any) -> Node:
+    """Send each ``dy`` to all positions of its window, and add what meets there: the gradient of sum pooling."""
+    return bind("unpool_sum", dy, size=tuple(size), **window)
+
+
 def pool_at(index: Node, x: Node, **window: Any) -> Node:
     """Read ``x`` at the positions the pool's argmax named: the adjoint of :func:`unpool`."""
     return bind("pool_at", index, x, **window)
-
-
-def _window(window: Sequence[int], strides: Sequence[int], padding: Sequence[tuple[int, int]]) -> dict[str, Any]:
-    return {"window": tuple(window), "strides": tuple(strides), "padding": tuple(tuple(p) for p in padding)}
 
 
 def gather(x: Node, index: Node, axis: int = 0) -> Node:

@@ -2,12 +2,17 @@
 
 The last kernel axis is unrolled. Neighbouring pixels then name the same input texels, which the shader builder shares:
 a row of five taps over four pixels reads eight pixels, not twenty.
+
+Where the input is dilated, as in gradients of convolutions with strides, an output's taps are those that meet pixels:
+of three taps over every other pixel, two or one. Which ones follows from where the output lies. Where rows are of even
+length, that is known of each of the four pixels, and there is nothing to choose.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ...graph.node import Node
 from ..shader import Int, Value
@@ -18,9 +23,9 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles
 UNROLL = 8
 
 
-def _over_taps(e: Emitter, kernel: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
+def _over_taps(e: Emitter, turns: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
     """Loop over the leading kernel axes; unroll the last."""
-    lead, last = kernel[:-1], kernel[-1]
+    lead, last = turns[:-1], turns[-1]
 
     def outer(flat: Int) -> None:
         head = unflatten(e, flat, lead)
@@ -37,6 +42,54 @@ def unflatten(e: Emitter, flat: Int, dims: Sequence[int]) -> tuple[Int, ...]:
     return (flat, *index) if dims else ()
 
 
+class Axis(NamedTuple):
+    """What an output pixel multiplies along an axis: the taps that meet pixels of the input.
+
+    The others meet nothing but the zeros between these. Tap ``tap + i * step`` meets pixel ``pixel + i * apart``;
+    ``any`` says whether one does: where both kernel and input are dilated, some outputs have none.
+    """
+
+    tap: Int
+    step: int
+    pixel: Int
+    apart: int
+    any: Value | bool
+
+
+def _axes(e: Emitter, node: Node, out: Sequence[Int]) -> list[Axis]:
+    """The axes of an output pixel."""
+    s, axes = e.shader, []
+    dilations = zip(node.param("lhs_dilation"), node.param("rhs_dilation"), strict=True)
+    for o, k, (lo, _), (ld, rd) in zip(out, node.param("strides"), node.param("padding"), dilations, strict=True):
+        common = math.gcd(ld, rd)
+        step, apart = ld // common, rd // common
+        _, past = s.steps(s.mul(o, k), lo, ld)
+        # the first tap of those for which past + tap * rd is a multiple of ld
+        tap = s.mod(s.mul(s.div(past, common), pow(-apart, -1, step)), step)
+        pixel, _ = s.steps(s.add(s.mul(o, k), s.mul(tap, rd)), lo, ld)
+        axes.append(Axis(tap, step, pixel, apart, s.equal(s.mod(past, common), 0)))
+    return axes
+
+
+def _under(
+    e: Emitter, node: Node, axes: Sequence[Axis], turn: Sequence[Int]
+) -> tuple[list[Int], list[Int], Value | bool]:
+    """The tap of an output's turn and the input pixel under it, and whether there are both."""
+    s, (x, w) = e.shader, node.inputs
+    ok: Value | bool = True
+    taps: list[Int] = []
+    pixels: list[Int] = []
+    columns = zip(axes, turn, w.shape, x.shape[1:-1], node.param("padding"), strict=False)
+    for axis, i, count, size, (lo, hi) in columns:
+        tap, pixel = s.add(axis.tap, s.mul(i, axis.step)), s.add(axis.pixel, s.mul(i, axis.apart))
+        ok = s.both(ok, s.both(axis.any, s.less(tap, count)))
+        if lo > 0 or hi > 0:
+            ok = s.both(ok, s.within(pixel, size))
+        taps.append(s.clamp(tap, 0, count - 1))
+        pixels.append(pixel)
+    return taps, pixels, ok
+
+
 def _input_position(
     e: Emitter, node: Node, size: Sequence[int], out: Sequence[Int], tap: Sequence[Int]
 ) -> tuple[list[Int], Value | bool]:
@@ -47,13 +100,10 @@ def _input_position(
     strides, padding = node.param("strides"), node.param("padding")
     dilations = zip(node.param("lhs_dilation"), node.param("rhs_dilation"), strict=True)
     for o, t, d, k, (lo, hi), (ld, rd) in zip(out, tap, size, strides, padding, dilations, strict=True):
-        i = s.add(s.add(s.mul(o, k), s.mul(t, rd)), -lo)
+        i, between = s.steps(s.add(s.mul(o, k), s.mul(t, rd)), lo, ld)
         if lo > 0 or hi > 0:
-            ok = s.both(ok, s.within(i, (d - 1) * ld + 1))
-        if ld > 1:
-            # below zero the remainder has no defined sign in GLSL, but there `within` is false already
-            ok = s.both(ok, s.equal(s.mod(i, ld), 0))
-            i = s.div(i, ld)
+            ok = s.both(ok, s.within(i, d))
+        ok = s.both(ok, s.equal(between, 0))
         index.append(i)
     return index, ok
 
@@ -62,10 +112,12 @@ def _input_position(
 def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     x, w = node.inputs
     s, swap, flip = e.shader, node.param("swap"), node.param("flip")
-    channels, kernel, size = x.shape[-1], w.shape[:-2], x.shape[1:-1]
+    channels, kernel = x.shape[-1], w.shape[:-2]
     single = node.shape[-1] == 1  # one output channel: pixels are columns, and each lane is a pixel
     lanes = [lane for c in coords for lane in e.lanes(c)] if single else list(coords)
     places = [e.position(node.shape, c) for c in lanes]
+    axes = [_axes(e, node, p.at[1:-1]) for p in places]
+    turns = [-(-d // axis.step) for d, axis in zip(kernel, axes[0], strict=True)]
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
 
     def weights(tap: Sequence[Int], p: Position, k: Int, width: int) -> list[Value]:
@@ -80,16 +132,18 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
 
     def step(k: Int, width: int) -> None:
-        def at_tap(tap: tuple[Int, ...]) -> None:
+        def at_tap(turn: tuple[Int, ...]) -> None:
             for lane, p in enumerate(places):
-                index, ok = _input_position(e, node, size, p.at[1:-1], tap)
+                tap, index, ok = _under(e, node, axes[lane], turn)
+                if ok is False:
+                    continue
                 vec = None if channels == 1 else len(x.shape) - 1
                 pixel = e.value(x, e.coord(x.shape, Position((p.at[0], *index, k), vec)))
                 pixel = s.select(ok, pixel, s.const(0.0, pixel.type))
                 parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
                 _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
 
-        _over_taps(e, kernel, at_tap)
+        _over_taps(e, turns, at_tap)
 
     over_inner(e, channels, step)
     out = [acc.get(lane) for lane in range(len(acc))]

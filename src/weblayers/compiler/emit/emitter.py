@@ -277,7 +277,6 @@ class Accumulators:
         self._looped = looped
         self._cells = [shader.variable(t, init) if looped else None for t in types]
         self._values = [shader.const(init, t) for t in types]
-        self._fresh = True
 
     def get(self, lane: int) -> Value:
         cell = self._cells[lane]
@@ -291,17 +290,10 @@ class Accumulators:
             self._values[lane] = value
 
     def combine(self, op: str, lane: int, value: Value) -> None:
-        if op == "add" and not self._looped and _is_zero(self._values[lane]):
-            self._values[lane] = value
-        else:
-            self.set(lane, self._shader.f(op, self.get(lane), value))
+        self.set(lane, self._shader.f(op, self.get(lane), value))
 
     def __len__(self) -> int:
         return len(self._cells)
-
-
-def _is_zero(value: Value) -> bool:
-    return value.op == "const" and value.args[0] == 0.0
 
 
 def _cast_changes(node: Node) -> bool:

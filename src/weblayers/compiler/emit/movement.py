@@ -130,18 +130,18 @@ def pad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
             if a == p.vec:
                 index.append(i)
                 continue
-            j = s.sub(i, lo[a])
-            ok = s.both(ok, s.within(j, (x.shape[a] - 1) * (interior[a] + 1) + 1))
-            j = s.clamp(j, 0, max(0, (x.shape[a] - 1) * (interior[a] + 1)))
-            if interior[a]:
-                ok = s.both(ok, s.equal(s.mod(j, interior[a] + 1), 0))
-                j = s.div(j, interior[a] + 1)
-            index.append(j)
+            j, between = s.steps(i, lo[a], interior[a] + 1)
+            ok = s.both(ok, s.both(s.within(j, x.shape[a]), s.equal(between, 0)))
+            index.append(s.clamp(j, 0, max(0, x.shape[a] - 1)))
         positions.append(Position(tuple(index), p.vec))
         inside.append(ok)
-    values = _mapped(e, x, coords, positions)
-    fill = node.param("value")
-    return [s.select(ok, v, s.const(fill, v.type)) for ok, v in zip(inside, values, strict=True)]
+    fill = s.const(node.param("value"))
+    read = [i for i, ok in enumerate(inside) if ok is not False]
+    values = _mapped(e, x, [coords[i] for i in read], [positions[i] for i in read])
+    out = [s.splat(fill) if c.vec else fill for c in coords]
+    for i, v in zip(read, values, strict=True):
+        out[i] = s.select(inside[i], v, out[i])
+    return out
 
 
 @handles("concat")

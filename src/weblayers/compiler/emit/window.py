@@ -104,10 +104,13 @@ def _inside(
     return index, ok
 
 
-@handles("unpool")
+@handles("unpool", "unpool_sum")
 def unpool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
-    """Adds what the windows over a position hand back; those are next to each other, nearest first."""
-    index, dy = node.inputs
+    """Adds what the windows over a position hand back, to their maximum or to all of their elements.
+
+    Those windows are next to each other, nearest first.
+    """
+    dy, index = node.inputs[-1], node.inputs[0] if node.op == "unpool" else None
     if any(c.vec for c in coords) and not (_channels_are_columns(node) and _channels_are_columns(dy)):
         return e.by_lanes(node, coords)
     s = e.shader
@@ -120,12 +123,15 @@ def unpool(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
         def body(back: tuple[Int, ...], _: Int) -> None:
             for lane, p in enumerate(positions):
                 where, flat, ok = _covered(e, p.at[1:-1], back, dy.shape[1:-1], window, strides, padding)
+                if ok is False:
+                    continue
                 at = e.coord(dy.shape, Position((p.at[0], *where, p.at[-1]), p.vec))
-                g, hit = e.value(dy, at), e.value(index, at)
-                tag = s.to_float(flat)
-                mine = s.f("eq", hit, s.splat(tag) if p.vec else tag)
+                g = e.value(dy, at)
                 zero = s.const(0.0, g.type)
-                acc.combine("add", lane, s.select(ok, s.f("where", mine, g, zero), zero))
+                if index is not None:
+                    hit, tag = e.value(index, at), s.to_float(flat)
+                    g = s.f("where", s.f("eq", hit, s.splat(tag) if p.vec else tag), g, zero)
+                acc.combine("add", lane, s.select(ok, g, zero))
 
         _taps(e, covering, body)
         return [acc.get(lane) for lane in range(len(coords))]

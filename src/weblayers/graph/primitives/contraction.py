@@ -95,13 +95,13 @@ def _conv_value(x: np.ndarray, w: np.ndarray, **p: Any) -> np.ndarray:
     return (rows @ matrix).reshape(*outer, w.shape[-1])
 
 
-def _input_gradient(g: Node, w: Node, x: Node, **p: Any) -> Node:
-    """The gradient of a convolution's input is a convolution of the output's gradient, with the same weights."""
+def _transposed(x: Node, kernel: Sequence[int], g: Node, **p: Any) -> dict[str, Any]:
+    """The parameters of the convolution that takes the output's gradient to the input's."""
     padding = []
     columns = zip(
         x.shape[1:-1],
         g.shape[1:-1],
-        w.shape[:-2],
+        kernel,
         p["strides"],
         p["padding"],
         p["lhs_dilation"],
@@ -112,18 +112,28 @@ def _input_gradient(g: Node, w: Node, x: Node, **p: Any) -> Node:
         before = (k - 1) * rd - lo
         after = (size - 1) * ld + 1 + (k - 1) * rd - before - ((out - 1) * s + 1)
         padding.append((before, after))
-    return b.conv(g, w, p["lhs_dilation"], padding, p["strides"], p["rhs_dilation"], not p["flip"], not p["swap"])
+    return {**p, "strides": p["lhs_dilation"], "padding": tuple(padding), "lhs_dilation": p["strides"]}
 
 
-def _conv_vjp(g: Node, out: Node, x: Node, w: Node, **p: Any) -> list[Node | None]:
-    flip, swap = p["flip"], p["swap"]
-    rank = len(w.shape) - 2
-    grad_params = {k: v for k, v in p.items() if k not in ("flip", "swap")}
-    dw = b.conv_kernel_grad(x, g, kernel=w.shape[:-2], **grad_params)
-    dw = b.reshape(dw, (*w.shape[:-2], x.shape[-1], g.shape[-1]))
-    dw = b.reverse(dw, tuple(range(rank))) if flip else dw
-    dw = b.transpose(dw, (*range(rank), rank + 1, rank)) if swap else dw
-    return [_input_gradient(g, w, x, **p), dw]
+def _input_gradient(g: Node, w: Node, x: Node, flip: bool, swap: bool, **p: Any) -> Node:
+    """The gradient of a convolution's input is a convolution of the output's gradient, with the same weights."""
+    return b.conv(g, w, **_transposed(x, w.shape[:-2], g, **p), flip=not flip, swap=not swap)
+
+
+def _conv_vjp(g: Node, out: Node, x: Node, w: Node, flip: bool, swap: bool, **p: Any) -> list[Node | None]:
+    kernel, rank = w.shape[:-2], len(w.shape) - 2
+    # a convolution of spread pixels is the input gradient of one with strides, with the same kernel gradient: that one
+    # multiplies no zeros
+    is_spread = math.prod(p["lhs_dilation"]) > math.prod(p["strides"])
+    if is_spread:
+        dw = b.conv_kernel_grad(g, x, kernel=kernel, **_transposed(x, kernel, g, **p))
+    else:
+        dw = b.conv_kernel_grad(x, g, kernel=kernel, **p)
+    inputs, outputs = (g, x) if is_spread else (x, g)
+    dw = b.reshape(dw, (*kernel, inputs.shape[-1], outputs.shape[-1]))
+    dw = b.reverse(dw, tuple(range(rank))) if flip != is_spread else dw
+    dw = b.transpose(dw, (*range(rank), rank + 1, rank)) if swap != is_spread else dw
+    return [_input_gradient(g, w, x, flip, swap, **p), dw]
 
 
 define("conv", _conv_shape, _conv_value, _conv_vjp)
@@ -172,7 +182,7 @@ def _kernel_grad_vjp(
     if ones or splits or rounded != EXACT_ROWS:
         raise NotImplementedError("split kernel gradients are made by the compiler, after differentiation")
     w = b.reshape(g, (*kernel, x.shape[-1], dy.shape[-1]))
-    dx = _input_gradient(dy, w, x, **p, flip=False, swap=False)
+    dx = _input_gradient(dy, w, x, flip=False, swap=False, **p)
     return [dx, b.conv(x, w, **p)]
 
 

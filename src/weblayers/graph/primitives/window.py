@@ -53,14 +53,8 @@ def _pool_argmax(x: np.ndarray, **p: Any) -> np.ndarray:
     return without_nan(windows, -np.inf).argmax(-1).astype(np.int32)
 
 
-def _pool_sum_vjp(g: Node, out: Node, x: Node, window: Shape, strides: Shape, padding: Pairs) -> list[Node | None]:
-    """Every input collects from the windows over it: a pool of the gradient, spread by the strides."""
-    lo, hi = [0], [0]
-    for d, o, w, s, (before, _) in zip(x.shape[1:-1], g.shape[1:-1], window, strides, padding, strict=True):
-        lo.append(w - 1 - before)
-        hi.append(d + w - 1 - lo[-1] - ((o - 1) * s + 1))
-    spread = b.pad(g, (*lo, 0), (*hi, 0), (0, *(s - 1 for s in strides), 0))
-    return [b.pool("sum", spread, window, (1,) * len(window), ((0, 0),) * len(window))]
+def _pool_sum_vjp(g: Node, out: Node, x: Node, **p: Any) -> list[Node | None]:
+    return [b.unpool_sum(g, x.shape[1:-1], **p)]
 
 
 def _pool_max_vjp(g: Node, out: Node, x: Node, **p: Any) -> list[Node | None]:
@@ -88,6 +82,17 @@ def _unpool(index: np.ndarray, dy: np.ndarray, size: Shape, **p: Any) -> np.ndar
     return out
 
 
+def _unpool_sum(dy: np.ndarray, size: Shape, window: Shape, strides: Shape, padding: Pairs) -> np.ndarray:
+    """Every element collects from the windows over it: a pool of what is handed back, spread by the strides."""
+    lo, hi = [0], [0]
+    for d, o, w, s, (before, _) in zip(size, dy.shape[1:-1], window, strides, padding, strict=True):
+        lo.append(w - 1 - before)
+        hi.append(d + w - 1 - lo[-1] - ((o - 1) * s + 1))
+    spread = pad_value(dy, (*lo, 0), (*hi, 0), (0, *(s - 1 for s in strides), 0), 0.0)
+    beside = (1,) * len(window)
+    return _pool_sum(spread, window=window, strides=beside, padding=((0, 0),) * len(window))
+
+
 def _pool_at(index: np.ndarray, x: np.ndarray, **p: Any) -> np.ndarray:
     return x[_positions(index, x.shape[1:-1], **p)]
 
@@ -97,6 +102,12 @@ define(
     lambda index, dy, size, **p: Aval((dy.shape[0], *size, dy.shape[-1]), dy.dtype),
     _unpool,
     lambda g, out, index, dy, size, **p: [None, b.pool_at(index, g, **p)],
+)
+define(
+    "unpool_sum",
+    lambda dy, size, **p: Aval((dy.shape[0], *size, dy.shape[-1]), dy.dtype),
+    _unpool_sum,
+    lambda g, out, dy, size, **p: [b.pool("sum", g, **p)],
 )
 define(
     "pool_at",

@@ -1,0 +1,168 @@
+"""Convolutions of pixels that lie apart (transposed ones, input gradients behind strides), pools that spread theirs."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+import weblayers as wl
+from tests.native.test_plan_properties import compiled, fragments, texels_read
+from tests.native.test_pooling_plans import agree
+from tests.perf import workloads
+from weblayers.compiler.explain import counted
+from weblayers.compiler.lower import lower
+from weblayers.graph import build as b
+from weblayers.graph.gradient import gradient
+
+RNG = np.random.default_rng(0)
+
+
+def values_of(*nodes):
+    return [RNG.standard_normal(n.shape).astype(np.float32) for n in nodes]
+
+
+def with_slopes(value, inputs):
+    """A value, and the gradients of a function of it, its sum behind a bend."""
+    return [value, *gradient(b.reduce("sum", value * b.unary("tanh", value), range(len(value.shape))), inputs)]
+
+
+def checked(value, inputs):
+    for block in (4, 8):
+        agree(inputs, values_of(*inputs), with_slopes(value, inputs), block)
+
+
+# -- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def convolved(shape, filters, kernel, strides, padding, dilation=1):
+    """A convolution with strides, whose input gradient is one of pixels apart, and its inputs."""
+    rank = len(shape) - 2
+    x, w = b.input_node(shape, "float32"), b.input_node((*kernel, shape[-1], filters), "float32")
+    return b.conv(x, w, strides, padding, rhs_dilation=(dilation,) * rank), [x, w]
+
+
+@pytest.mark.parametrize("kernel", range(1, 8))
+@pytest.mark.parametrize("stride", range(1, 5))
+def test_strides_and_kernels(stride, kernel):
+    """Rows of odd and of even length, of whole blocks and of others; channels that fill texels and that do not."""
+    channels = itertools.cycle(((1, 3), (3, 1), (8, 4), (4, 8), (3, 3)))
+    for width, pad in (
+        (9, (0, 0)),
+        (12, (kernel // 2, (kernel - 1) // 2)),
+        (14, (kernel - 1, kernel - 1)),
+        (16, (0, 1)),
+    ):
+        inputs, filters = next(channels)
+        window, strides = (min(kernel, 4), kernel), (max(1, stride - 1), stride)
+        y, nodes = convolved((1, 7, width, inputs), filters, window, strides, ((1, 0), pad))
+        checked(y, nodes)
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize(("stride", "dilation"), [(2, 1), (3, 1), (1, 2), (2, 3), (2, 2), (4, 2)])
+def test_dilated_kernels_over_one_two_and_three_axes(rank, stride, dilation):
+    size = {1: (29,), 2: (9, 12), 3: (5, 6, 8)}[rank]
+    kernel = (2,) * (rank - 1) + (3,)
+    y, nodes = convolved((2, *size, 3), 5, kernel, (stride,) * rank, ((1, 2),) * rank, dilation)
+    checked(y, nodes)
+
+
+@pytest.mark.parametrize("channels", [(1, 8), (8, 1), (3, 8)])
+@pytest.mark.parametrize("pad", ["same", "valid"])
+@pytest.mark.parametrize(
+    ("stride", "kernel", "more"), [(2, 3, 0), (2, 2, 1), (2, 5, 1), (3, 2, 2), (4, 3, 0), (1, 4, 0)]
+)
+def test_transposed(stride, kernel, more, pad, channels):
+    """``more`` pixels at the end, as by output_padding."""
+    inputs, outputs = channels
+    sizes = [n * stride + more + (max(0, kernel - stride) if pad == "valid" else 0) for n in (4, 3)]
+    x = b.input_node((2, 4, 3, inputs), "float32")
+    w = b.input_node((kernel, kernel, outputs, inputs), "float32")
+    checked(wl.convolution_transpose(x, w, sizes, stride, pad), [x, w])
+
+
+@pytest.mark.parametrize("stride", [1, 2, 3])
+@pytest.mark.parametrize("size", [8, 9])
+def test_depthwise(size, stride):
+    x, w = b.input_node((1, size, size, 3), "float32"), b.input_node((3, 3, 3, 2), "float32")
+    checked(wl.depthwise_convolution(x, w, stride, "same"), [x, w])
+
+
+def test_axes_of_which_one_is_dilated_and_one_has_strides():
+    x, w = b.input_node((2, 5, 12, 3), "float32"), b.input_node((3, 3, 3, 4), "float32")
+    checked(b.conv(x, w, (1, 2), ((2, 1), (1, 1)), (2, 1)), [x, w])
+
+
+# -- what it takes ----------------------------------------------------------------------------------------------------
+
+
+def multiply_adds(plan):
+    return sum(counted(d, plan).multiply_adds for d in plan.draws)
+
+
+def input_gradient(width, kernel, stride, channels=8):
+    """The plan of one over 4 images, with padding ``same``."""
+    out = -(-width // stride)
+    around = max(0, (out - 1) * stride + kernel - width)
+    y, (x, w) = convolved(
+        (4, width, width, channels), channels, (kernel,) * 2, (stride,) * 2, ((around // 2, around - around // 2),) * 2
+    )
+    g = b.input_node(y.shape, "float32")
+    (slope,) = gradient(b.reduce("sum", y * g, (0, 1, 2, 3)), [x])
+    return lower([x, w, g], [], [slope])
+
+
+# Of a width, a kernel and a stride: the taps of an output, and the texels that a block reads for four channels. Along
+# columns these are the most taps that meet a pixel. So they are along rows, where each of four pixels has weights of
+# its own, but where it is known which of them have fewer taps, and which have the same.
+TAPS = {
+    (12, 3, 2): (2 * 1.5, 2 * (3 * 4 + 3)),
+    (14, 3, 2): (2 * 1.5, 2 * (2 * 3 * 4 + 4)),
+    (16, 4, 2): (2 * 2, 2 * (4 * 4 + 4)),
+    (12, 5, 2): (3 * 2.5, 3 * (5 * 4 + 4)),
+    (16, 2, 4): (1 * 0.5, 2 * 4 + 1),
+    (16, 6, 4): (2 * 1.5, 2 * (6 * 4 + 3)),
+    (12, 1, 2): (1 * 0.5, 1 * 4 + 2),
+    (15, 3, 2): (2 * 2, 2 * 2 * 4 * 5),
+    (15, 3, 3): (1 * 1, 4 * 5),
+    (15, 4, 3): (2 * 2, 2 * 2 * 4 * 5),
+    (12, 3, 1): (3 * 3, 3 * (3 * 4 + 6)),
+}
+
+
+@pytest.mark.parametrize("case", TAPS)
+def test_only_taps_on_pixels_are_multiplied(case):
+    width, *_ = case
+    plan = input_gradient(*case)
+    (draw,), (taps, texels) = plan.draws, TAPS[case]
+    assert multiply_adds(plan) == 4 * width * width * 8 * 8 * taps
+    assert texels_read(plan) == fragments(draw) * 2 * texels
+
+
+def test_kernel_gradients_of_transposed_convolutions_are_those_of_strides():
+    """They multiply what lies on pixels, and are laid out as the kernel is."""
+    x, w = b.input_node((4, 6, 6, 8), "float32"), b.input_node((3, 3, 4, 8), "float32")
+    y = wl.convolution_transpose(x, w, [12, 12], 2, "same")
+    g = b.input_node(y.shape, "float32")
+    (slope,) = gradient(b.reduce("sum", y * g, (0, 1, 2, 3)), [w])
+    plan = lower([x, w, g], [], [slope])
+    assert multiply_adds(plan) <= 1.1 * 4 * 6 * 6 * w.aval.size
+    assert len(plan.draws) <= 2
+
+
+def test_an_autoencoders_step():
+    graph = compiled(workloads.autoencoder(), 32)
+    plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=8)
+    assert multiply_adds(plan) <= 55e6 and texels_read(plan) <= 10.6e6
+    assert len(plan.draws) <= 24
+
+
+@pytest.mark.parametrize(("size", "stride"), [(12, 2), (14, 2), (12, 3)])
+def test_means_are_handed_back_once(size, stride):
+    """Every element reads the one window that it lies in; neighbours in one window read it together."""
+    x, g = b.input_node((4, size, size, 8), "float32"), b.input_node((4, size // stride, size // stride, 8), "float32")
+    window = {"window": (stride,) * 2, "strides": (stride,) * 2, "padding": ((0, 0),) * 2}
+    (slope,) = gradient(b.reduce("sum", b.pool("sum", x, **window) * g, (0, 1, 2, 3)), [x])
+    plan = lower([x, g], [], [slope])
+    (draw,) = plan.draws
+    assert texels_read(plan) <= fragments(draw) * (2 if stride == 2 else 4)
