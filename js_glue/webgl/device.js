@@ -10,6 +10,7 @@ import { Executor } from "./executor.js";
 import { LoadedPlan } from "./loaded_plan.js";
 import { parsePlan } from "../plan.js";
 import { Programs } from "./programs.js";
+import { repeat } from "../repeat.js";
 import { Readback } from "./readback.js";
 import { Textures } from "./textures.js";
 import { TrainJob } from "./train.js";
@@ -118,6 +119,17 @@ export class Device {
    */
   run(planId, inputs, scalars, freed = []) {
     this._use();
+    return this._run(planId, inputs, scalars, freed);
+  }
+
+  /** Run a plan many times. @param {import("../repeat.js").RepeatSpec} spec */
+  repeat(spec) {
+    this._use();
+    return repeat({ run: (...order) => this._run(...order), free: (ids) => this.textures.free(ids) }, spec);
+  }
+
+  /** @param {number} planId @param {number[]} inputs @param {number[]} scalars @param {Iterable<number>} freed */
+  _run(planId, inputs, scalars, freed) {
     this.textures.free(freed);
     const loaded = this._plan(planId);
     this.tally.now.runs++;
