@@ -86,7 +86,11 @@ test("a plan runs at once", () => {
 });
 
 /** Adds its uniform to a column, in many draws all of which are timed: whoever looks at the clock takes a while. */
-const SLOW = { outputs: [[1, 64, 1]], calls: Array(40).fill({ from: 0, to: 1, rows: 64, work: 4e6 }) };
+const SLOW = {
+  textures: [[1, 64, 1, "rgba32f"]],
+  outputs: [[1, 64, 1]],
+  calls: Array.from({ length: 40 }, (_, i) => ({ from: 1, to: i < 39 ? 0 : 2, rows: 64, work: 4e6 })),
+};
 
 test("what takes long is done in slices, and what comes after it in its turn", async () => {
   const device = createWasmDevice();
