@@ -246,7 +246,8 @@ export class WasmDevice {
   /** Run a plan many times. @param {import("../repeat.js").RepeatSpec} spec */
   repeat(spec) {
     this.tally.now.calls++;
-    return repeat({ run: (...order) => this._run(...order), free: (ids) => this.release(ids) }, spec);
+    const device = { run: this._run.bind(this), free: this.release.bind(this) };
+    return this.queue.together(() => repeat(device, spec));
   }
 
   /**

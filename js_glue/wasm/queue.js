@@ -27,6 +27,7 @@ export class Queue {
         return this.isBusy;
       },
     );
+    this._gathers = false;
     /** While there are slices to make. @type {Promise<void> | null} */
     this._slices = null;
     /** Of a slice, until somebody asks for something that may lack it. @type {unknown} */
@@ -40,8 +41,24 @@ export class Queue {
 
   /** Do something after all else, at once if that does not take long. @param {() => Record[]} work */
   add(work) {
+    const goesOn = this.isBusy || this._gathers;
     this._waiting.push(work);
-    if (this._waiting.length > 1) return;
+    if (!goesOn) this._begin();
+  }
+
+  /** Ask for many things, none of which is begun before all are. @template T @param {() => T} ask @returns {T} */
+  together(ask) {
+    const goesOn = this.isBusy;
+    this._gathers = true;
+    try {
+      return ask();
+    } finally {
+      this._gathers = false;
+      if (!goesOn) this._begin();
+    }
+  }
+
+  _begin() {
     this._slice();
     if (this.isBusy) this._slices ??= this._run();
   }

@@ -125,7 +125,7 @@ export class Device {
   /** Run a plan many times. @param {import("../repeat.js").RepeatSpec} spec */
   repeat(spec) {
     this._use();
-    return repeat({ run: (...order) => this._run(...order), free: (ids) => this.textures.free(ids) }, spec);
+    return repeat({ run: this._run.bind(this), free: (ids) => this.textures.free(ids) }, spec);
   }
 
   /** @param {number} planId @param {number[]} inputs @param {number[]} scalars @param {Iterable<number>} freed */
