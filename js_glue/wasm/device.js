@@ -10,7 +10,7 @@ import { repeat } from "../repeat.js";
 import { Arena } from "./arena.js";
 import { WasmJob } from "./job.js";
 import { LoadedModule } from "./module.js";
-import { Queue } from "./queue.js";
+import { WasmQueue } from "./queue.js";
 
 /** @typedef {[width: number, height: number, layers: number, format: string]} Spec */
 /** @typedef {{address: number, size: number, spec: Spec, holds: number, freed: boolean}} Texture */
@@ -24,7 +24,7 @@ export class WasmDevice {
   constructor() {
     this.arena = new Arena();
     this.tally = new Counters();
-    this.queue = new Queue(this.tally);
+    this.queue = new WasmQueue(this.tally);
     /** @type {Map<number, Texture>} */
     this._textures = new Map();
     /** @type {Map<number, LoadedModule>} */
@@ -140,6 +140,7 @@ export class WasmDevice {
   readSync(id, x, y, w, h) {
     this.tally.now.syncReads++;
     this.queue.drain();
+    this.queue.check();
     return this._read(this._texture(id), x, y, w, h);
   }
 

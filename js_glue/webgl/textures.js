@@ -30,7 +30,7 @@ export class Textures {
    * @param {import("./context.js").State} state
    * @param {{maxTextureSize: number, maxArrayLayers: number}} caps
    * @param {number} poolBytes what freed textures may hold
-   * @param {(texture: WebGLTexture) => void} onDelete told of each texture that is deleted
+   * @param {(texture: WebGLTexture) => void} onDelete told of each texture before it is deleted
    */
   constructor(gl, state, caps, poolBytes, onDelete) {
     this._gl = gl;
@@ -211,8 +211,8 @@ export class Textures {
       this._poolBytes -= entry.bytes;
       const same = /** @type {WebGLTexture[]} */ (this._byShape.get(shapeKey(entry.w, entry.h, entry.layers, entry.format)));
       same.splice(same.indexOf(texture), 1);
-      this._gl.deleteTexture(texture);
       this._onDelete(texture);
+      this._gl.deleteTexture(texture);
     }
   }
 }
