@@ -110,10 +110,8 @@ test("what takes long is done in slices, and what comes after it in its turn", a
     if (device.queue.isBusy) setTimeout(count, 1);
   };
   setTimeout(count, 1);
-  const [{ value: a }, { value: b }] = await Promise.all([
-    outcome(device.read(first, 0, 0, 1, 64)),
-    outcome(device.read(second, 0, 0, 1, 1)),
-  ]);
+  const reads = [device.read(first, 0, 0, 1, 64), device.read(second, 0, 0, 1, 1)];
+  const [a, b] = (await outcome(Promise.all(reads))).value;
   assert.deepEqual(column(a), numbers.map((v) => v + 1));
   assert.deepEqual(column(b), [8]);
   assert.deepEqual(read(device, last, 64), Array(64).fill(0));

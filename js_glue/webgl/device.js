@@ -267,7 +267,6 @@ export class Device {
     this._lost = true;
     const error = new Error(LOST);
     for (const job of this._jobs) job.fail(error);
-    this.queue.lose();
     this.readback.fail(error);
     this.onLost?.();
   }

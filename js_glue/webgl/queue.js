@@ -42,13 +42,9 @@ export class WebglQueue extends Queue {
     try {
       await before;
     } catch (error) {
-      this.lose();
+      // nothing is left to do
+      this._waiting.length = 0;
       throw error;
     }
-  }
-
-  /** The context is lost: nothing is left to do. */
-  lose() {
-    this._waiting.length = 0;
   }
 }
