@@ -60,7 +60,7 @@ test("what is asked for after many runs comes after them, and who cannot wait ha
   assert.equal(gl.draws.length, 0);
   assert.equal(now(device, double), 2 * 5050);
   assert.equal(gl.draws.length, 201);
-  // an upload may be into a texture that was given back
+  // an upload into a texture that was given back comes after them, too
   const again = summing(device, 30).at(-1);
   const others = [7, 8, 9].map((value) => filled(device, value));
   assert.equal(await later(device, again), 465);

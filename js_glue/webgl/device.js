@@ -74,7 +74,6 @@ export class Device {
    */
   loadPlan(bytes) {
     this._use();
-    this.queue.drain();
     const id = this._nextPlan++;
     this._plans.set(id, new LoadedPlan(this, parsePlan(bytes)));
     this.tally.now.plansLoaded++;
@@ -117,9 +116,8 @@ export class Device {
    */
   upload(id, x, y, w, h, data) {
     this._use();
-    this.queue.drain();
     this.tally.now.uploads++;
-    this.textures.upload(id, x, y, w, h, data);
+    this.queue.add({ work: 0, issue: this.textures.uploading(id, x, y, w, h, data) });
   }
 
   /**

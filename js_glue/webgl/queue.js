@@ -1,11 +1,11 @@
 // @ts-check
-/** What the GPU is asked for at once: runs of plans, issued in slices of which at most two are in flight. */
+/** What the GPU is asked for at once: runs of plans and uploads, issued in slices of which at most two are in flight. */
 
 import { Queue } from "../queue.js";
 
-/** @typedef {{work: number, issue: () => void}} Run */
+/** @typedef {{work: number, issue: () => void}} Work */
 
-/** @extends {Queue<Run>} */
+/** @extends {Queue<Work>} */
 export class WebglQueue extends Queue {
   /**
    * @param {import("../counters.js").Counters} tally

@@ -118,18 +118,21 @@ export class Textures {
   /**
    * @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h
    * @param {Float32Array | Uint8Array} data
+   * @returns {() => void} uploads it, whoever has freed the texture meanwhile
    */
-  upload(id, x, y, w, h, data) {
+  uploading(id, x, y, w, h, data) {
     const gl = this._gl;
     const { texture, layers, format } = this.get(id);
     if (data.length !== w * h * layers * 4) {
       throw new Error(`an upload of ${w}x${h}x${layers} texels got ${data.length} numbers`);
     }
-    const type = format === "rgba8" ? gl.UNSIGNED_BYTE : gl.FLOAT;
-    gl.activeTexture(gl.TEXTURE0);
-    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-    gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, gl.RGBA, type, data);
-    this._state.stale = true;
+    return () => {
+      const type = format === "rgba8" ? gl.UNSIGNED_BYTE : gl.FLOAT;
+      gl.activeTexture(gl.TEXTURE0);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, gl.RGBA, type, data);
+      this._state.stale = true;
+    };
   }
 
   memory() {
