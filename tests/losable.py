@@ -7,7 +7,7 @@ from weblayers.runtime.host_job import HostJob
 from weblayers.runtime.lost import DeviceLostError
 from weblayers.runtime.plans import PlanRuntime
 
-COUNTED = ("alloc", "upload", "read", "read_sync", "load", "ready", "run", "step")
+COUNTED = ("alloc", "upload", "read", "read_sync", "load", "ready", "run", "repeat", "step")
 STEP_SECONDS, TURN_SECONDS = 0.05, 0.01
 
 

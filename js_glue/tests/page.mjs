@@ -126,6 +126,8 @@ export function canvas({ msPerDraw = 1, memory = Infinity, linkMs = 0 } = {}) {
     uniform1fv: (_, values) => (uniforms = [...values]),
     viewport: (_x, y) => (viewport = y),
     drawArrays() {
+      const drawn = [...framebuffer.targets, ...(program.source.includes("a") ? [units[0]] : [])];
+      if (!alive.programs.has(program) || !drawn.every((t) => alive.textures.has(t))) throw new Error("it was deleted");
       gpuFree = Math.max(gpuFree, page.now) + msPerDraw;
       page.now += 0.03;
       const value = new Function("a", "u", `return ${program.source}`)(units[0]?.rows[0], uniforms?.[0]);

@@ -81,9 +81,9 @@ test("the pool lets its oldest textures go when it holds too much", () => {
 test("an upload of the wrong size does not reach the GPU", () => {
   const { gl, state, textures } = setUp();
   const id = textures.alloc(2, 2, 1, "rgba32f");
-  assert.throws(() => textures.upload(id, 0, 0, 2, 2, new Float32Array(15)), /2x2x1 texels got 15 numbers/);
+  assert.throws(() => textures.uploading(id, 0, 0, 2, 2, new Float32Array(15)), /2x2x1 texels got 15 numbers/);
   assert.equal(gl.uploads, 0);
-  textures.upload(id, 0, 0, 2, 2, new Float32Array(16));
+  textures.uploading(id, 0, 0, 2, 2, new Float32Array(16))();
   assert.equal(gl.uploads, 1);
   assert.ok(state.stale, "the executor must bind its textures anew");
 });

@@ -156,7 +156,7 @@ test("a hidden page trains on, in larger slices, and learns nothing from its tim
     return { steps: (job.issued - issued) / ms, slices: (device.counters().slices - slices) / ms };
   };
   const visible = await pace(5000);
-  const learnt = device.msPerWork;
+  const learnt = device.pace.msPerWork;
   page.hidden = true;
   await pass(2000);
   const hidden = await pace(10000);
@@ -164,7 +164,7 @@ test("a hidden page trains on, in larger slices, and learns nothing from its tim
   assert.ok(hidden.slices < 0.3 * visible.slices);
   page.hidden = false;
   await pass(300);
-  assert.ok(device.msPerWork < 1.5 * learnt);
+  assert.ok(device.pace.msPerWork < 1.5 * learnt);
   const again = await pace(5000);
   assert.ok(again.steps > 0.8 * visible.steps);
   job.cancel();

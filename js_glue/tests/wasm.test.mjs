@@ -85,6 +85,116 @@ test("a plan runs at once", () => {
   assert.equal(device.counters().draws, 1);
 });
 
+/** Adds its uniform to a column, in many draws all of which are timed: whoever looks at the clock takes a while. */
+const SLOW = {
+  textures: [[1, 64, 1, "rgba32f"]],
+  outputs: [[1, 64, 1]],
+  calls: Array.from({ length: 40 }, (_, i) => ({ from: 1, to: i < 39 ? 0 : 2, rows: 64, work: 4e6 })),
+};
+
+test("what takes long is done in slices, and what comes after it in its turn", async () => {
+  const device = createWasmDevice();
+  const [slow, plan] = [SLOW, { calls: [{ from: 0, to: 1 }] }].map((header) => device.loadPlan(planBytes(header)));
+  const numbers = Array.from({ length: 64 }, (_, i) => i);
+  const input = filled(device, numbers);
+  const [first] = device.run(slow, [input], [1]);
+  const other = filled(device, [7]);
+  const [second] = device.run(plan, [other], [1]);
+  assert.ok(device.queue.isBusy);
+  // memory that is given back may be handed out, and written, later
+  device.free([input, other]);
+  const last = filled(device, Array(64).fill(0));
+  let turns = 0;
+  const count = () => {
+    turns++;
+    if (device.queue.isBusy) setTimeout(count, 1);
+  };
+  setTimeout(count, 1);
+  const reads = [device.read(first, 0, 0, 1, 64), device.read(second, 0, 0, 1, 1)];
+  const [a, b] = (await outcome(Promise.all(reads))).value;
+  assert.deepEqual(column(a), numbers.map((v) => v + 1));
+  assert.deepEqual(column(b), [8]);
+  assert.deepEqual(read(device, last, 64), Array(64).fill(0));
+  assert.ok(turns > 3);
+  assert.equal(device.counters().draws, 41);
+});
+
+test("who reads at once has all done that was asked for", async () => {
+  const device = createWasmDevice();
+  const plan = device.loadPlan(planBytes(SLOW));
+  const input = filled(device, Array(64).fill(2));
+  const [one] = device.run(plan, [input], [1]);
+  const [two] = device.run(plan, [one], [1]);
+  const promised = outcome(device.read(two, 0, 0, 1, 64));
+  assert.deepEqual(read(device, two, 64), Array(64).fill(4));
+  assert.ok(!device.queue.isBusy);
+  assert.deepEqual(column((await promised).value), Array(64).fill(4));
+});
+
+test("a job begins after what was asked for before", async () => {
+  const device = createWasmDevice();
+  const slow = device.loadPlan(planBytes(SLOW));
+  const input = filled(device, Array(64).fill(5));
+  const [state] = device.run(slow, [input], [1]);
+  const plan = device.loadPlan(planBytes(counting));
+  const next = filled(device, [0]);
+  const order = spec(plan, 2, { inputs: [state], outputs: [0, next], swaps: [[0, 1]], scalars: [1], increments: [0] });
+  const { value } = await outcome(device.train(order).promise);
+  assert.deepEqual(column(value.logs), [7, 8]);
+});
+
+test("memory is exchanged for a smaller one once nobody works on it", async () => {
+  const device = createWasmDevice();
+  const plan = device.loadPlan(planBytes(SLOW));
+  const input = filled(device, Array(64).fill(2));
+  const large = Array.from({ length: 4 }, () => device.alloc(1024, 1024, 2, "rgba32f"));
+  const size = device.arena.bytes.length;
+  const [out] = device.run(plan, [input], [1]);
+  device.free(large);
+  assert.equal(device.arena.bytes.length, size);
+  assert.deepEqual(read(device, out, 64), Array(64).fill(3));
+  device.free([input]);
+  assert.ok(device.arena.bytes.length < size / 8);
+  assert.deepEqual(read(device, out, 64), Array(64).fill(3));
+});
+
+test("what goes wrong in a slice is told to who reads next, and the rest is done", async () => {
+  const device = createWasmDevice();
+  const [slow, plan] = [SLOW, { calls: [{ from: 0, to: 1 }] }].map((header) => device.loadPlan(planBytes(header)));
+  const [one] = device.run(slow, [filled(device, Array(64).fill(2))], [1]);
+  device.queue.add(() => {
+    throw new Error("unreachable");
+  });
+  const [two] = device.run(plan, [filled(device, [1])], [1]);
+  assert.deepEqual(await outcome(device.read(one, 0, 0, 1, 64)), { status: "failed", message: "unreachable" });
+  assert.deepEqual(column((await outcome(device.read(two, 0, 0, 1, 1))).value), [2]);
+});
+
+test("runs of a plan, by one call: state goes back in, and of the rest all outputs are there", () => {
+  const device = createWasmDevice();
+  const plan = device.loadPlan(planBytes(counting));
+  const state = filled(device, [10]);
+  const { calls, runs } = device.counters();
+  const { textures } = device.memory();
+  const order = { plan, steps: 4, inputs: [state], swaps: [[0, 1]], kept: [0], scalars: [1], increments: [2], freed: [] };
+  const made = device.repeat(order);
+  assert.deepEqual([device.counters().calls - calls, device.counters().runs - runs], [1, 4]);
+  assert.deepEqual(made.filter((_, i) => i % 2 === 0).map((id) => read(device, id)[0]), [11, 14, 19, 26]);
+  assert.deepEqual(made.filter((_, i) => i % 2 === 1).slice(0, -1), [0, 0, 0]);
+  assert.deepEqual([read(device, made.at(-1)), read(device, state)], [[26], [10]]);
+  assert.equal(device.memory().textures - textures, 5);
+});
+
+test("runs for which there is no memory leave nothing", () => {
+  const device = createWasmDevice();
+  const plan = device.loadPlan(planBytes({ outputs: [[4096, 4096 * 3, 1]], calls: [{ from: 0, to: 1 }] }));
+  const input = filled(device, [1]);
+  const before = device.memory().textures;
+  const order = { plan, steps: 8, inputs: [input], swaps: [], kept: [0], scalars: [1], increments: [0], freed: [] };
+  assert.throws(() => device.repeat(order), /no memory/);
+  assert.equal(device.memory().textures, before);
+});
+
 test("steps follow each other, with their scalars, and log", async () => {
   const device = createWasmDevice();
   const { state, next, running } = job(device, 5, { increments: [1] });

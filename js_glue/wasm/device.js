@@ -6,9 +6,11 @@
 
 import { Counters } from "../counters.js";
 import { parsePlan } from "../plan.js";
+import { repeat } from "../repeat.js";
 import { Arena } from "./arena.js";
 import { WasmJob } from "./job.js";
 import { LoadedModule } from "./module.js";
+import { WasmQueue } from "./queue.js";
 
 /** @typedef {[width: number, height: number, layers: number, format: string]} Spec */
 /** @typedef {{address: number, size: number, spec: Spec, holds: number, freed: boolean}} Texture */
@@ -22,6 +24,7 @@ export class WasmDevice {
   constructor() {
     this.arena = new Arena();
     this.tally = new Counters();
+    this.queue = new WasmQueue(this.tally);
     /** @type {Map<number, Texture>} */
     this._textures = new Map();
     /** @type {Map<number, LoadedModule>} */
@@ -42,7 +45,12 @@ export class WasmDevice {
     const address = this.arena.alloc(size);
     const id = this._next++;
     this._textures.set(id, { address, size, spec: [w, h, layers, format], holds: 0, freed: false });
-    if (this._checked) this.arena.floats.fill(format === "rgba8" ? 0 : NaN, address / 4, (address + size) / 4);
+    if (this._checked) {
+      this.queue.add(() => {
+        this.arena.floats.fill(format === "rgba8" ? 0 : NaN, address / 4, (address + size) / 4);
+        return [];
+      });
+    }
     return id;
   }
 
@@ -63,7 +71,7 @@ export class WasmDevice {
   free(ids) {
     this.tally.now.calls++;
     this.release(ids);
-    if (!this._jobs.size && this.arena.isSparse()) this.arena.compact([...this._textures.values()]);
+    if (!this._jobs.size && !this.queue.isBusy && this.arena.isSparse()) this.arena.compact([...this._textures.values()]);
   }
 
   /** @param {Iterable<number>} ids */
@@ -114,35 +122,41 @@ export class WasmDevice {
    */
   upload(id, x, y, w, h, data) {
     this.tally.now.uploads++;
-    this._rows(id, x, y, w, h, (memory, at, from, length) => memory.set(data.subarray(from, from + length), at));
+    const texture = this._texture(id);
+    this.queue.add(() => {
+      this._rows(texture, x, y, w, h, (memory, at, from, length) => memory.set(data.subarray(from, from + length), at));
+      return [];
+    });
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */
   async read(id, x, y, w, h) {
     this.tally.now.reads++;
-    return this._read(id, x, y, w, h);
+    const texture = this._texture(id);
+    return this.queue.result(() => this._read(texture, x, y, w, h));
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */
   readSync(id, x, y, w, h) {
     this.tally.now.syncReads++;
-    return this._read(id, x, y, w, h);
+    this.queue.drain();
+    this.queue.check();
+    return this._read(this._texture(id), x, y, w, h);
   }
 
-  /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */
-  _read(id, x, y, w, h) {
-    const out = new Float32Array(w * h * this._texture(id).spec[2] * 4);
-    this._rows(id, x, y, w, h, (memory, at, from, length) => out.set(memory.subarray(at, at + length), from));
+  /** @param {Texture} texture @param {number} x @param {number} y @param {number} w @param {number} h */
+  _read(texture, x, y, w, h) {
+    const out = new Float32Array(w * h * texture.spec[2] * 4);
+    this._rows(texture, x, y, w, h, (memory, at, from, length) => out.set(memory.subarray(at, at + length), from));
     return out;
   }
 
   /**
    * Go over a region's rows: where each lies in memory, and where in a list of all layers.
-   * @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h
+   * @param {Texture} texture @param {number} x @param {number} y @param {number} w @param {number} h
    * @param {(memory: Float32Array | Uint8Array, at: number, from: number, length: number) => void} visit
    */
-  _rows(id, x, y, w, h, visit) {
-    const { address, spec } = this._texture(id);
+  _rows({ address, spec }, x, y, w, h, visit) {
     const [, , layers, format] = spec;
     const memory = format === "rgba8" ? this.arena.bytes : this.arena.floats;
     const begin = address / memory.BYTES_PER_ELEMENT;
@@ -194,12 +208,17 @@ export class WasmDevice {
    */
   run(planId, inputs, scalars, freed = []) {
     this.tally.now.calls++;
+    return this._run(planId, inputs, scalars, freed);
+  }
+
+  /** @param {number} planId @param {number[]} inputs @param {number[]} scalars @param {Iterable<number>} freed */
+  _run(planId, inputs, scalars, freed) {
     this.tally.now.runs++;
     this.release(freed);
     const loaded = this._plan(planId);
     const outputs = this.allocAll(loaded.outputs);
     try {
-      this._call(loaded, inputs, outputs, loaded.scalars(scalars));
+      this._call(loaded, inputs, outputs, scalars);
     } catch (error) {
       this.release(outputs);
       throw error;
@@ -207,21 +226,29 @@ export class WasmDevice {
     return outputs;
   }
 
-  /** @param {LoadedModule} loaded @param {number[]} inputs @param {number[]} outputs @param {Float64Array} registers */
-  _call(loaded, inputs, outputs, registers) {
+  /** @param {LoadedModule} loaded @param {number[]} inputs @param {number[]} outputs @param {number[]} scalars */
+  _call(loaded, inputs, outputs, scalars) {
     const own = loaded.take();
     const args = this.arena.alloc(loaded.argumentBytes);
     try {
-      const records = loaded.bind([...own, ...inputs, ...outputs].map((id) => this.address(id)), args);
-      for (const record of records) {
-        this.tell(record, registers);
-        record.run(record.args, record.from, record.to);
-      }
-      this.tally.now.draws += records.length;
+      const addresses = [...own, ...inputs, ...outputs].map((id) => this.address(id));
+      this.queue.add(() => {
+        const records = loaded.bind(addresses, args);
+        const registers = loaded.scalars(scalars);
+        for (const record of records) this.tell(record, registers);
+        return records;
+      });
     } finally {
       this.arena.free(args);
       loaded.giveBack(own);
     }
+  }
+
+  /** Run a plan many times. @param {import("../repeat.js").RepeatSpec} spec */
+  repeat(spec) {
+    this.tally.now.calls++;
+    const device = { run: this._run.bind(this), free: this.release.bind(this) };
+    return this.queue.together(() => repeat(device, spec));
   }
 
   /**

@@ -8,8 +8,11 @@ import { LOST, createContext } from "./context.js";
 import { Counters } from "../counters.js";
 import { Executor } from "./executor.js";
 import { LoadedPlan } from "./loaded_plan.js";
+import { Pace } from "./pace.js";
 import { parsePlan } from "../plan.js";
 import { Programs } from "./programs.js";
+import { WebglQueue } from "./queue.js";
+import { repeat } from "../repeat.js";
 import { Readback } from "./readback.js";
 import { Textures } from "./textures.js";
 import { TrainJob } from "./train.js";
@@ -28,14 +31,18 @@ export class Device {
     this.gl = gl;
     this.tally = new Counters();
     const state = { stale: true };
-    const forget = (/** @type {WebGLTexture} */ texture) => this.executor.forget(texture);
+    const forget = (/** @type {WebGLTexture} */ texture) => {
+      // draws that are not issued yet may be of it
+      this.queue.drain();
+      this.executor.forget(texture);
+    };
     this.textures = new Textures(gl, state, caps, options.poolBytes ?? 256 * 2 ** 20, forget);
     this.programs = new Programs(gl, state, this.tally);
     this.readback = new Readback(gl, this.textures, this.tally);
     this.executor = new Executor(gl, state, this.textures, this.tally);
     this.checked = false;
-    /** Milliseconds of GPU time per unit of work, learnt by training jobs; 0 before the first. */
-    this.msPerWork = 0;
+    this.pace = new Pace();
+    this.queue = new WebglQueue(this.tally, this.pace, this.readback.fences);
     /** Told when the context is lost. @type {(() => void) | null} */
     this.onLost = null;
     this._lost = false;
@@ -86,7 +93,9 @@ export class Device {
   freePlan(id) {
     const loaded = this._plans.get(id);
     this._plans.delete(id);
-    if (!this._lost) loaded?.release();
+    if (this._lost) return;
+    this.queue.drain();
+    loaded?.release();
   }
 
   /** @param {number} w @param {number} h @param {number} layers @param {string} format */
@@ -108,7 +117,7 @@ export class Device {
   upload(id, x, y, w, h, data) {
     this._use();
     this.tally.now.uploads++;
-    this.textures.upload(id, x, y, w, h, data);
+    this.queue.add({ work: 0, issue: this.textures.uploading(id, x, y, w, h, data) });
   }
 
   /**
@@ -118,12 +127,31 @@ export class Device {
    */
   run(planId, inputs, scalars, freed = []) {
     this._use();
+    this._settle();
+    return this._run(planId, inputs, scalars, freed);
+  }
+
+  /** Run a plan many times. @param {import("../repeat.js").RepeatSpec} spec */
+  repeat(spec) {
+    this._use();
+    this._settle();
+    const device = { run: this._run.bind(this), free: this.textures.free.bind(this.textures) };
+    return this.queue.together(() => repeat(device, spec));
+  }
+
+  /** Jobs go on beside the queue, and overwrite what runs may be asked to copy. */
+  _settle() {
+    if (this._jobs.size) this.queue.drain();
+  }
+
+  /** @param {number} planId @param {number[]} inputs @param {number[]} scalars @param {Iterable<number>} freed */
+  _run(planId, inputs, scalars, freed) {
     this.textures.free(freed);
     const loaded = this._plan(planId);
     this.tally.now.runs++;
     const outputs = this.textures.allocAll(loaded.outputs);
     try {
-      this._draw(loaded, inputs, outputs, loaded.scalars(scalars));
+      this._draw(loaded, inputs, outputs, scalars);
     } catch (error) {
       this.textures.free(outputs);
       throw error;
@@ -145,22 +173,26 @@ export class Device {
     return took;
   }
 
-  /** @param {LoadedPlan} loaded @param {number[]} inputs @param {number[]} outputs @param {Float64Array} registers */
-  _draw(loaded, inputs, outputs, registers) {
+  /** @param {LoadedPlan} loaded @param {number[]} inputs @param {number[]} outputs @param {number[]} scalars */
+  _draw(loaded, inputs, outputs, scalars) {
     const own = loaded.take();
     try {
       const programs = this.programs.linked(loaded.programs);
       const records = this.executor.bind(loaded.draws, programs, [...own, ...inputs, ...outputs]);
-      this.executor.draw(records, 0, records.length, registers, 0, this.checked);
+      const work = records.reduce((sum, record) => sum + record.work, 0);
+      const issue = () => this.executor.draw(records, 0, records.length, loaded.scalars(scalars), 0, this.checked);
+      this.queue.add({ work, issue });
     } finally {
       loaded.giveBack(own);
     }
   }
 
   /** @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h */
-  read(id, x, y, w, h) {
+  async read(id, x, y, w, h) {
     this._use();
     this.tally.now.reads++;
+    if (this.queue.isBusy) await this.queue.done();
+    this.queue.check();
     return this.readback.read(id, x, y, w, h, true);
   }
 
@@ -169,6 +201,8 @@ export class Device {
     this._use();
     this.tally.now.syncReads++;
     this.tally.now.syncWaits++;
+    this.queue.drain();
+    this.queue.check();
     return this.readback.readSync(id, x, y, w, h);
   }
 
@@ -179,6 +213,7 @@ export class Device {
    */
   train(spec) {
     this._use();
+    this.queue.drain();
     const job = new TrainJob(this, this._plan(spec.plan), spec);
     this._jobs.add(job);
     const done = () => this._jobs.delete(job);

@@ -10,14 +10,16 @@ export class LoadedPlan {
    * @param {import("./device.js").Device} device
    * @param {Plan} plan
    */
-  constructor({ textures, programs }, plan) {
+  constructor({ textures, programs, queue }, plan) {
     this._textures = textures;
     this._programs = programs;
     this._users = 1;
     this.scalars = evaluator(plan.scalarInputs, plan.scalarOps);
     const specs = plan.constants.map(({ texture }) => plan.textures[texture]);
     const ids = textures.allocAll(specs);
-    plan.constants.forEach(({ data }, i) => textures.upload(ids[i], 0, 0, specs[i][0], specs[i][1], data));
+    plan.constants.forEach(({ data }, i) => {
+      queue.add({ work: 0, issue: textures.uploading(ids[i], 0, 0, specs[i][0], specs[i][1], data) });
+    });
     /** The texture of each constant, by its slot. */
     this._constants = new Map(plan.constants.map(({ texture }, i) => [texture, ids[i]]));
     this.draws = plan.draws;

@@ -30,7 +30,7 @@ export class Textures {
    * @param {import("./context.js").State} state
    * @param {{maxTextureSize: number, maxArrayLayers: number}} caps
    * @param {number} poolBytes what freed textures may hold
-   * @param {(texture: WebGLTexture) => void} onDelete told of each texture that is deleted
+   * @param {(texture: WebGLTexture) => void} onDelete told of each texture before it is deleted
    */
   constructor(gl, state, caps, poolBytes, onDelete) {
     this._gl = gl;
@@ -118,18 +118,21 @@ export class Textures {
   /**
    * @param {number} id @param {number} x @param {number} y @param {number} w @param {number} h
    * @param {Float32Array | Uint8Array} data
+   * @returns {() => void} uploads it, whoever has freed the texture meanwhile
    */
-  upload(id, x, y, w, h, data) {
+  uploading(id, x, y, w, h, data) {
     const gl = this._gl;
     const { texture, layers, format } = this.get(id);
     if (data.length !== w * h * layers * 4) {
       throw new Error(`an upload of ${w}x${h}x${layers} texels got ${data.length} numbers`);
     }
-    const type = format === "rgba8" ? gl.UNSIGNED_BYTE : gl.FLOAT;
-    gl.activeTexture(gl.TEXTURE0);
-    gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-    gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, gl.RGBA, type, data);
-    this._state.stale = true;
+    return () => {
+      const type = format === "rgba8" ? gl.UNSIGNED_BYTE : gl.FLOAT;
+      gl.activeTexture(gl.TEXTURE0);
+      gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, gl.RGBA, type, data);
+      this._state.stale = true;
+    };
   }
 
   memory() {
@@ -211,8 +214,8 @@ export class Textures {
       this._poolBytes -= entry.bytes;
       const same = /** @type {WebGLTexture[]} */ (this._byShape.get(shapeKey(entry.w, entry.h, entry.layers, entry.format)));
       same.splice(same.indexOf(texture), 1);
-      this._gl.deleteTexture(texture);
       this._onDelete(texture);
+      this._gl.deleteTexture(texture);
     }
   }
 }

@@ -4,8 +4,7 @@
  * most two in flight; between slices the page has its turn. Logs collect in a ring texture and are read back by slice.
  */
 
-import { BUDGET_MS, HIDDEN_BUDGET_MS, Job } from "../job.js";
-import { isHidden } from "../turns.js";
+import { Job } from "../job.js";
 
 /** @typedef {import("./loaded_plan.js").LoadedPlan} LoadedPlan */
 /** @typedef {import("../job.js").TrainSpec} TrainSpec */
@@ -13,7 +12,6 @@ import { isHidden } from "../turns.js";
 
 const RING_ROWS = 1024;
 const IN_FLIGHT = 2;
-const FIRST_WORK = 1e6;
 
 export class TrainJob extends Job {
   /** @param {import("./device.js").Device} device @param {LoadedPlan} loaded @param {TrainSpec} spec */
@@ -25,8 +23,6 @@ export class TrainJob extends Job {
     // steps asked back from the ring, and when they are there
     this._asked = 0;
     this._collected = Promise.resolve();
-    /** When the slice before was done. */
-    this._lastDone = 0;
     // the textures that it works on are its own until its end, whoever frees them
     this._own = loaded.take();
     /** @type {number[]} */
@@ -85,7 +81,7 @@ export class TrainJob extends Job {
           await (flying.shift() ?? this._collect());
           continue;
         }
-        const slice = { begun: performance.now(), hidden: isHidden(), work: 0 };
+        const slice = this._device.pace.begin(this._spec.budgetMs);
         draw = this._issue(slice, draw);
         this._device.tally.now.slices++;
         flying.push(this._finished(slice));
@@ -120,15 +116,13 @@ export class TrainJob extends Job {
 
   /**
    * Issue draws for as long as a slice may take.
-   * @param {{begun: number, hidden: boolean, work: number}} slice
+   * @param {import("./pace.js").Slice} slice
    * @param {number} draw the first one, of the step that is being issued
    * @returns {number} the draw that comes next
    */
   _issue(slice, draw) {
-    const { executor, msPerWork, checked, tally } = this._device;
-    const budget = slice.hidden ? HIDDEN_BUDGET_MS : (this._spec.budgetMs ?? BUDGET_MS);
-    // little, until it is known what that takes
-    const allowed = msPerWork ? budget / msPerWork : FIRST_WORK;
+    const { executor, checked, tally } = this._device;
+    const { begun, budget, allowed } = slice;
     do {
       if (draw === 0) this._setCurrent();
       const records = this._records[this._issued % 2];
@@ -142,7 +136,7 @@ export class TrainJob extends Job {
       }
     } while (
       slice.work < allowed &&
-      performance.now() - slice.begun <= budget &&
+      performance.now() - begun <= budget &&
       this._issued < this._total &&
       !this._isRingFull() &&
       !(this._halts() && draw === 0)
@@ -152,24 +146,15 @@ export class TrainJob extends Job {
 
   /**
    * Wait for a slice, learn from its time, and take its logs if somebody wants them now or the ring is half full.
-   * @param {{begun: number, hidden: boolean, work: number}} slice
+   * @param {import("./pace.js").Slice} slice
    */
-  async _finished({ begun, hidden, work }) {
+  async _finished(slice) {
     const waiting = this._issued - this._asked;
     const wanted = (this._spec.onLogs && this._spec.logEvery !== "end") || waiting * 2 >= this._ringRows;
-    const before = this._lastDone;
     await (wanted && waiting ? this._collect() : this._device.readback.fences.insert(false));
     if (this._error) throw this._error;
-    const now = performance.now();
-    this._lastDone = now;
-    if (work && !hidden && !isHidden()) this._learn((now - Math.max(begun, before)) / work);
+    this._device.pace.done(slice);
     this._tell(false);
-  }
-
-  /** @param {number} msPerWork */
-  _learn(msPerWork) {
-    const known = this._device.msPerWork;
-    this._device.msPerWork = known ? 0.8 * known + 0.2 * msPerWork : msPerWork;
   }
 
   /** Copy the rows that nobody has asked for yet out of the ring. @param {boolean} [done] whether the GPU is done */

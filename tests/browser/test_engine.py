@@ -183,6 +183,80 @@ def test_an_epoch_crosses_the_boundary_a_fixed_number_of_times(browser, backend)
     assert abs(few - many) < 10 and many < 60
 
 
+def test_an_evaluation_crosses_the_boundary_as_often_whatever_the_number_of_batches(browser, backend):
+    calls, plans = browser.run_python(
+        """
+        exec(models)
+        import numpy as np
+        from weblayers.runtime import device
+        model, found = mlp(6, 4), []
+        for batches in (1, 10, 300):
+            x, y = np.random.rand(batches * 4, 6).astype("f"), np.eye(10, dtype="f")[np.arange(batches * 4) % 10]
+            x, y = wl.tensor(x), wl.tensor(y)
+            for _ in range(2):
+                before = device.current().counters()
+                await model.evaluate(x, y, batch_size=4)[0].data()
+                after = device.current().counters()
+            found.append([after[name] - before[name] for name in ("calls", "plansLoaded")])
+        list(zip(*found))
+        """,
+        models=MODELS,
+    )
+    # copies for the case that the GPU is lost are made now and then, whatever the number of batches
+    assert max(calls) - min(calls) < (1 if backend == "wasm" else 10) and max(calls) < 20
+    assert plans == [0, 0, 0]
+
+
+def test_the_page_lives_while_many_batches_are_awaited(browser, backend):
+    """Timers and frames go on, and what is awaited is of the weights of then, whatever else is asked for."""
+    same, late, other, lived, waits = browser.run_python(
+        """
+        exec(models)
+        import numpy as np
+        from pyodide.code import run_js
+        from weblayers.runtime import device
+        rng = np.random.default_rng(0)
+        x, y = rng.random((samples, 28, 28, 1), np.float32), np.eye(10, dtype="f")[np.arange(samples) % 10]
+        model, x, y = cnn(), wl.tensor(x), wl.tensor(y)
+
+        def asked():
+            return [*model.evaluate(x, y, batch_size=32), model.predict(x, batch_size=32)]
+
+        async def read(tensors):
+            return [(await t.data()).tolist() for t in tensors]
+
+        expected = [t.data_sync().tolist() for t in asked()]
+        before = device.current().counters()["syncWaits"]
+        probe = run_js('''(() => {
+            const probe = { ticks: 0, frames: 0 };
+            probe.timer = setInterval(() => probe.ticks++, 1);
+            const frame = () => { probe.frames++; probe.frame = requestAnimationFrame(frame); };
+            frame();
+            return probe;
+        })()''')
+        found = asked()
+        model.set_weights([w * 0.5 for w in model.get_weights()])
+        begun = [probe.ticks, probe.frames]
+        values = await read(found)
+        lived = [probe.ticks - begun[0], probe.frames - begun[1]]
+        run_js("(p) => { clearInterval(p.timer); cancelAnimationFrame(p.frame); }")(probe)
+        waits = device.current().counters()["syncWaits"] - before
+
+        # a fit begins after all of it
+        changed, found = await read(asked()), asked()
+        await model.fit(x, y, batch_size=500, verbose=0)
+        [values == expected, await read(found) == changed, changed != expected, lived, waits]
+        """,
+        models=MODELS,
+        samples=6000 if backend == "wasm" else 2000,
+        timeout=240,
+    )
+    assert same and late and other
+    ticks, frames = lived
+    assert ticks > 5 and frames > 2
+    assert waits == 0
+
+
 def test_the_page_lives_while_a_network_trains(browser, backend):
     """A timer ticks, no call waits for the GPU, and no task of the page is long once everything is compiled."""
     result = browser.run_python(

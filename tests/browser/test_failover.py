@@ -30,7 +30,7 @@ def model():
 # methods of the glue after whose n-th call the context goes
 counted = run_js('''(device) => {
     const state = { calls: 0, at: Infinity, lost: false, extension: device.gl.getExtension("WEBGL_lose_context") };
-    const methods = ["loadPlan", "planReady", "upload", "alloc", "run", "read", "readSync", "train"];
+    const methods = ["loadPlan", "planReady", "upload", "alloc", "run", "repeat", "read", "readSync", "train"];
     state.lose = () => { if (!state.lost) { state.lost = true; state.extension.loseContext(); } };
     for (const name of methods) {
         const method = device[name];
@@ -57,13 +57,16 @@ async def program():
         callbacks={"onBatchEnd": lambda batch, logs: told.append(batch)},
     )
     trained = [w.tolist() for w in [await w.data() for w in made.weights]]
-    predicted = (await made.predict(x).data()).tolist()
+    # of several batches, whatever comes after them
+    predicted, tested = made.predict(x, batch_size=8), made.evaluate(x, y, batch_size=4)
+    made.predict(x)
+    predicted, tested = [(await t.data()).tolist() for t in (predicted, tested)]
     saved = []
     await made.save(wl.io.with_save_handler(lambda a: saved.append(len(a.weight_data))))
     await made.fit(x, y, batch_size=8, epochs=1, shuffle=False, verbose=0)
     again = [w.tolist() for w in [await w.data() for w in made.weights]]
     assert told == list(range(4)) * 4, told
-    return [*trained, predicted, *again, history.history["loss"], saved]
+    return [*trained, predicted, tested, *again, history.history["loss"], saved]
 
 backends = device._backends
 # where nothing else was asked for, every plan is one for the GPU

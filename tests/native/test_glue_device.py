@@ -11,7 +11,7 @@ from tests.native.conftest import JsException
 from weblayers.compiler.plan import TextureSpec
 from weblayers.runtime import glue_device
 from weblayers.runtime.lost import DeviceLostError
-from weblayers.runtime.plan_device import Region, TrainOrder
+from weblayers.runtime.plan_device import Region, RepeatOrder, TrainOrder
 
 
 class Proxy:
@@ -80,6 +80,7 @@ def uses(device):
         "load": lambda: device.load(None, b"1234"),
         "ready": lambda: asyncio.run(device.ready(1)),
         "run": lambda: device.run(1, [], [], []),
+        "repeat": lambda: device.repeat(RepeatOrder(1, 2, [], [], [], [], [], [])),
         "timed": lambda: device.timed(1, [], 1),
         "train": lambda: device.train(order()),
     }

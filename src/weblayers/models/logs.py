@@ -11,9 +11,7 @@ import numpy as np
 from ..graph import build as b
 from ..graph.node import Node
 from ..metrics.base import Metric, Result
-from ..ops import arithmetic as a
 from ..runtime import tracing
-from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import Trace
 
@@ -54,10 +52,10 @@ class Layout:
         """For each name, what it is in the rows of several steps together."""
         return [partial(Entry.read, entry) for entry in self.entries]
 
-    def total(self, total: Tensor, row: Tensor) -> Tensor:
-        """The rows of several steps together, on the device."""
-        both = a.add(total, row)
-        return both if self.adds.all() else a.where(to_tensor(self.adds > 0), both, row)
+    def total(self, total: Node, row: Node) -> Node:
+        """The rows of several steps together, for the device: of those before, zeros at first, and of one more."""
+        both = total + row
+        return both if self.adds.all() else b.where(b.constant(self.adds > 0), both, row)
 
     def logs(self, total: np.ndarray) -> dict[str, Any]:
         """Values by name."""

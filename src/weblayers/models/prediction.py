@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .. import tree
 from ..callbacks.base import CallbackList
-from ..graph.node import Aval
+from ..graph.node import Aval, Node
 from ..layers.base import positive
 from ..metrics.base import counting
 from ..ops import arithmetic, movement
@@ -21,12 +22,15 @@ from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.promise import Promise
 from ..runtime.tensor import Tensor
-from ..runtime.tracing import Compiled, symbolic
-from .data_sets import compute_dtype, take
+from ..runtime.tracing import Compiled, Trace, symbolic
+from .data_sets import START, Samples, compute_dtype, room_for, sample_order, take
 from .feeds import inputs_of, iterated
+from .steps import batch_of
 
 # Prediction in batches keeps what the layers compute below so many numbers at once.
 PREDICT_BUDGET = 4_000_000
+# Samples of so many numbers lie on the device as a whole, for all of their batches.
+HELD_NUMBERS = 16_000_000
 # So many kinds of inputs have their plans kept.
 KEPT = 64
 # Pieces of a prediction joined at a time: each is a texture, and a draw reads at most sixteen.
@@ -65,6 +69,8 @@ class Predictor:
             empty = [to_tensor(np.zeros(shape, np.float32)) for shape in shapes]
             return empty[0] if len(empty) == 1 else empty
         batch = min(positive("predict", "batch_size", batch_size or _batch_for(model, inputs)), samples)
+        if callbacks is None and batch < samples and _runs_alone(inputs) and model.made_on_host(inputs) is None:
+            return _together(self._in_batches(model, inputs, arranged, batch))
         starts = range(0, samples, batch)
         batches = [[take(t, i, min(i + batch, samples)) for t in inputs] for i in starts]
         if callbacks is not None:
@@ -100,19 +106,39 @@ class Predictor:
 
     def predicted(self, model: Any, inputs: list[Tensor], arranged: Any) -> Any:
         """The output for inputs that are computed in one go."""
-
-        def step(tensors: list[Tensor]) -> Any:
-            return model.predict_step(tree.mapped(lambda i: tensors[i], arranged))
-
-        if tracing.current() is not None or any(t.is_symbolic for t in inputs):
-            # a part of the function under trace, with a gradient
-            return step(inputs)
+        if not _runs_alone(inputs):
+            return _step(model, inputs, arranged)
         made = model.made_on_host(inputs)
         if made is not None:
             return made
-        # weights may be adapted since
-        adapters = sum(weight.adapter is not None for weight in model.weights)
-        return self.traced((repr(arranged), adapters), step, inputs, model.dtype_policy.stores_halves)
+        step = partial(_step, model, arranged=arranged)
+        return self.traced(_kind(model, arranged), step, inputs, model.dtype_policy.stores_halves)
+
+    def _in_batches(self, model: Any, inputs: list[Tensor], arranged: Any, batch: int) -> list[Any]:
+        """The outputs for all batches, of which the device is told in one go, or in several if there is much."""
+        count, width = inputs[0].shape[0], sum(math.prod(t.shape[1:]) for t in inputs)
+        held = max(1, HELD_NUMBERS // max(1, width * batch)) * batch
+        parts = (Samples([take(t, i, min(i + held, count)) for t in inputs], [], []) for i in range(0, count, held))
+        return [output for part in parts for output in self._of_samples(model, part, arranged, batch)]
+
+    def _of_samples(self, model: Any, samples: Samples, arranged: Any, batch: int) -> Iterator[Any]:
+        rows = samples.rows(room_for(samples.count))
+        tensors = [*rows.tensors(), sample_order(np.arange(samples.count), rows.count)]
+        kinds = [Aval(t.shape, t.dtype) for t in tensors]
+        kind = *_kind(model, arranged), *kinds, *(t.sample_shape for t in tensors)
+        halves = model.dtype_policy.stores_halves
+
+        def step(size: int, trace: Trace, nodes: Sequence[Node]) -> Any:
+            *columns, order = nodes
+            return _step(model, batch_of(trace, rows, columns, order, size).inputs, arranged)
+
+        whole, rest = divmod(samples.count, batch)
+        for start, size, steps in ((0, batch, whole), (whole * batch, rest, min(rest, 1))):
+            if steps:
+                make = partial(_traced, partial(step, size), kinds, halves)
+                compiled, structure = self._kept.get((*kind, size), make)
+                for outputs in compiled.repeat(tensors, {START: (start, size)}, steps):
+                    yield tree.packed(structure, outputs)
 
     def traced(
         self, what: tuple, fn: Callable[[list[Tensor]], Any], inputs: Sequence[Tensor], halves: bool = False
@@ -121,26 +147,44 @@ class Predictor:
 
         With ``halves`` a device may keep what is computed on the way in half precision.
         """
-        kinds = [(t.shape, t.dtype) for t in inputs]
+        kinds = [Aval(t.shape, t.dtype) for t in inputs]
 
-        def made() -> tuple[Compiled, Any]:
-            structures: list[Any] = []
+        def step(_: Trace, nodes: Sequence[Node]) -> Any:
+            return fn([arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes])
 
-            def traced(*nodes: Any) -> list[Any]:
-                trace = tracing.current()
-                assert trace is not None
-                trace.halves = halves
-                tensors = [arithmetic.cast(symbolic(n), compute_dtype(n.dtype)) for n in nodes]
-                out = fn(tensors)
-                structures.append(tree.mapped(lambda _: None, out))
-                return [trace.node_of(t) for t in tree.leaves(out)]
-
-            # what metrics inside count is lost: there are no targets
-            with counting():
-                return tracing.compile_function(traced, [Aval(*kind) for kind in kinds]), structures[0]
-
-        compiled, structure = self._kept.get((*what, *kinds), made)
+        compiled, structure = self._kept.get((*what, *kinds), partial(_traced, step, kinds, halves))
         return tree.packed(structure, compiled(inputs))
+
+
+def _traced(step: Callable[[Trace, Sequence[Node]], Any], kinds: Sequence[Aval], halves: bool) -> tuple[Compiled, Any]:
+    """A function of inputs of these kinds, traced, and the structure of what it gives."""
+    structures: list[Any] = []
+
+    def traced(*nodes: Node) -> list[Node]:
+        trace = tracing.current()
+        assert trace is not None
+        trace.halves = halves
+        out = step(trace, nodes)
+        structures.append(tree.mapped(lambda _: None, out))
+        return [trace.node_of(t) for t in tree.leaves(out)]
+
+    # what metrics inside count is lost: there are no targets
+    with counting():
+        return tracing.compile_function(traced, kinds), structures[0]
+
+
+def _step(model: Any, tensors: Sequence[Tensor], arranged: Any) -> Any:
+    return model.predict_step(tree.mapped(lambda i: tensors[i], arranged))
+
+
+def _kind(model: Any, arranged: Any) -> tuple[Any, ...]:
+    """What tells predictions for inputs of the same shapes from each other: weights may be adapted since."""
+    return repr(arranged), sum(weight.adapter is not None for weight in model.weights)
+
+
+def _runs_alone(inputs: Sequence[Tensor]) -> bool:
+    """Whether the output is not a part of the function under trace, with a gradient."""
+    return tracing.current() is None and not any(t.is_symbolic for t in inputs)
 
 
 async def _heard(model: Any, outputs: AsyncGenerator[Any, None], callbacks: Any) -> list[Any]:

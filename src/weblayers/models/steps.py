@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 from ..graph import build as b
@@ -15,7 +16,7 @@ from ..runtime import tracing
 from ..runtime.tensor import Variable
 from ..runtime.tracing import Compiled, Trace, symbolic
 from .class_weights import ClassWeights, weighted
-from .data_sets import START, Samples, order_capacity
+from .data_sets import START, Samples, compute_dtype, order_capacity
 from .freezing import Freezing
 from .logs import Layout, laid_out
 from .watching import Place, Wanted, captured
@@ -102,6 +103,14 @@ class Step(Compiled):
     ) -> None:
         super().__init__(inputs, [row, *captures.values()], trace)
         self.batch, self.layout, self.places = batch, layout, list(captures)
+        self._traced = inputs, row, trace
+
+    @cached_property
+    def totals(self) -> Compiled:
+        """The step with a further input, the rows of those before together, for which it gives them with its own."""
+        inputs, row, trace = self._traced
+        before = b.input_node(row.shape, row.dtype)
+        return Compiled([*inputs, before], [self.layout.total(before, row)], trace, {len(inputs): 0})
 
 
 def _traced(
@@ -113,17 +122,11 @@ def _traced(
     tables: ClassWeights | None,
 ) -> Step:
     """The trace of one step, for a batch of samples."""
-    tensors = rows.tensors()
-    nodes = [b.input_node(t.shape, t.dtype) for t in tensors]
+    nodes = [b.input_node(t.shape, t.dtype) for t in rows.tensors()]
     order = b.input_node((order_capacity(rows.count),), "int32")
     name = "train_step" if training else "test_step"
     with tracing.tracing(Trace()) as trace, context.collecting_losses(), counting() as counted:
-        chosen = b.dynamic_slice(order, trace.scalar(START), batch)
-        parts = []
-        for node, tensor in zip(nodes, tensors, strict=True):
-            part = b.cast(b.gather(node, chosen), "float32" if node.dtype == "uint8" else node.dtype)
-            parts.append(symbolic(b.reshape(part, (batch, *tensor.sample_shape))))
-        samples = rows.replaced(parts)
+        samples = batch_of(trace, rows, nodes, order, batch)
         if tables is not None:
             samples = weighted(samples, tables, model.compiled().output_shapes)
         if training:
@@ -134,3 +137,16 @@ def _traced(
         row, layout = laid_out(trace, logs, counted, f"{type(model).__name__}.{name}")
         captures = captured(model, trace, wanted)
     return Step([*nodes, order], row, trace, batch, layout, captures)
+
+
+def batch_of(trace: Trace, rows: Samples, nodes: Sequence[Node], order: Node, batch: int) -> Samples:
+    """The samples of a run: those whose numbers come in ``order`` from the host scalar START on.
+
+    ``nodes`` stand for the tensors of ``rows``.
+    """
+    chosen = b.dynamic_slice(order, trace.scalar(START), batch)
+    parts = []
+    for node, tensor in zip(nodes, rows.tensors(), strict=True):
+        part = b.cast(b.gather(node, chosen), compute_dtype(node.dtype))
+        parts.append(symbolic(b.reshape(part, (batch, *tensor.sample_shape))))
+    return rows.replaced(parts)

@@ -98,6 +98,15 @@ class Borrower(Protocol):
 class Executable(Protocol):
     def run(self, inputs: Sequence[Any], scalars: Sequence[float]) -> list[Any]: ...
 
+    def repeat(
+        self, inputs: Sequence[Any], scalars: Sequence[float], increments: Sequence[float], steps: int
+    ) -> list[list[Any]]:
+        """The outputs of so many runs, one after the other: the executable's swaps put outputs in the place of inputs.
+
+        Of outputs that do, only the last run's are there; None stands for the others.
+        """
+        ...
+
     # whether steps can be made at once: all is compiled
     is_ready: bool
 

@@ -12,7 +12,7 @@ from ..compiler.pieces import Pieces
 from ..compiler.plan import Plan, TextureSpec
 from ..compiler.wire import serializing, serializing_wasm
 from .lost import DeviceLostError
-from .plan_device import Region, TrainOrder
+from .plan_device import Region, RepeatOrder, TrainOrder
 
 
 def webgl(module: Any, lost: Callable[[GlueDevice], None], restored: Callable[[GlueDevice], None]) -> GlueDevice:
@@ -111,6 +111,22 @@ class GlueDevice:
     def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
         with self._errors:
             made = self._glue.run(plan, _js_list(inputs), _js_list(scalars), _js_list(freed))
+        return [int(i) for i in made]
+
+    def repeat(self, order: RepeatOrder) -> Sequence[int]:
+        with self._errors:
+            made = self._glue.repeat(
+                _js_object(
+                    plan=order.plan,
+                    steps=order.steps,
+                    inputs=order.inputs,
+                    swaps=[list(s) for s in order.swaps],
+                    kept=order.kept,
+                    scalars=order.scalars,
+                    increments=order.increments,
+                    freed=order.freed,
+                )
+            )
         return [int(i) for i in made]
 
     def timed(self, plan: int, inputs: Sequence[int], times: int) -> float:

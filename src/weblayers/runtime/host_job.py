@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from .plan_device import TrainOrder
+from .plan_device import RepeatOrder, TrainOrder
 from .stepping import Stepper
 
 
@@ -28,6 +28,19 @@ class HostDevice(ABC):
         self, plan: int, inputs: Sequence[int], outputs: Sequence[int], logs: int, scalars: Sequence[float]
     ) -> np.ndarray:
         """Run a plan into textures that are there; gives the row of the output ``logs``, which has none."""
+
+    def repeat(self, order: RepeatOrder) -> list[int]:
+        made: list[int] = []
+        inputs, outputs, freed = list(order.inputs), list[int](), order.freed
+        for i in range(order.steps):
+            scalars = [first + i * increment for first, increment in zip(order.scalars, order.increments, strict=True)]
+            before, outputs = outputs, list(self.run(order.plan, inputs, scalars, freed))
+            made += [id_ if o in order.kept else 0 for o, id_ in enumerate(before)]
+            freed = [id_ for o, id_ in enumerate(before) if o not in order.kept]
+            for number, output in order.swaps:
+                inputs[number] = outputs[output]
+        self.free(freed)
+        return made + outputs
 
     def train(self, order: TrainOrder) -> HostJob:
         return HostJob(self, order)

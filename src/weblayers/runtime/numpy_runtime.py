@@ -52,6 +52,18 @@ class NumpyExecutable:
         bound.update(zip(self.graph.scalars, scalars, strict=True))
         return self._program.run(bound)
 
+    def repeat(
+        self, inputs: Sequence[np.ndarray], scalars: Sequence[float], increments: Sequence[float], steps: int
+    ) -> list[list[Any]]:
+        inputs, made = list(inputs), list[list[Any]]()
+        for i in range(steps):
+            made.append(self.run(inputs, [first + i * by for first, by in zip(scalars, increments, strict=True)]))
+            for number, output in self.graph.swaps.items():
+                inputs[number] = made[-1][output]
+                if i:
+                    made[-2][output] = None
+        return made
+
     async def prepare(self) -> None:
         """NumPy needs nothing."""
 

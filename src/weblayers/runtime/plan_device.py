@@ -42,6 +42,24 @@ class TrainOrder:
     every: str
 
 
+@dataclass
+class RepeatOrder:
+    """Runs of a loaded plan, one after the other.
+
+    After each run the outputs of ``swaps`` take the place of inputs. Of the outputs ``kept`` those of each run are
+    wanted, of others the last. The textures ``freed`` are freed first.
+    """
+
+    plan: int
+    steps: int
+    inputs: list[int]
+    swaps: list[tuple[int, int]]
+    kept: list[int]
+    scalars: list[float]
+    increments: list[float]
+    freed: list[int]
+
+
 class DeviceJob(Reins, Protocol):
     """Steps under way on a device."""
 
@@ -83,6 +101,10 @@ class PlanDevice(Protocol):
     def free_plan(self, plan: int) -> None: ...
     def run(self, plan: int, inputs: Sequence[int], scalars: Sequence[float], freed: Iterable[int]) -> Sequence[int]:
         """Free textures, then run a plan; gives the textures of its outputs."""
+        ...
+
+    def repeat(self, order: RepeatOrder) -> Sequence[int]:
+        """Gives the textures of the outputs of each run; 0 for those that are gone."""
         ...
 
     def train(self, order: TrainOrder) -> DeviceJob: ...

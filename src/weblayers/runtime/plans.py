@@ -10,50 +10,17 @@ from weakref import WeakKeyDictionary, finalize
 
 import numpy as np
 
-from ..compiler.layout import Layout, Placement, layout_of, pack, unpack, whole
+from ..compiler.layout import Placement, layout_of, pack, whole
 from ..compiler.lower import lower_copies, lowering
 from ..compiler.pieces import Pieces, at_once, in_turns
-from ..compiler.plan import Placed, Plan, TextureSpec, spec_of
+from ..compiler.plan import Placed, Plan, Slot, TextureSpec, spec_of
 from ..graph import build
-from ..graph.node import DTYPES, Aval, Node
+from ..graph.node import Aval, Node
 from ..graph.program import Graph
 from ..recent import Recent
 from .base import LogSink, TrainJob, TrainResult, TrainSpec
-from .plan_device import PlanDevice, Region, TrainOrder
-
-
-class Texture:
-    """A texture of the device, given back when the last tensor in it is gone."""
-
-    def __init__(self, runtime: PlanRuntime, id_: int, spec: TextureSpec) -> None:
-        self._runtime, self.id, self.spec = runtime, id_, spec
-
-    @property
-    def nbytes(self) -> int:
-        s = self.spec
-        return s.width * s.height * s.layers * (4 if s.format == "rgba8" else 16)
-
-    def __del__(self) -> None:
-        self._runtime.release(self.id)
-
-
-@dataclass(frozen=True)
-class DeviceStorage:
-    texture: Texture
-    placement: Placement
-    aval: Aval
-
-    @property
-    def placed(self) -> Placed:
-        return Placed(self.placement, self.texture.spec)
-
-    @property
-    def layout(self) -> Layout:
-        return self.placement.layout
-
-    @property
-    def nbytes(self) -> int:
-        return self.texture.nbytes
+from .plan_device import PlanDevice, Region, RepeatOrder, TrainOrder
+from .textures import DeviceStorage, Texture
 
 
 class PlanRuntime:
@@ -106,9 +73,8 @@ class PlanRuntime:
     async def read(self, storage: DeviceStorage) -> np.ndarray:
         self.flush()
         if not storage.aval.size:
-            return _nothing(storage)
-        region = _region(storage)
-        return _values(storage, region, await self.device.read(storage.texture.id, region))
+            return storage.nothing()
+        return storage.values(await self.device.read(storage.texture.id, storage.region))
 
     async def read_all(self, storages: Sequence[DeviceStorage]) -> list[np.ndarray]:
         """Read each texture once, whoever is in it."""
@@ -116,14 +82,13 @@ class PlanRuntime:
         textures = {s.texture.id: s.texture.spec for s in storages if s.aval.size}
         wholes = [self.device.read(id_, Region(0, 0, spec.width, spec.height)) for id_, spec in textures.items()]
         texels = dict(zip(textures, await asyncio.gather(*wholes), strict=True))
-        return [_part(s, texels[s.texture.id]) if s.aval.size else _nothing(s) for s in storages]
+        return [s.part(texels[s.texture.id]) if s.aval.size else s.nothing() for s in storages]
 
     def read_sync(self, storage: DeviceStorage) -> np.ndarray:
         self.flush()
         if not storage.aval.size:
-            return _nothing(storage)
-        region = _region(storage)
-        return _values(storage, region, self.device.read_sync(storage.texture.id, region))
+            return storage.nothing()
+        return storage.values(self.device.read_sync(storage.texture.id, storage.region))
 
     # -- running ------------------------------------------------------------------------------------------------------
 
@@ -140,6 +105,24 @@ class PlanRuntime:
         ids = self.device.run(loaded.id, [t.id for t in textures], scalars, released)
         return [Texture(self, i, spec) for i, spec in zip(ids, loaded.plan.output_specs, strict=True)]
 
+    def repeat(
+        self,
+        loaded: _Loaded,
+        textures: Sequence[Texture],
+        steps: int,
+        swaps: list[tuple[int, int]],
+        kept: list[int],
+        scalars: list[float],
+        increments: Sequence[float],
+    ) -> list[dict[int, Texture]]:
+        """Run a plan many times; gives the textures that are left of each run, by the outputs' numbers."""
+        freed, self._released = self._released, []
+        ids = [t.id for t in textures]
+        made = self.device.repeat(RepeatOrder(loaded.id, steps, ids, swaps, kept, scalars, list(increments), freed))
+        specs = loaded.plan.output_specs
+        rows = [made[i : i + len(specs)] for i in range(0, len(made), len(specs))]
+        return [{o: Texture(self, id_, specs[o]) for o, id_ in enumerate(row) if id_} for row in rows]
+
 
 @dataclass
 class _Loaded:
@@ -148,6 +131,10 @@ class _Loaded:
     runtime: PlanRuntime
     plan: Plan
     id: int
+
+    def placed(self, slot: Slot) -> Placed:
+        """Where an output lies."""
+        return Placed(slot.placement, self.plan.output_specs[slot.texture])
 
     def __post_init__(self) -> None:
         # at Python's end, when the device may be half gone, it is left alone
@@ -187,13 +174,49 @@ class PlanExecutable:
         self._copies: _Copies | None = None
 
     def run(self, inputs: Sequence[DeviceStorage], scalars: Sequence[float]) -> list[DeviceStorage]:
-        key = tuple(s.placed for s in inputs)
-        loaded = self._plans.get(key, lambda: at_once(self._compiled(key)))
+        loaded = self._loaded(inputs)
         textures = self._runtime.run(loaded, [s.texture for s in inputs], scalars)
-        return [
-            DeviceStorage(textures[slot.texture], slot.placement, node.aval)
-            for slot, node in zip(loaded.plan.outputs, self._graph.outputs, strict=True)
-        ]
+        return [self._stored(loaded, number, dict(enumerate(textures))) for number in range(len(self._graph.outputs))]
+
+    def repeat(
+        self, inputs: Sequence[DeviceStorage], scalars: Sequence[float], increments: Sequence[float], steps: int
+    ) -> list[list[DeviceStorage | None]]:
+        inputs, made = list(inputs), list[list[DeviceStorage | None]]()
+        swaps = self._graph.swaps
+        kept = [number for number in range(len(self._graph.outputs)) if number not in swaps.values()]
+        while len(made) < steps:
+            loaded, done = self._loaded(inputs), len(made)
+            slots = loaded.plan.outputs
+            # state comes out where later runs take it from, after a first one that has found it elsewhere
+            goes_on = all(inputs[i].placed == loaded.placed(slots[o]) for i, o in swaps.items())
+            rows = self._runtime.repeat(
+                loaded,
+                [s.texture for s in inputs],
+                steps - done if goes_on else 1,
+                sorted((i, slots[o].texture) for i, o in swaps.items()),
+                sorted({slots[number].texture for number in kept}),
+                [value + done * by for value, by in zip(scalars, increments, strict=True)],
+                increments,
+            )
+            for row in rows:
+                made.append([self._stored(loaded, n, row) if n in kept else None for n in range(len(slots))])
+            for i, o in swaps.items():
+                inputs[i] = self._stored(loaded, o, rows[-1])
+        for i, o in swaps.items():
+            made[-1][o] = inputs[i]
+        return made
+
+    def _loaded(self, inputs: Sequence[DeviceStorage]) -> _Loaded:
+        """The plan for where the inputs lie."""
+        key = tuple(s.placed for s in inputs)
+        return self._plans.get(key, lambda: at_once(self._compiled(key)))
+
+    def _stored(
+        self, loaded: _Loaded, number: int, textures: Sequence[Texture] | Mapping[int, Texture]
+    ) -> DeviceStorage:
+        """An output, in the textures that a run has given."""
+        slot = loaded.plan.outputs[number]
+        return DeviceStorage(textures[slot.texture], slot.placement, self._graph.outputs[number].aval)
 
     def _compiled(self, places: Sequence[Placed]) -> Pieces[_Loaded]:
         """The work of making the plan for inputs that lie there."""
@@ -393,38 +416,3 @@ class _Copies:
             loaded = self._made[key] = at_once(self._runtime.loading(plan))
         (made,) = self._runtime.run(loaded, textures, [])
         return made
-
-
-# -- conversions ----------------------------------------------------------------------------------------------------
-
-
-def _region(storage: DeviceStorage) -> Region:
-    """Where a tensor is in its texture."""
-    layout, place = storage.layout, storage.placement
-    if layout.folded:
-        return Region(0, 0, layout.width, layout.height)
-    last = place.row + layout.rows - 1
-    return Region(place.x, place.y, layout.width, last // place.layers - place.y + 1)
-
-
-def _part(storage: DeviceStorage, texels: np.ndarray) -> np.ndarray:
-    """A tensor's values, of all texels of its texture."""
-    region = _region(storage)
-    x, y, width, height = region
-    return _values(storage, region, np.ascontiguousarray(texels[:, y : y + height, x : x + width]))
-
-
-def _nothing(storage: DeviceStorage) -> np.ndarray:
-    return np.zeros(storage.aval.shape, DTYPES[storage.aval.dtype])
-
-
-def _values(storage: DeviceStorage, region: Region, texels: np.ndarray) -> np.ndarray:
-    layout, place, shape = storage.layout, storage.placement, storage.aval.shape
-    # wide enough for those that have become too large: who reads them is told
-    dtype = np.dtype(np.int64) if storage.aval.dtype == "int32" else DTYPES[storage.aval.dtype]
-    if place.layers == layout.layers and place.layer == 0:
-        return unpack(texels, layout, shape, dtype)
-    # rows that begin inside a block: lay the blocks' rows out and take those that are ours
-    rows = texels.transpose(1, 0, 2, 3).reshape(region.height * place.layers, region.width * 4)
-    mine = rows[place.layer : place.layer + layout.rows, : layout.cols]
-    return np.asarray(mine.reshape(shape), dtype, order="C")

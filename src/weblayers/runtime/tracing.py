@@ -266,9 +266,18 @@ class HostScalar:
 
 
 class Compiled:
-    """A traced function: call it with tensors in the order of its placeholders."""
+    """A traced function: call it with tensors in the order of its placeholders.
 
-    def __init__(self, inputs: Sequence[Node], outputs: Sequence[Node], trace: Trace) -> None:
+    ``carried`` maps inputs to the outputs that take their place in the next run, by their numbers.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[Node],
+        outputs: Sequence[Node],
+        trace: Trace,
+        carried: Mapping[int, int] | None = None,
+    ) -> None:
         self.captured = list(trace.captured)
         self.assigned = list(trace.assigned)
         self.keys = list(trace.scalars)
@@ -285,7 +294,7 @@ class Compiled:
             [*inputs, *trace.captured.values()],
             list(trace.scalars.values()),
             [*outputs, *trace.assigned.values()],
-            {at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)},
+            {**(carried or {}), **{at_input[v]: len(outputs) + i for i, v in enumerate(self.assigned)}},
             trace.halves,
         )
         self._outputs = len(outputs)
@@ -321,24 +330,62 @@ class Compiled:
     ) -> list[Tensor]:
         """Run with other tensors, host scalars and variables than those that were traced."""
         numbers = [k.value if isinstance(k, HostScalar) else (scalars or {})[k] for k in keys]
-        sources = [t.values.source for t in inputs]
+        (outputs,) = self._runs(inputs, keys, assigned, numbers, self.increments, 1)
+        return outputs
 
-        def work() -> tuple[Runtime, list[Any]]:
-            runtime = device.of(inputs, self.graph)
-            return runtime, self.executable(runtime).run([t.storage(runtime) for t in inputs], numbers)
+    def repeat(
+        self, tensors: Sequence[Tensor], given: Mapping[int, tuple[float, float]], steps: int
+    ) -> list[list[Tensor]]:
+        """The outputs of so many runs, one after the other; of those that are carried on only the last run's.
+
+        ``given`` are the host scalars that are known by number: each one's value and increment.
+        """
+        return self._runs([*tensors, *self.captured], self.keys, self.assigned, *self.uniforms(given), steps)
+
+    def _runs(
+        self,
+        inputs: Sequence[Tensor],
+        keys: Sequence[HostScalar | int],
+        assigned: Sequence[Variable],
+        first: Sequence[float],
+        increments: Sequence[float],
+        steps: int,
+    ) -> list[list[Tensor]]:
+        sources = [t.values.source for t in inputs]
+        graph = self.graph
+
+        def numbers(run: int) -> list[float]:
+            return [value + run * by for value, by in zip(first, increments, strict=True)]
+
+        def work() -> tuple[Runtime, list[list[Any]]]:
+            runtime = device.of(inputs, graph)
+            executable, storages = self.executable(runtime), [t.storage(runtime) for t in inputs]
+            if steps == 1:
+                return runtime, [executable.run(storages, first)]
+            return runtime, executable.repeat(storages, first, increments, steps)
+
+        def results(run: int, storages: list[Any]) -> list[Values | None]:
+            origin = None
+            if runtime.is_losable:
+                # without state no run needs those before
+                before = 0 if graph.swaps else run
+                origin = Origin(self.executable, sources, lambda i: numbers(before + i), graph.swaps, run - before + 1)
+            return [
+                None
+                if storage is None
+                else Values(node.aval, storage=storage, runtime=runtime, made=None if origin is None else (origin, i))
+                for i, (storage, node) in enumerate(zip(storages, graph.outputs, strict=True))
+            ]
 
         runtime, storages = persistently(work)
-        origin = Origin(self.executable, sources, lambda _: numbers) if runtime.is_losable else None
-        results = [
-            Values(node.aval, storage=storage, runtime=runtime, made=None if origin is None else (origin, i))
-            for i, (storage, node) in enumerate(zip(storages, self.graph.outputs, strict=True))
-        ]
-        for key, increment in zip(keys, self.increments, strict=True):
+        made = [results(run, outputs) for run, outputs in enumerate(storages)]
+        for key, increment in zip(keys, increments, strict=True):
             if isinstance(key, HostScalar) and increment:
-                key.value += increment
-        for variable, values in zip(assigned, results[self._outputs :], strict=True):
+                key.value += steps * increment
+        for variable, values in zip(assigned, made[-1][self._outputs :], strict=True):
+            assert values is not None
             variable.assign_values(values)
-        return [Tensor(values.aval, values=values) for values in results[: self._outputs]]
+        return [[Tensor(v.aval, values=v) for v in row[: self._outputs] if v is not None] for row in made]
 
     def forget(self) -> None:
         """Keep the plan only, and no tensor alive."""
