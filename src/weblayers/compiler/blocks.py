@@ -21,8 +21,8 @@ BUSY_ROWS = 8
 def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
     """The layouts of products that are stored in blocks of so many rows.
 
-    They are temporaries that have enough of such blocks to keep a device busy; slices that a loop reads are made of whole
-    blocks.
+    They are temporaries that have enough of such blocks to keep a device busy. If a loop reads them slice by slice, the
+    slices are whole blocks.
     """
     if block == BLOCK_ROWS:
         return {}
