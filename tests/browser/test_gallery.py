@@ -154,6 +154,9 @@ def test_the_playground_goes_on_step_by_step_and_after_a_reload(chromium, site_u
     chromium.execute_script(
         f"window.epochs = []; {ELEMENT}.addEventListener('epoch', (event) => epochs.push(event.detail.epoch))"
     )
+    until(chromium, paused)
+    # of an epoch that had ended by then the page is told later
+    chromium.execute_async_script("setTimeout(arguments[0], 500)")
     for _ in range(2):
         drawn = chromium.execute_script(f"window.epochs.length = 0; return {name}")
         click(chromium, "Step")

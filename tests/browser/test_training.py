@@ -418,14 +418,15 @@ def test_layers_are_watched_while_they_are_trained(browser, backend):
                 for value in capture.values.values():
                     values += list(value.values()) if isinstance(value, dict) else [value]
             counts = []
-            for _ in range(2 if name != "numpy" else 0):
+            for _ in range(4 if name != "numpy" else 0):
                 # compiled by then; the first run also brings the weights to where the plan wants them
                 before = device.current().counters()
                 await model.fit(x, y, epochs=1, batch_size=10, verbose=0)
                 after = device.current().counters()
                 names = "draws", "reads", "syncReads", "plansLoaded", "steps"
-                counts = [after[each] - before[each] for each in names]
-            return history.history["loss"], values, model.steps.traces, counts
+                counts.append([after[each] - before[each] for each in names])
+            # the least of each: now and then the weights are copied, in case the GPU is lost
+            return history.history["loss"], values, model.steps.traces, [min(each) for each in zip(*counts)]
 
         plain, seen, right = [
             await trained(*each) for each in ((backend, False), (backend, True), ("numpy", True))
