@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { canvas, column, outcome, page, pass, planBytes, settle, spec } from "./page.mjs";
+import { canvas, column, filled, outcome, page, pass, planBytes, settle, spec } from "./page.mjs";
 import { createDevice } from "../index.js";
 
 const doubled = planBytes({ draws: [{ shader: "2 * a", target: 1, reads: [0] }] });
@@ -11,12 +11,6 @@ function setUp(options = {}) {
   const { poolBytes, ...more } = options;
   const drawn = canvas(more);
   return { gl: drawn.gl, device: createDevice({ canvas: drawn, poolBytes }) };
-}
-
-function filled(device, value) {
-  const id = device.alloc(1, 1, 1, "rgba32f");
-  device.upload(id, 0, 0, 1, 1, Float32Array.of(value, 0, 0, 0));
-  return id;
 }
 
 test("a plan runs, with constants of its own and temporaries from the pool", async () => {

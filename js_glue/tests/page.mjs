@@ -201,3 +201,10 @@ export function spec(plan, steps, more = {}) {
 export function column(logs) {
   return [...logs].filter((_, i) => i % 4 === 0);
 }
+
+/** A texture of one texel that begins with a number. */
+export function filled(device, value) {
+  const id = device.alloc(1, 1, 1, "rgba32f");
+  device.upload(id, 0, 0, 1, 1, Float32Array.of(value, 0, 0, 0));
+  return id;
+}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { canvas, outcome, page, pass, planBytes, settle, spec } from "./page.mjs";
+import { canvas, filled, outcome, page, pass, planBytes, settle, spec } from "./page.mjs";
 import { createDevice } from "../index.js";
 
 const doubled = planBytes({ draws: [{ shader: "2 * a", target: 1, reads: [0] }] });
@@ -16,12 +16,6 @@ const LOST = /WebGL context lost/;
 function setUp({ poolBytes, ...options } = {}) {
   const drawn = canvas(options);
   return { gl: drawn.gl, device: createDevice({ canvas: drawn, poolBytes }) };
-}
-
-function filled(device, value) {
-  const id = device.alloc(1, 1, 1, "rgba32f");
-  device.upload(id, 0, 0, 1, 1, Float32Array.of(value, 0, 0, 0));
-  return id;
 }
 
 const now = (device, id) => device.readSync(id, 0, 0, 1, 1)[0];
