@@ -261,6 +261,8 @@ class WeblayersRun extends HTMLElement {
   async _start() {
     const watch = this._view.watch();
     try {
+      // Python takes all the processor that there is, and the reader sees the program first.
+      await this._view.settled;
       const mainThread = this.getAttribute("thread") === "main";
       const host = await startHost(this.runtime, (event) => this._heard(event), mainThread);
       await host.call("load", this._options());

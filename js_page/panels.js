@@ -1,6 +1,7 @@
 // @ts-check
 /** Places where a program shows something: its own panels, and elements of the page that have their names as ids. */
 
+import { loaded } from "./loading.js";
 import { adopt } from "./style.js";
 import { Visor } from "./visor.js";
 
@@ -130,7 +131,7 @@ class Panel {
     const isWide = chart.kind === "network" || (chart.kind === "group" && chart.data.charts.length > 1);
     this._frame.classList.toggle("wide", isWide);
     if (this._drawn) return this._drawn.update(chart);
-    const { draw } = await import(new URL("weblayers_charts.mjs", this._runtime).href);
+    const { draw } = await loaded("weblayers_charts.mjs", this._runtime);
     this._body.replaceChildren();
     this._drawn = draw(this._body, chart);
   }

@@ -1,6 +1,8 @@
 // @ts-check
 /** What the reader of a page sees of an element: buttons, status, progress, problems, output. */
 
+import { loaded } from "./loading.js";
+
 // Of a program that prints without end, the last lines.
 const MOST_LINES = 2000;
 // After so long without a byte the reader is told what is waited for.
@@ -52,6 +54,8 @@ export class View {
     this._actions = actions;
     /** @type {{text: string} | null} */
     this._edited = null;
+    /** Over when the program's text is there to be edited, or cannot be. @type {Promise<void>} */
+    this.settled = Promise.resolve();
     for (const [name, element] of Object.entries({ frame, bar, source: this._source, log: this._log, controls: this.controls, panels: this.panels })) {
       element.setAttribute("part", name);
     }
@@ -154,7 +158,7 @@ export class View {
   }
 
   async _loadMonitor() {
-    const { Monitor } = await import(new URL("weblayers-monitor.js", this._actions.runtime()).href);
+    const { Monitor } = await loaded("weblayers-monitor.js", this._actions.runtime());
     return new Monitor(this._costs, this._actions.figures);
   }
 
@@ -235,9 +239,7 @@ export class View {
       },
     };
     // A page without the editor's file still has the text.
-    import(new URL("weblayers-editor.js", runtime).href).then(async ({ edit }) => {
-      // not in the task that has evaluated the file, which is long enough
-      await new Promise((resolve) => setTimeout(resolve));
+    this.settled = loaded("weblayers-editor.js", runtime).then(({ edit }) => {
       const focused = area.matches(":focus");
       this._edited = edit(this._source, area.value, this._actions.run);
       area.remove();
