@@ -39,10 +39,13 @@ def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> d
 
 
 def _multiplies(kernel: Kernel, block: int) -> bool:
-    """Whether a kernel's rows share what they read: neighbouring pixels of a convolution do so within their row."""
+    """Whether a kernel's rows share what they read."""
     root = kernel.root
     if root is None or isinstance(kernel, StepKernel) or layout_of(root.shape) != kernel.layout:
         return False
     if root.op == "conv_kernel_grad":
         return root.param("splits") > 0
-    return root.op == "dot" or (root.op == "conv" and root.shape[-2] % block == 0)
+    if root.op == "conv":
+        # all pixels of a convolution that is not transposed multiply the same weights, those of a row share their input
+        return root.shape[-2] % (BLOCK_ROWS if max(root.param("lhs_dilation")) == 1 else block) == 0
+    return root.op == "dot"

@@ -263,6 +263,16 @@ class Shader:
             return a
         return self._int("iclamp", (a, lo, hi), lo, hi)
 
+    def least(self, a: Int, b: Int) -> Int:
+        if isinstance(a, int):
+            a, b = b, a
+        if isinstance(a, int):
+            return min(a, b)  # type: ignore[type-var]
+        if a is b or (isinstance(b, int) and a.hi <= b):
+            return a
+        lo, hi = (b, b) if isinstance(b, int) else (b.lo, b.hi)
+        return self._int("imin", (a, b), min(a.lo, lo), min(a.hi, hi))
+
     def to_int(self, value: Value) -> Int:
         return self.op("to_int", "i", value)
 

@@ -136,6 +136,7 @@ _OPS: dict[str, Callable[..., Array]] = {
     "idiv": _truncated_division,
     "imod": lambda a, n: a - n * _truncated_division(a, n),
     "iclamp": np.clip,
+    "imin": np.minimum,
     "ilt": np.less,
     "ige": np.greater_equal,
     "ieq": np.equal,

@@ -10,6 +10,7 @@ length, that is known of each of the four pixels, and there is nothing to choose
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -21,14 +22,16 @@ from .emitter import Accumulators, Coord, Emitter, Position, handles
 
 # Kernel rows up to this length are unrolled.
 UNROLL = 8
+# Rows of taps are looked for that meet the image where this part of them, or more, does not.
+MIN_OUTSIDE = 0.1
 
 
-def _over_taps(e: Emitter, turns: Sequence[int], body: Callable[[tuple[Int, ...]], None]) -> None:
-    """Loop over the leading kernel axes; unroll the last."""
+def _over_taps(e: Emitter, turns: Sequence[int], rows: Rows | None, body: Callable[[tuple[Int, ...]], None]) -> None:
+    """Loop over the leading kernel axes, of rows over those that meet the image; unroll the last."""
     lead, last = turns[:-1], turns[-1]
 
     def outer(flat: Int) -> None:
-        head = unflatten(e, flat, lead)
+        head = unflatten(e, flat, lead) if rows is None else (rows.turn(e, flat),)
         e.unrolled_or_looped(last, UNROLL, lambda t: body((*head, t)))
 
     e.unrolled_or_looped(math.prod(lead), 1, outer)
@@ -71,19 +74,59 @@ def _axes(e: Emitter, node: Node, out: Sequence[Int]) -> list[Axis]:
     return axes
 
 
+class Rows(NamedTuple):
+    """The rows of taps that meet the image, of outputs whose first ones may lie above it and last ones below.
+
+    ``axes`` are those of all rows of pixels that a fragment has a part of.
+    """
+
+    axes: tuple[Axis, ...]
+    taps: int
+    height: int
+
+    def turn(self, e: Emitter, i: Int) -> Int:
+        """The i-th row of those that meet it at one of the pixels. The loop around ends behind the last."""
+        s = e.shader
+        firsts = (s.clamp(s.mul(axis.pixel, -1), 0, self.taps) for axis in self.axes)
+        turn = s.add(functools.reduce(s.least, firsts), i)
+        below = (s.at_least(s.add(axis.pixel, turn), self.height) for axis in self.axes)
+        for past in (s.at_least(turn, self.taps), functools.reduce(s.both, below)):
+            if isinstance(past, Value):
+                s.leave(past)
+        return turn
+
+
+def _rows(e: Emitter, node: Node, axes: Sequence[Sequence[Axis]], turns: Sequence[int]) -> Rows | None:
+    """The rows of taps to look for, where enough of them lie outside of the image."""
+    s, height = e.shader, node.inputs[0].shape[1]
+    if len(turns) != 2 or turns[0] == 1 or axes[0][0].apart != 1:
+        return None
+    starts = [_axes(e, node, (row, 0))[0].pixel for row in range(node.shape[1])]
+    inside = sum(s.within(s.add(start, turn), height) is True for start in starts for turn in range(turns[0]))
+    if inside > (1 - MIN_OUTSIDE) * len(starts) * turns[0]:
+        return None
+    return Rows(tuple(dict.fromkeys(lane[0] for lane in axes)), turns[0], height)
+
+
 def _under(
-    e: Emitter, node: Node, axes: Sequence[Axis], turn: Sequence[Int]
+    e: Emitter, node: Node, axes: Sequence[Axis], turn: Sequence[Int], is_inside: bool
 ) -> tuple[list[Int], list[Int], Value | bool]:
-    """The tap of an output's turn and the input pixel under it, and whether there are both."""
+    """The tap of an output's turn and the input pixel under it, and whether there are both.
+
+    Where it ``is_inside``, that is known of the row.
+    """
     s, (x, w) = e.shader, node.inputs
     ok: Value | bool = True
     taps: list[Int] = []
     pixels: list[Int] = []
     columns = zip(axes, turn, w.shape, x.shape[1:-1], node.param("padding"), strict=False)
-    for axis, i, count, size, (lo, hi) in columns:
+    for number, (axis, i, count, size, (lo, hi)) in enumerate(columns):
         tap, pixel = s.add(axis.tap, s.mul(i, axis.step)), s.add(axis.pixel, s.mul(i, axis.apart))
-        ok = s.both(ok, s.both(axis.any, s.less(tap, count)))
-        if lo > 0 or hi > 0:
+        known = is_inside and number == 0
+        ok = s.both(ok, axis.any)
+        if not (known and axis.step == 1):
+            ok = s.both(ok, s.less(tap, count))
+        if (lo > 0 or hi > 0) and not known:
             ok = s.both(ok, s.within(pixel, size))
         taps.append(s.clamp(tap, 0, count - 1))
         pixels.append(pixel)
@@ -118,23 +161,24 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     places = [e.position(node.shape, c) for c in lanes]
     axes = [_axes(e, node, p.at[1:-1]) for p in places]
     turns = [-(-d // axis.step) for d, axis in zip(kernel, axes[0], strict=True)]
+    rows = _rows(e, node, axes, turns)
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
 
     def weights(tap: Sequence[Int], p: Position, k: Int, width: int) -> list[Value]:
         """A vector over output channels per input channel, or (swapped) over input channels per output channel."""
         at = tuple(s.sub(d - 1, t) for t, d in zip(tap, kernel, strict=True)) if flip else tuple(tap)
         if swap:
-            rows = [(*at, s.add(p.at[-1], i), k) for i in range(1 if single else 4)]
+            entries = [(*at, s.add(p.at[-1], i), k) for i in range(1 if single else 4)]
         else:
-            rows = [(*at, s.add(k, j), p.at[-1]) for j in range(width)]
+            entries = [(*at, s.add(k, j), p.at[-1]) for j in range(width)]
         # a size-1 last axis does not count as columns: such weights are read one by one
         vec = None if w.shape[-1] == 1 else len(w.shape) - 1
-        return e.values(w, [e.coord(w.shape, Position(r, vec)) for r in rows])
+        return e.values(w, [e.coord(w.shape, Position(entry, vec)) for entry in entries])
 
     def step(k: Int, width: int) -> None:
         def at_tap(turn: tuple[Int, ...]) -> None:
             for lane, p in enumerate(places):
-                tap, index, ok = _under(e, node, axes[lane], turn)
+                tap, index, ok = _under(e, node, axes[lane], turn, rows is not None and len(rows.axes) == 1)
                 if ok is False:
                     continue
                 vec = None if channels == 1 else len(x.shape) - 1
@@ -143,7 +187,7 @@ def conv(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 parts = [s.component(pixel, j) for j in range(width)] if vec is not None else [pixel]
                 _accumulate(e, acc, lane, parts, weights(tap, p, k, width), swap and channels > 1, single)
 
-        _over_taps(e, turns, at_tap)
+        _over_taps(e, turns, rows, at_tap)
 
     over_inner(e, channels, step)
     out = [acc.get(lane) for lane in range(len(acc))]

@@ -134,13 +134,14 @@ class Analysis:
     def jam(self, width: int, height: int) -> Jam:
         """How many fragments to compute at once, and along which axis."""
         total, free = self._weights(self._shader.body, 1.0, False)
-        sums, leaves = self._sums(self._shader.body)
-        if not sums or leaves or not total:
+        sums, left = self._sums(self._shader.body)
+        if not sums or not total:
             return NONE
         best, shared = NONE, MIN_SHARED * total
         for axis, extent in ((X, width), (Y, height)):
             count = next((n for n in (4, 2) if n <= extent and n * sums <= MAX_SUMS), 1)
-            if count > 1 and free[axis] > shared:
+            # those that leave a loop at different times are not joined
+            if count > 1 and free[axis] > shared and not left & axis:
                 best, shared = Jam(axis, count), free[axis]
         return best
 
@@ -159,18 +160,18 @@ class Analysis:
                     free[axis] += 0 if self.depends[s] & axis else times
         return total, free
 
-    def _sums(self, block: Sequence[Statement]) -> tuple[int, bool]:
-        """How many vectors loops sum up in, and whether one is left early."""
-        count, leaves = 0, False
+    def _sums(self, block: Sequence[Statement]) -> tuple[int, int]:
+        """How many vectors loops sum up in, and what it depends on whether one is left early."""
+        count, left = 0, 0
         for s in block:
             if isinstance(s, Variable):
                 count += 1
             elif isinstance(s, Leave):
-                leaves = True
+                left |= self.depends.get(s.condition, 0)
             elif isinstance(s, Loop):
-                c, left = self._sums(s.body)
-                count, leaves = count + c, leaves or left
-        return count, leaves
+                inner, left_inner = self._sums(s.body)
+                count, left = count + inner, left | left_inner
+        return count, left
 
 
 _OWN = {"fragment_x": X, "fragment_y": Y}

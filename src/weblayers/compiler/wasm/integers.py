@@ -102,7 +102,10 @@ class Integers:
         x = self.code(value.args[0], j)
         if value.op == "iclamp":
             _, low, high = value.args
-            return self._bounded(self._bounded(x, high, wasm.I32_LT_S), low, wasm.I32_GT_S)
+            x = self._bounded(x, wasm.i32_const(high), wasm.I32_LT_S)
+            return self._bounded(x, wasm.i32_const(low), wasm.I32_GT_S)
+        if value.op == "imin":
+            return self._bounded(x, self.code(value.args[1], j), wasm.I32_LT_S)
         n, is_quotient = value.args[1], value.op == "idiv"
         if n & (n - 1) == 0:
             # of numbers below zero too, these are the floor and what is left of it
@@ -113,9 +116,9 @@ class Integers:
             return x + wasm.i32_const(n) + (wasm.I32_DIV_U if is_quotient else wasm.I32_REM_U)
         return x + wasm.i32_const(n) + (wasm.I32_DIV_S if is_quotient else wasm.I32_REM_S)
 
-    def _bounded(self, code: bytes, bound: int, keeps: bytes) -> bytes:
-        """A number, or the bound where the comparison does not hold."""
-        local, limit = self._frame.local(I32), wasm.i32_const(bound)
+    def _bounded(self, code: bytes, limit: bytes, keeps: bytes) -> bytes:
+        """A number, or the limit where the comparison does not hold."""
+        local = self._frame.local(I32)
         return code + wasm.local_tee(local) + limit + wasm.local_get(local) + limit + keeps + wasm.SELECT
 
     # -- texels -------------------------------------------------------------------------------------------------------
