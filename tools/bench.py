@@ -1,7 +1,7 @@
-"""Measures weblayers against its peers on one page of a browser; writes build/bench.json.
+"""Measures weblayers against its peers on one page of a browser; writes build/bench.json, or build/bench-BROWSER.json.
 
 Ours on WebAssembly always runs. Usage: bench.py [--only WORKLOAD,...] [--against CONTENDER,...] [--rounds N]
-[--browser NAME] [--readme]
+[--browser NAME] [--readme] [--docs]
 """
 
 import argparse
@@ -20,8 +20,8 @@ from tools.peers import PERF, peer_files  # noqa: E402
 from weblayers.hosting.server import serving  # noqa: E402
 
 SITE = ROOT / "build" / "bench"
-REPORT = ROOT / "build" / "bench.json"
 README = ROOT / "README.md"
+GUIDE = ROOT / "docs" / "speed.md"
 PACKAGES = ROOT / "node_modules"
 
 # Seconds for all workloads together; software rendering is slow.
@@ -34,6 +34,11 @@ const done = arguments[0];
 const look = () => (globalThis.bench ? globalThis.bench.then(done) : setTimeout(look, 50));
 look();
 """
+
+
+def report_of(browser: str) -> Path:
+    """The file of the report; the README's is the first browser's."""
+    return ROOT / "build" / ("bench.json" if browser == NAMES[0] else f"bench-{browser}.json")
 
 
 def assemble() -> None:
@@ -90,19 +95,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--browser", choices=NAMES, default="chromium")
     parser.add_argument("--readme", action="store_true", help="measure nothing: bring the last report into the README")
+    parser.add_argument(
+        "--docs", action="store_true", help="measure nothing: bring the browsers' reports into the docs"
+    )
     options = parser.parse_args()
-    if options.readme:
-        README.write_text(tables.readme_with(README.read_text(), json.loads(REPORT.read_text())))
+    if options.readme or options.docs:
+        reports = [json.loads(path.read_text()) for name in NAMES if (path := report_of(name)).exists()]
+        if options.readme:
+            README.write_text(tables.readme_with(README.read_text(), reports[0]))
+        if options.docs:
+            GUIDE.write_text(tables.guide_with(GUIDE.read_text(), reports))
         return
     assemble()
     named = {"rounds": options.rounds, "only": options.only, "against": options.against}
     report = measured(options.browser, "&".join(f"{k}={v}" for k, v in named.items() if v is not None))
-    REPORT.write_text(json.dumps(report, indent=2) + "\n")
+    path = report_of(options.browser)
+    path.write_text(json.dumps(report, indent=2) + "\n")
     print(tables.where(report), *tables.cannot(report), sep="\n")
     for rows in (tables.step_rows, tables.first_rows, tables.product_rows, tables.limit_rows):
         if made := rows(report):
             print("", tables.plain(made), sep="\n")
-    print(f"written to {REPORT.relative_to(ROOT)}")
+    print(f"written to {path.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

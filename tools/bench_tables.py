@@ -1,6 +1,7 @@
 """The benchmark's report as tables: for the terminal, and for the README between its markers."""
 
 import textwrap
+from collections.abc import Sequence
 from itertools import zip_longest
 
 from tools.marked import between
@@ -39,6 +40,7 @@ LEAST_WORK = 1e6
 # what compiling consists of; the browser's part of a prediction is not told apart
 PARTS = ("trace", "lower", "print", "compile")
 MARKERS = "<!-- measured: tools/bench.py --readme writes what is between -->", "<!-- /measured -->"
+GUIDE_MARKERS = "<!-- measured: tools/bench.py --docs writes what is between -->", "<!-- /measured -->"
 
 Rows = list[list[str]]
 
@@ -55,7 +57,7 @@ def ratios(workload: dict) -> dict[str, float]:
         "cpu_peer/wasm": (best(workload, *CPU_PEERS), best(workload, "wasm")),
         "tfjs_webgl/webgl": (best(workload, "tfjs_webgl"), best(workload, "webgl")),
     }
-    return {name: theirs / ours for name, (theirs, ours) in pairs.items() if theirs and ours}
+    return {name: times for name, pair in pairs.items() if (times := _over(*pair)) is not None}
 
 
 def number(value: float | None, unit: str = "") -> str:
@@ -103,7 +105,7 @@ def product_rows(report: dict) -> Rows:
     """
     rows = [["products on WebAssembly", "GFLOP/s alone", "in a step", "share of it", "of the step's time"]]
     for key, step in report["products"].items():
-        for product in step["products"]:
+        for product in _timed(step):
             part = product["inside_ms"] / step["step_ms"]
             if part < LEAST_PART:
                 continue
@@ -113,14 +115,17 @@ def product_rows(report: dict) -> Rows:
     return rows
 
 
+def _timed(step: dict) -> list[dict]:
+    """The products of a step whose times are known: a browser with a coarse clock does not tell those of small ones."""
+    return [product for product in step["products"] if product["alone_ms"] and product["inside_ms"]]
+
+
 def limit_rows(report: dict) -> Rows:
     """A row for each workload that has products: what its step takes on WebAssembly, and what these would at least.
 
     That is at the rate of the fastest product that was measured by itself: no order of sums, no plan is faster.
     """
-    products = (product for step in report["products"].values() for product in step["products"])
-    # a browser with a coarse clock tells nothing of the small ones
-    each = [product for product in products if product["alone_ms"] and product["inside_ms"]]
+    each = [product for step in report["products"].values() for product in _timed(step)]
     fastest = max((product["flops"] / product["alone_ms"] / 1e6 for product in each), default=None)
     if fastest is None:
         return []
@@ -133,6 +138,24 @@ def limit_rows(report: dict) -> Rows:
         least = 2 * work / fastest / 1e6
         rows.append([WORKLOADS[key], number(work / 1e6), number(took), number(least), f"{least / took:.0%}"])
     return rows
+
+
+def browser_rows(reports: Sequence[dict]) -> Rows:
+    """A row for each workload: how many times as long as ours on WebGL TensorFlow.js' takes in each browser, a step and
+    the first one.
+    """
+    names = [report["browser"].split()[0].capitalize() for report in reports]
+    rows = [["times TensorFlow.js, both on WebGL", *names, *(f"{name}, first step" for name in names)]]
+    for key, title in WORKLOADS.items():
+        cells = [report["workloads"].get(key, {"ms": {}, "first_step_ms": {}}) for report in reports]
+        steps = [ratios(cell).get("tfjs_webgl/webgl") for cell in cells]
+        firsts = [_over(*(cell["first_step_ms"].get(name) for name in ("tfjs_webgl", "webgl"))) for cell in cells]
+        rows.append([title, *map(number, steps), *map(number, firsts)])
+    return rows
+
+
+def _over(theirs: float | None, ours: float | None) -> float | None:
+    return theirs / ours if theirs and ours else None
 
 
 def markdown(rows: Rows) -> str:
@@ -176,3 +199,9 @@ def readme_with(text: str, report: dict) -> str:
     shown = filter(None, (step_rows(report), first_rows(report), product_rows(report), limit_rows(report)))
     block = "\n\n".join([textwrap.fill(where(report), 120), *map(markdown, shown)])
     return between(text, MARKERS, f"\n{block}\n")
+
+
+def guide_with(text: str, reports: Sequence[dict]) -> str:
+    """The guide to speed with browsers' reports between its markers."""
+    machines = "\n".join(textwrap.fill(f"- {where(report)}", 120, subsequent_indent="  ") for report in reports)
+    return between(text, GUIDE_MARKERS, f"\n{markdown(browser_rows(reports))}\n\n{machines}\n\n")

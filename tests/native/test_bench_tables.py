@@ -105,6 +105,27 @@ def test_the_readme_is_written_between_its_markers_alone():
         tables.readme_with("no markers", REPORT)
 
 
+def test_browsers_are_columns_beside_each_other():
+    other = {**REPORT, "browser": "firefox 2", "workloads": {}}
+    head, *rows = tables.browser_rows([REPORT, other])
+    assert head[1:] == ["Chrome", "Firefox", "Chrome, first step", "Firefox, first step"]
+    assert [row for row in rows if row[0] == tables.WORKLOADS["xor"]] == [
+        [tables.WORKLOADS["xor"], "4", "-", "2.5", "-"]
+    ]
+
+
+def test_the_guide_to_speed_has_their_table():
+    text = (ROOT / "docs" / "speed.md").read_text()
+    made = tables.guide_with(text, [REPORT])
+    assert "| 4 | 2.5 |" in made and tables.guide_with(made, [REPORT]) == made
+
+
+def test_what_is_too_short_for_a_clock_is_no_rate():
+    products = [{"product": "dot", "flops": 1e6, "inside_ms": 0, "alone_ms": 0}]
+    report = {**REPORT, "products": {"mlp": {"step_ms": 4.0, "products": products}}}
+    assert tables.limit_rows(report) == [] and len(tables.product_rows(report)) == 1
+
+
 def test_the_readme_has_the_tables_and_every_workload_a_name():
     text = (ROOT / "README.md").read_text()
     tables.readme_with(text, REPORT)
