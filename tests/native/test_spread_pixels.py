@@ -1,12 +1,13 @@
 """Convolutions of pixels that lie apart (transposed ones, input gradients behind strides), pools that spread theirs."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
 
 import weblayers as wl
-from tests.native.test_plan_properties import compiled, fragments, texels_read
+from tests.native.test_plan_properties import compiled, fetches, fragments, texels_read
 from tests.native.test_pooling_plans import agree
 from tests.perf import workloads
 from weblayers.compiler.explain import counted
@@ -93,6 +94,41 @@ def test_axes_of_which_one_is_dilated_and_one_has_strides():
     checked(b.conv(x, w, (1, 2), ((2, 1), (1, 1)), (2, 1)), [x, w])
 
 
+def spread(width, filters=8):
+    """An image of so many pixels a row, each behind a stride of 2, and its inputs."""
+    x, w = b.input_node((3, 5, (width + 1) // 2, 4), "float32"), b.input_node((3, 3, filters, 4), "float32")
+    return wl.convolution_transpose(x, w, [10, width], 2, "same"), [x, w]
+
+
+READERS = {
+    "elementwise": lambda z: b.unary("tanh", z),
+    "flattened": lambda z: b.reshape(z, (z.shape[0], z.aval.size // z.shape[0])),
+    "transposed": lambda z: b.transpose(z, (0, 2, 1, 3)),
+    "cut": lambda z: b.slice_(z, (0, 1, 2, 0), (3, 9, z.shape[2] - 1, z.shape[3])),
+    "joined": lambda z: b.concat([z, z * 2.0], 2),
+    "summed": lambda z: b.reduce("sum", z, (0, 1, 2)),
+    "pooled": lambda z: b.pool("max", z, (2, 2), (2, 2), ((0, 0), (0, 0))),
+    "backwards": lambda z: b.reverse(z, (2,)),
+}
+
+
+@pytest.mark.parametrize("filters", [1, 3, 8])
+@pytest.mark.parametrize("width", [5, 7, 10, 13, 14, 15])
+@pytest.mark.parametrize("reader", READERS)
+def test_rows_that_are_filled_up_to_whole_blocks(reader, width, filters):
+    """Whoever reads them finds the pixels, and none of those that fill their rows."""
+    z, nodes = spread(width, filters)
+    checked(READERS[reader](b.unary("sigmoid", z)), nodes)
+
+
+def test_an_image_that_several_read():
+    z, nodes = spread(14)
+    w = b.input_node((3, 3, 8, 8), "float32")
+    y = b.conv(b.unary("relu", z), w, (2, 2), ((0, 1), (0, 1)))
+    again = wl.convolution_transpose(y, w, [10, 14], 2, "same")
+    checked(b.add(again, z), [*nodes, w])
+
+
 # -- what it takes ----------------------------------------------------------------------------------------------------
 
 
@@ -150,10 +186,35 @@ def test_kernel_gradients_of_transposed_convolutions_are_those_of_strides():
     assert len(plan.draws) <= 2
 
 
+def test_pixels_of_a_filled_row_multiply_the_same_weights():
+    """For four channels, where half of the rows of taps meet pixels: three taps of two such rows, and the pixels."""
+    z, nodes = spread(14)
+    w = b.input_node((3, 3, 8, 8), "float32")
+    plan = lower([*nodes, w], [], [b.conv(z, w, (1, 1), ((0, 0), (0, 0)))])
+    draw, _ = plan.draws
+    assert fragments(draw) == 3 * 10 * (16 // 4) * (8 // 4)
+    assert fetches(draw.shader.body) == 2 * (3 * 4 + 3)
+
+
+@pytest.mark.parametrize(("size", "stride"), [(28, 1), (28, 2), (24, 1), (20, 2), (12, 4)])
+def test_taps_of_one_channel_read_what_their_block_has_in_common(size, stride):
+    """Of four outputs, or two, whose pixels lie in as few texels."""
+    y, (x, w) = convolved((4, size, size, 1), 8, (3, 3), (stride, stride), ((0, 2), (0, 2)))
+    g = b.input_node(y.shape, "float32")
+    (slope,) = gradient(b.reduce("sum", y * g, (0, 1, 2, 3)), [w])
+    plan = lower([x, w, g], [], [slope])
+    agree([x, w, g], values_of(x, w, g), [slope], 4)
+    draw = max(plan.draws, key=lambda d: fetches(d.shader.body))
+    parts = draw.viewport[3] // 3
+    together = math.gcd(y.shape[2], 4)
+    blocks = math.prod(y.shape[:3]) // parts // together
+    assert fetches(draw.shader.body) == blocks * (together + -(-((together - 1) * stride + 4) // 4))
+
+
 def test_an_autoencoders_step():
     graph = compiled(workloads.autoencoder(), 32)
     plan = lower(graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=8)
-    assert multiply_adds(plan) <= 55e6 and texels_read(plan) <= 10.6e6
+    assert multiply_adds(plan) <= 58e6 and texels_read(plan) <= 5.9e6
     assert len(plan.draws) <= 24
 
 

@@ -1,4 +1,4 @@
-"""Which products are stored in higher blocks: a fragment then multiplies more often with what it has read."""
+"""Which products are stored in other blocks: a fragment then multiplies more often with what it has read."""
 
 from __future__ import annotations
 
@@ -16,36 +16,45 @@ from .sums import BUSY_FRAGMENTS
 BUSY_HIGH_FRAGMENTS = BUSY_FRAGMENTS // 2
 # Software rasterizers hand rows of fragments, two at a time, to their threads.
 BUSY_ROWS = 8
+# Rows of an image are filled up to whole blocks if that makes them longer by no more than this.
+MOST_FILLED = 0.25
 
 
-def high_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
-    """The layouts of products that are stored in blocks of so many rows.
+def layouts_of_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
+    """The layouts of products that are stored in higher blocks, of so many rows, or in runs of rows.
 
-    They are temporaries that have enough of such blocks to keep a device busy. If a loop reads them slice by slice, the
-    slices are whole blocks.
+    They are temporaries. Those in high blocks have enough of them to keep a device busy. If a loop reads them slice by
+    slice, the slices are whole blocks.
     """
-    if block == BLOCK_ROWS:
-        return {}
     steps = [k for k in kernels if isinstance(k, StepKernel)]
-    fixed = {*placed, *(n for k in steps for n in dict.fromkeys(k.reads) if not k.reads_blocks(n, block))}
-    found = {}
-    for kernel in kernels:
-        node, *others = kernel.outputs
-        if _multiplies(kernel, block) and not others and node not in fixed:
-            layout = replace(layout_of(node.shape), block=block)
-            if layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and layout.height >= BUSY_ROWS:
+    found: dict[Node, Layout] = {}
+    for high in dict.fromkeys((block, BLOCK_ROWS)):
+        fixed = {*placed, *found, *(n for k in steps for n in dict.fromkeys(k.reads) if not k.reads_blocks(n, high))}
+        for kernel in kernels:
+            node, *others = kernel.outputs
+            if others or node in fixed:
+                continue
+            layout = _layout(kernel, high)
+            if layout is not None and (high == BLOCK_ROWS or _is_busy(layout)):
                 found[node] = layout
     return found
 
 
-def _multiplies(kernel: Kernel, block: int) -> bool:
-    """Whether a kernel's rows share what they read."""
+def _is_busy(layout: Layout) -> bool:
+    return layout.width * layout.height >= BUSY_HIGH_FRAGMENTS and layout.height >= BUSY_ROWS
+
+
+def _layout(kernel: Kernel, block: int) -> Layout | None:
+    """The layout in blocks of so many rows, if those share what they read and those of other layouts do not."""
     root = kernel.root
     if root is None or isinstance(kernel, StepKernel) or layout_of(root.shape) != kernel.layout:
-        return False
+        return None
+    layout = replace(kernel.layout, block=block)
+    shares = block > BLOCK_ROWS
     if root.op == "conv_kernel_grad":
-        return root.param("splits") > 0
-    if root.op == "conv":
-        # all pixels of a convolution that is not transposed multiply the same weights, those of a row share their input
-        return root.shape[-2] % (BLOCK_ROWS if max(root.param("lhs_dilation")) == 1 else block) == 0
-    return root.op == "dot"
+        shares = shares and root.param("splits") > 0
+    elif root.op == "conv" and max(root.param("lhs_dilation")) > 1 and root.shape[-2] % block:
+        # pixels of a row multiply the same weights where it is known of each at which place it lies
+        layout = replace(layout, run=root.shape[-2])
+        shares = root.shape[-1] > 1 and layout.run_blocks * block <= (1 + MOST_FILLED) * layout.run
+    return layout if shares else None

@@ -26,19 +26,28 @@ MAX_EXTENT = 4096
 class Layout:
     """R x C elements as a grid of texel blocks, folded when it is higher or wider than a texture may be.
 
-    A block has four rows, or more where products are stored for a device that writes more at a time.
+    A block has four rows, or more where products are stored for a device that writes more at a time. Rows may come in
+    runs of so many, as the pixels of an image's row do, each of which begins with a block of its own.
     """
 
     rows: int
     cols: int
     block: int = 4
+    run: int = 0
 
     @property
     def layers(self) -> int:
         return self.block if self.rows > 1 else 1
 
     @property
+    def run_blocks(self) -> int:
+        """The blocks of a run."""
+        return -(-self.run // self.layers)
+
+    @property
     def blocks_high(self) -> int:
+        if self.run:
+            return self.rows // self.run * self.run_blocks
         return max(1, -(-self.rows // self.layers))
 
     @property

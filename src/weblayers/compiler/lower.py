@@ -11,9 +11,9 @@ from ..graph.scan import substituted
 from . import verify
 from .alike import expression
 from .atlas import Home, Packing
-from .blocks import high_products
+from .blocks import layouts_of_products
 from .emit import Emitter, Offset, Source
-from .emit.emitter import Coord
+from .emit.emitter import Coord, Run
 from .fuse import BLOCK_ROWS, fuse
 from .halves import stored_in_halves
 from .kernel import MAX_TARGETS, Kernel, scheduled
@@ -179,7 +179,7 @@ class Lowering:
         self.kernels: list[Kernel] = []
         self._homes, self._textures = homes, textures
         self._kernels = unrolled(scheduled(kernels, {n: home.owner for n, home in homes.items()}))
-        self._high = high_products(self._kernels, {*outputs, *homes}, block)
+        self._products = layouts_of_products(self._kernels, {*outputs, *homes}, block)
         self._halves = halves
         self._numbers: dict[int, int] = {}
         self._registers = self._host_program(scalars)
@@ -203,7 +203,7 @@ class Lowering:
         return self._homes.get(node) or Home(node, whole(self._layout(node)))
 
     def _layout(self, node: Node) -> Layout:
-        return self._high.get(node) or layout_of(node.shape)
+        return self._products.get(node) or layout_of(node.shape)
 
     def _slots(self, nodes: Sequence[Node], slots: list[Slot]) -> dict[Node, int]:
         numbers: dict[Node, int] = {}
@@ -284,7 +284,7 @@ class Lowering:
 
     def _draw(self, kernel: Kernel) -> None:
         """One draw, or several that share the layers out between them when there are more targets than draw buffers."""
-        layers = (self._high.get(kernel.outputs[0]) or kernel.layout).layers
+        layers = (self._products.get(kernel.outputs[0]) or kernel.layout).layers
         per_draw = min(layers, MAX_TARGETS // len(kernel.outputs))
         for first in range(0, layers, per_draw):
             part = range(first, min(first + per_draw, layers))
@@ -436,4 +436,8 @@ def _fragment_coords(s: Shader, layout: Layout, corner: tuple[Int, Int], layers:
         y = s.div(y, layout.col_folds)
     # a tensor of one element is asked for as one, not as a texel
     vec = layout.rows * layout.cols > 1
+    if layout.run:
+        number, first = s.div(y, layout.run_blocks), s.mul(s.mod(y, layout.run_blocks), layout.layers)
+        runs = [Run(number, s.add(first, i), layout.run) for i in layers]
+        return [Coord(s.add(s.mul(run.number, run.length), run.at), x, vec, run) for run in runs]
     return [Coord(s.add(s.mul(y, layout.layers), i) if layout.rows > 1 else 0, x, vec) for i in layers]

@@ -209,11 +209,12 @@ def _rounded(node: Node, block: int) -> RowsRounded:
     With one input channel the rows of a block are neighbouring taps; begun at a multiple of four, all pixels that a
     block needs for four outputs lie in few texels. With more, whole texels of channels are read for higher blocks.
     """
-    x, _ = node.inputs
+    x, dy = node.inputs
     channels, last = x.shape[-1], node.param("kernel")[-1]
-    dilations = (*node.param("lhs_dilation"), *node.param("rhs_dilation"), *node.param("strides"))
-    plain = all(d == 1 for d in dilations) and all(p == (0, 0) for p in node.param("padding"))
-    taps = min(block, rounded_up(last, 4)) if channels == 1 and last % 4 and plain else 1
+    is_dense = all(d == 1 for d in (*node.param("lhs_dilation"), *node.param("rhs_dilation")))
+    # what is known of where in its texel a pixel lies, if outputs come in fours or twos
+    is_known = math.gcd(dy.shape[-2], 4) * node.param("strides")[-1] % 4 == 0
+    taps = min(block, rounded_up(last, 4)) if channels == 1 and last % 4 and is_dense and is_known else 1
     return RowsRounded(taps, 4 if block > 4 and channels > 1 else 1, block)
 
 

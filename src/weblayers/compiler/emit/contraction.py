@@ -15,7 +15,7 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
     s, ta, tb = e.shader, node.param("ta"), node.param("tb")
     if not all(c.vec for c in coords):
         # single elements are parts of texels: neighbours then share a loop
-        texels = e.values(node, [c if c.vec else Coord(c.row, s.div(c.col, 4), True) for c in coords])
+        texels = e.values(node, [c if c.vec else Coord(c.row, s.div(c.col, 4), True, c.run) for c in coords])
         return [t if c.vec else s.component(t, s.mod(c.col, 4)) for t, c in zip(texels, coords, strict=True)]
     depth = a.shape[-2 if ta else -1]
     places = [e.position(node.shape, c).at for c in coords]

@@ -231,7 +231,7 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
     part = x.shape[0] // (splits or 1)
     acc = Accumulators(s, ["f" if single else "v"] * len(lanes), 0.0, looped=True)
     taps = [(unflatten(e, s.div(p[-2], channels), wide), s.mod(p[-2], channels)) for p in places]
-    block = 4 if spatial[-1] % 4 == 0 else 1
+    block = next(n for n in (4, 2, 1) if spatial[-1] % n == 0)
 
     def at_pixel(lane: int, n: Int, o: tuple[Int, ...]) -> tuple[Value, Value]:
         """What a lane multiplies at an output pixel: the input under its tap, and the gradient."""

@@ -19,12 +19,24 @@ from ..layout import MAX_EXTENT, Layout, Placement, layout_of, stripped
 from ..shader import Int, Shader, Value, level_of
 
 
+class Run(NamedTuple):
+    """Where a row lies among rows that come in runs of a length: in which, and at which place there."""
+
+    number: Int
+    at: Int
+    length: int
+
+
 class Coord(NamedTuple):
-    """A place in a tensor's row-column form; ``col`` counts texels when ``vec``, columns otherwise."""
+    """A place in a tensor's row-column form; ``col`` counts texels when ``vec``, columns otherwise.
+
+    Where the fragments of a draw keep to runs of rows, ``run`` is what is known of the row from that.
+    """
 
     row: Int
     col: Int
     vec: bool
+    run: Run | None = None
 
 
 class Position(NamedTuple):
@@ -154,7 +166,7 @@ class Emitter:
         if source.window is not None and source.window.unit == "column":
             coord = Coord(0, self.start(source.window), False)
         texel = coord.col if coord.vec else s.div(coord.col, 4)
-        x, y, layer = self._address(node, source, coord.row, texel)
+        x, y, layer = self._address(source, self._stored_row(source.placement.layout, coord), texel)
         value = s.op("fetch", "v", source.sampler, x, y, layer)
         if source.scale != 1.0:
             value = s.f("mul", value, s.const(source.scale, "v"))
@@ -172,10 +184,20 @@ class Emitter:
         value.lo = 0
         return value
 
-    def _address(self, node: Node, source: Source, row: Int, texel: Int) -> tuple[Int, Int, Int]:
+    def _stored_row(self, layout: Layout, coord: Coord) -> Int:
+        """The row as it is stored: in layouts with runs, those before are filled up to whole blocks."""
+        s = self.shader
+        if not layout.run:
+            return 0 if layout.rows == 1 else coord.row
+        number, at, length = coord.run or (0, 0, 0)
+        if length != layout.run:
+            number, at = s.div(coord.row, layout.run), s.mod(coord.row, layout.run)
+        return s.add(s.mul(number, layout.run_blocks * layout.layers), at)
+
+    def _address(self, source: Source, row: Int, texel: Int) -> tuple[Int, Int, Int]:
         s, place, window = self.shader, source.placement, source.window
         layout = place.layout
-        row = s.add(0 if layout.rows == 1 else row, place.row)
+        row = s.add(row, place.row)
         if window is not None and window.unit == "row":
             row = s.add(row, self.start(window))
         y, layer = s.div(row, place.layers), s.mod(row, place.layers)
@@ -203,7 +225,10 @@ class Emitter:
             return Position((0,) * len(shape), None)
         index: list[Int] = []
         row = coord.row if len(dims) > 1 else 0
-        for d in reversed(dims[1:-1]):
+        outer = dims[1:-1]
+        if coord.run is not None and outer and outer[-1] == coord.run.length:
+            index, row, outer = [coord.run.at], coord.run.number, outer[:-1]
+        for d in reversed(outer):
             index.insert(0, s.mod(row, d))
             row = s.div(row, d)
         if len(dims) > 1:
@@ -237,7 +262,7 @@ class Emitter:
         if not coord.vec:
             return [coord]
         s = self.shader
-        return [Coord(coord.row, s.add(s.mul(coord.col, 4), j), False) for j in range(4)]
+        return [Coord(coord.row, s.add(s.mul(coord.col, 4), j), False, coord.run) for j in range(4)]
 
     def by_lanes(self, node: Node, coords: Sequence[Coord]) -> list[Value]:
         """Vec coordinates computed as four scalar ones each."""
