@@ -23,19 +23,21 @@ MOST_FILLED = 0.25
 def layouts_of_products(kernels: Sequence[Kernel], placed: Set[Node], block: int) -> dict[Node, Layout]:
     """The layouts of products that are stored in higher blocks, of so many rows, or in runs of rows.
 
-    They are temporaries. Those in high blocks have enough of them to keep a device busy. If a loop reads them slice by
-    slice, the slices are whole blocks.
+    They are temporaries. Those in high blocks have enough of them to keep a device busy. What a loop reads slice by
+    slice is not in runs, and its slices are whole blocks.
     """
-    steps = [k for k in kernels if isinstance(k, StepKernel)]
+    sliced = [(k, n) for k in kernels if isinstance(k, StepKernel) for n in dict.fromkeys(k.reads)]
     found: dict[Node, Layout] = {}
     for high in dict.fromkeys((block, BLOCK_ROWS)):
-        fixed = {*placed, *found, *(n for k in steps for n in dict.fromkeys(k.reads) if not k.reads_blocks(n, high))}
+        fixed = {*placed, *found, *(n for k, n in sliced if not k.reads_blocks(n, high))}
         for kernel in kernels:
             node, *others = kernel.outputs
             if others or node in fixed:
                 continue
             layout = _layout(kernel, high)
-            if layout is not None and (high == BLOCK_ROWS or _is_busy(layout)):
+            if layout is None or (layout.run and any(n is node for _, n in sliced)):
+                continue
+            if high == BLOCK_ROWS or _is_busy(layout):
                 found[node] = layout
     return found
 
@@ -53,8 +55,9 @@ def _layout(kernel: Kernel, block: int) -> Layout | None:
     shares = block > BLOCK_ROWS
     if root.op == "conv_kernel_grad":
         shares = shares and root.param("splits") > 0
-    elif root.op == "conv" and max(root.param("lhs_dilation")) > 1 and root.shape[-2] % block:
-        # pixels of a row multiply the same weights where it is known of each at which place it lies
+    elif root.op == "conv" and root.shape[-2] % (block if max(root.param("lhs_dilation")) > 1 else BLOCK_ROWS):
+        # Pixels of a row share their input and, behind strides, their weights, where it is known at which place each
+        # lies. Where it is not, a shader that works it out for eight takes software seconds to compile.
         layout = replace(layout, run=root.shape[-2])
         shares = root.shape[-1] > 1 and layout.run_blocks * block <= (1 + MOST_FILLED) * layout.run
     return layout if shares else None
