@@ -230,6 +230,13 @@ def test_means_are_handed_back_once(size, stride):
     assert texels_read(plan) <= fragments(draw) * (2 if stride == 2 else 4)
 
 
+def test_what_would_be_too_large_is_not_filled_up():
+    """As it is it takes a whole texture, folded three times: 4,096 rows of blocks, as many side by side."""
+    x, w = b.input_node((9362, 1, 8, 1), "float32"), b.input_node((1, 2, 1, 4096), "float32")
+    plan = lower([x, w], [], [b.reduce("sum", b.bind("store", b.conv(x, w, (1, 1), ((0, 0), (0, 0)))), (0, 1, 2))])
+    assert max(max(t.width, t.height) for t in plan.textures) == 4096
+
+
 @pytest.mark.parametrize("width", [7, 13, 14])
 def test_what_a_loop_reads_slice_by_slice_is_not_filled_up(width):
     film, h = b.input_node((4, 16, 10, width, 3), "float32"), b.input_node((16, 10, width, 8), "float32")

@@ -59,5 +59,5 @@ def _layout(kernel: Kernel, block: int) -> Layout | None:
         # Pixels of a row share their input and, behind strides, their weights, where it is known at which place each
         # lies. Where it is not, a shader that works it out for eight takes software seconds to compile.
         layout = replace(layout, run=root.shape[-2])
-        shares = root.shape[-1] > 1 and layout.run_blocks * block <= (1 + MOST_FILLED) * layout.run
+        shares = root.shape[-1] > 1 and layout.run_blocks * block <= (1 + MOST_FILLED) * layout.run and layout.fits
     return layout if shares else None

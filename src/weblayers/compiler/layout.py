@@ -76,8 +76,13 @@ class Layout:
     def folded(self) -> bool:
         return self.row_folds > 1 or self.col_folds > 1
 
+    @property
+    def fits(self) -> bool:
+        """Whether one texture holds it."""
+        return max(self.width, self.height) <= MAX_EXTENT
+
     def check(self, shape: Shape) -> None:
-        if self.width > MAX_EXTENT or self.height > MAX_EXTENT:
+        if not self.fits:
             raise ValueError(f"a tensor of shape {list(shape)} is too large for one texture")
 
 
