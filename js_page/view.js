@@ -239,12 +239,16 @@ export class View {
       },
     };
     // A page without the editor's file still has the text.
-    this.settled = loaded("weblayers-editor.js", runtime).then(({ edit }) => {
-      const focused = area.matches(":focus");
-      this._edited = edit(this._source, area.value, this._actions.run);
-      area.remove();
-      if (focused) /** @type {HTMLElement} */ (this._source.querySelector(".cm-content")).focus();
-    }, () => {});
+    this.settled = this._replace(area, runtime).catch(() => {});
+  }
+
+  /** Put the editor in the place of a field. @param {HTMLTextAreaElement} area @param {string} runtime */
+  async _replace(area, runtime) {
+    const { edit } = await loaded("weblayers-editor.js", runtime);
+    const focused = area.matches(":focus");
+    this._edited = edit(this._source, area.value, this._actions.run);
+    area.remove();
+    if (focused) /** @type {HTMLElement} */ (this._source.querySelector(".cm-content")).focus();
   }
 
   /** @returns {string | null} */
