@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from selenium.webdriver import ActionChains, Keys
 
 import weblayers as wl
 from tests.browser.conftest import SITE
@@ -111,6 +112,27 @@ def test_what_was_stopped_or_run_while_it_loads(chromium, site):
         # a line that has not ended is shown all the same
         assert chromium.execute_script(f"return {ELEMENT}.run()")
         assert "here" in ended(chromium)
+
+
+@pytest.mark.parametrize("blocked", [False, True], ids=["", "without the editor's file"])
+def test_a_program_that_is_edited(chromium, site, blocked):
+    """What the reader has written runs, in the editor, and in a plain field where its file is not to be had."""
+    chromium.execute_cdp_cmd("Network.enable", {})
+    chromium.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*weblayers-editor.js"] if blocked else []})
+    try:
+        with served(site("print('here')\n", "editable")) as url:
+            chromium.get(url)
+            field = "textarea" if blocked else ".cm-content"
+            until(chromium, f"{SHADOW}?.querySelector('{field}')")
+            chromium.execute_script(f"{SHADOW}.querySelector('{field}').focus()")
+            keys = ActionChains(chromium)
+            keys.key_down(Keys.CONTROL).send_keys(Keys.END).key_up(Keys.CONTROL).send_keys("print('there')").perform()
+            assert "print('there')" in chromium.execute_script(f"return {ELEMENT}.source")
+            click(chromium, "Run")
+            assert "there" in ended(chromium)
+            assert bool(chromium.execute_script(f"return {SHADOW}.querySelector('.cm-content')")) != blocked
+    finally:
+        chromium.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
 
 def test_an_element_that_is_moved_goes_on(chromium, site):
