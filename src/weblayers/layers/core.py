@@ -254,31 +254,36 @@ class Lambda(Layer):
     """A function of tensors as a layer. A model with one is saved by the function's name only.
 
     Args:
-        function: of the input, built from ``wl`` ops.
-        arguments: further keyword arguments for it.
-        mask: the output's mask, or a function of inputs and mask.
+        function: of the input, built from ``wl`` ops. It may take ``mask`` and ``training``, too.
+        output_shape: as Keras takes it; here the function itself tells.
+        mask: the output's mask, or a function of inputs and mask; without it the output has none, as in Keras: a
+            function may do away with the axis that the input's mask is of.
+        arguments: further keyword arguments for the function.
 
     >>> import weblayers as wl
     >>> wl.layers.lambda_(lambda x: x * 2).apply(wl.ones([2])).array_sync()
     [2.0, 2.0]
     """
 
-    supports_masking = True
-
     def __init__(
-        self, function: Callable[..., Any], arguments: dict[str, Any] | None = None, mask: Any = None, **base: Any
+        self,
+        function: Callable[..., Any],
+        output_shape: Any = None,
+        mask: Any = None,
+        arguments: dict[str, Any] | None = None,
+        **base: Any,
     ) -> None:
         super().__init__(**base)
         if not callable(function):
             raise TypeError(f"{self.name}: function must be callable, got {type(function).__name__}")
         self.function, self.arguments, self.mask = function, arguments or {}, mask
+        self._modes = {"mask", "training"} & naming.parameters(function).keys()
 
-    def call(self, inputs: Any) -> Any:
-        return self.function(inputs, **self.arguments)
+    def call(self, inputs: Any, mask: Any = None, training: bool = False) -> Any:
+        modes = {"mask": mask, "training": training}
+        return self.function(inputs, **self.arguments, **{name: modes[name] for name in self._modes})
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        if self.mask is None:
-            return mask
         return self.mask(inputs, mask) if callable(self.mask) else self.mask
 
 
