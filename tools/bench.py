@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tools import bench_tables as tables  # noqa: E402
+from tools.browser_table import BROWSERS  # noqa: E402
 from tools.browsers import NAMES, display_for, open_browser  # noqa: E402
 from tools.peers import PERF, peer_files  # noqa: E402
 from weblayers.hosting.server import serving  # noqa: E402
@@ -63,10 +64,10 @@ def results(browser: str, page: str) -> dict:
         driver.command_executor.client_config.timeout = TIMEOUT + 10
         driver.get(f"{url}/{page}")
         result = driver.execute_async_script(WAIT)
-        name, version = (driver.capabilities[key] for key in ("browserName", "browserVersion"))
+        version = driver.capabilities["browserVersion"]
     if "error" in result:
         sys.exit(f"the benchmark failed: {result['error']}")
-    return {**result, "browser": f"{name} {version}"}
+    return {**result, "browser": f"{BROWSERS[browser]} {version}"}
 
 
 def measured(browser: str, query: str) -> dict:

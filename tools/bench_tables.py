@@ -144,7 +144,7 @@ def browser_rows(reports: Sequence[dict]) -> Rows:
     """A row for each workload: how many times as long as ours on WebGL TensorFlow.js' takes in each browser, a step and
     the first one.
     """
-    names = [report["browser"].split()[0].capitalize() for report in reports]
+    names = [report["browser"].split()[0] for report in reports]
     rows = [["times TensorFlow.js, both on WebGL", *names, *(f"{name}, first step" for name in names)]]
     for key, title in WORKLOADS.items():
         cells = [report["workloads"].get(key, {"ms": {}, "first_step_ms": {}}) for report in reports]
@@ -179,7 +179,7 @@ def where(report: dict) -> str:
     """One sentence on the machine."""
     threads = "as many threads as they like" if report["isolated"] else "one thread each"
     return (
-        f"{report['browser'].capitalize()} on {report['cores']} cores, {threads},"
+        f"{report['browser']} on {report['cores']} cores, {threads},"
         f" WebGL drawn by {report['renderer'] or 'nobody'};"
         f" rounds: {report['rounds']}, of which the medians; {report['date']}."
     )

@@ -43,7 +43,7 @@ REPORT = {
             ],
         },
     },
-    "browser": "chrome 1",
+    "browser": "Chromium 1",
     "renderer": "SwiftShader",
     "cores": 2,
     "isolated": False,
@@ -98,7 +98,7 @@ def test_plain_tables_are_aligned():
 def test_the_readme_is_written_between_its_markers_alone():
     begin, end = tables.MARKERS
     made = tables.readme_with(f"before\n{begin}\nold\n{end}\nafter\n", REPORT)
-    assert made.startswith(f"before\n{begin}\nChrome 1 on 2 cores, one thread each")
+    assert made.startswith(f"before\n{begin}\nChromium 1 on 2 cores, one thread each")
     assert made.endswith(f"|\n{end}\nafter\n") and "old" not in made
     assert tables.readme_with(made, REPORT) == made
     with pytest.raises(ValueError, match="found 0"):
@@ -106,9 +106,9 @@ def test_the_readme_is_written_between_its_markers_alone():
 
 
 def test_browsers_are_columns_beside_each_other():
-    other = {**REPORT, "browser": "firefox 2", "workloads": {}}
+    other = {**REPORT, "browser": "Firefox 2", "workloads": {}}
     head, *rows = tables.browser_rows([REPORT, other])
-    assert head[1:] == ["Chrome", "Firefox", "Chrome, first step", "Firefox, first step"]
+    assert head[1:] == ["Chromium", "Firefox", "Chromium, first step", "Firefox, first step"]
     assert [row for row in rows if row[0] == tables.WORKLOADS["xor"]] == [
         [tables.WORKLOADS["xor"], "4", "-", "2.5", "-"]
     ]
