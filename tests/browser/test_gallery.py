@@ -324,6 +324,8 @@ def test_the_gpt_goes_on_after_a_reload(chromium, site_url):
     until(chromium, f"{STATUS}.startsWith('Epoch 2 ')")
     running(chromium, f"{site_url}/gallery/gpt/")
     until(chromium, f"{LOG}.includes('gpt goes on after epoch')")
+    # what has not begun to train yet is compiled first, which on a busy machine may take longer than Stop waits
+    until(chromium, f"{STATUS}.startsWith('Epoch ')")
     click(chromium, "Stop")
     until(chromium, problem_or("done"))
     assert chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent") == ""
