@@ -31,7 +31,7 @@ function setUp(poolBytes = 1 << 20) {
   const gl = fakeContext();
   const state = { stale: false };
   const deleted = [];
-  const caps = { maxTextureSize: 4096, maxArrayLayers: 256 };
+  const caps = { maxTextureSize: 4096, maxArrayLayers: 256, floatTargets: true };
   return { gl, state, deleted, textures: new Textures(gl, state, caps, poolBytes, (texture) => deleted.push(texture)) };
 }
 

@@ -1,5 +1,5 @@
 // @ts-check
-/** A WebGL2 context that can compute in floats, or an error that says what is missing. */
+/** A WebGL2 context that can compute, or an error that says what is missing. */
 
 import { ownDocument } from "../page.js";
 
@@ -20,6 +20,8 @@ const ATTRIBUTES = {
  * @property {number} maxDrawBuffers
  * @property {number} maxArrayLayers
  * @property {number} maxTextureUnits
+ * @property {boolean} floatTargets whether draws can write floats; where they cannot, they write floats' bits as integers
+ * @property {boolean} halfTargets whether draws can write half precision
  * @property {boolean} floatBlend
  * @property {boolean} parallelCompile
  * @property {string} renderer
@@ -39,21 +41,21 @@ export function createContext(given) {
   const canvas = given ?? newCanvas();
   const gl = /** @type {WebGL2RenderingContext | null} */ (canvas.getContext("webgl2", ATTRIBUTES));
   if (!gl) throw new Error("WebGL2 is not available in this browser");
-  if (!gl.getExtension("EXT_color_buffer_float")) {
-    throw new Error("this GPU cannot render to float textures (EXT_color_buffer_float is missing)");
-  }
   for (const capability of [gl.DEPTH_TEST, gl.STENCIL_TEST, gl.BLEND, gl.DITHER, gl.CULL_FACE, gl.SCISSOR_TEST]) {
     gl.disable(capability);
   }
   gl.pixelStorei(gl.UNPACK_ALIGNMENT, 1);
   gl.pixelStorei(gl.PACK_ALIGNMENT, 1);
   gl.bindVertexArray(gl.createVertexArray());
+  const floatTargets = gl.getExtension("EXT_color_buffer_float") !== null;
   const unmasked = gl.getExtension("WEBGL_debug_renderer_info");
   const caps = {
     maxTextureSize: gl.getParameter(gl.MAX_TEXTURE_SIZE),
     maxDrawBuffers: gl.getParameter(gl.MAX_DRAW_BUFFERS),
     maxArrayLayers: gl.getParameter(gl.MAX_ARRAY_TEXTURE_LAYERS),
     maxTextureUnits: gl.getParameter(gl.MAX_TEXTURE_IMAGE_UNITS),
+    floatTargets,
+    halfTargets: floatTargets || gl.getExtension("EXT_color_buffer_half_float") !== null,
     floatBlend: gl.getExtension("EXT_float_blend") !== null,
     parallelCompile: gl.getExtension("KHR_parallel_shader_compile") !== null,
     renderer: String(gl.getParameter(unmasked ? unmasked.UNMASKED_RENDERER_WEBGL : gl.RENDERER)),

@@ -27,11 +27,12 @@ export class Readback {
   async read(id, x, y, w, h, eager) {
     const gl = this._gl;
     const { layers, format } = this._textures.get(id);
+    const { format: order, type } = this._textures.transfers[format];
     const layerBytes = w * h * 4 * (format === "rgba8" ? 1 : 4);
     const buffer = gl.createBuffer();
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, buffer);
     gl.bufferData(gl.PIXEL_PACK_BUFFER, layerBytes * layers, gl.STREAM_READ);
-    this._layers(id, (layer) => gl.readPixels(x, y, w, h, gl.RGBA, this._type(format), layer * layerBytes));
+    this._layers(id, (layer) => gl.readPixels(x, y, w, h, order, type, layer * layerBytes));
     gl.bindBuffer(gl.PIXEL_PACK_BUFFER, null);
     try {
       await this.fences.insert(eager);
@@ -53,10 +54,11 @@ export class Readback {
   readSync(id, x, y, w, h) {
     const gl = this._gl;
     const { layers, format } = this._textures.get(id);
+    const { format: order, type, view } = this._textures.transfers[format];
     const size = w * h * 4;
     const out = format === "rgba8" ? new Uint8Array(size * layers) : new Float32Array(size * layers);
     this._layers(id, (layer) => {
-      gl.readPixels(x, y, w, h, gl.RGBA, this._type(format), out.subarray(layer * size, (layer + 1) * size));
+      gl.readPixels(x, y, w, h, order, type, view(out.subarray(layer * size, (layer + 1) * size)));
     });
     checkAlive(gl);
     return out instanceof Float32Array ? out : Float32Array.from(out);
@@ -65,11 +67,6 @@ export class Readback {
   /** @param {Error} error */
   fail(error) {
     this.fences.fail(error);
-  }
-
-  /** @param {string} format */
-  _type(format) {
-    return format === "rgba8" ? this._gl.UNSIGNED_BYTE : this._gl.FLOAT;
   }
 
   /** @param {number} id @param {(layer: number) => void} read */

@@ -8,6 +8,13 @@
 const TEXEL_BYTES = { rgba32f: 16, rgba16f: 8, rgba8: 4 };
 
 /** @typedef {keyof typeof TEXEL_BYTES} Format half precision is written by draws and read by draws only */
+/**
+ * How the host moves texels.
+ * @typedef {object} Transfer
+ * @property {GLenum} format
+ * @property {GLenum} type
+ * @property {(data: Float32Array | Uint8Array) => ArrayBufferView} view the array type that goes with it, of the same bytes
+ */
 /** @typedef {[number, number, number, string]} Spec width, height, layers, format */
 /**
  * @typedef {object} Entry
@@ -28,7 +35,7 @@ export class Textures {
   /**
    * @param {WebGL2RenderingContext} gl
    * @param {import("./context.js").State} state
-   * @param {{maxTextureSize: number, maxArrayLayers: number}} caps
+   * @param {{maxTextureSize: number, maxArrayLayers: number, floatTargets: boolean}} caps
    * @param {number} poolBytes what freed textures may hold
    * @param {(texture: WebGLTexture) => void} onDelete told of each texture before it is deleted
    */
@@ -44,6 +51,25 @@ export class Textures {
     this._pool = new Map();
     /** @type {Map<string, WebGLTexture[]>} */
     this._byShape = new Map();
+    /** How each format is stored; floats that no draw could write as what every GPU of WebGL2 writes, 32 bits. */
+    this._internal = {
+      rgba32f: caps.floatTargets ? gl.RGBA32F : gl.RGBA32UI,
+      rgba16f: gl.RGBA16F,
+      rgba8: gl.RGBA8,
+    };
+    const bytes = (/** @type {Float32Array | Uint8Array} */ data) => data;
+    const bits = (/** @type {Float32Array | Uint8Array} */ data) =>
+      new Uint32Array(data.buffer, data.byteOffset, data.byteLength / 4);
+    /** @type {Transfer} */
+    const floats = caps.floatTargets
+      ? { format: gl.RGBA, type: gl.FLOAT, view: bytes }
+      : { format: gl.RGBA_INTEGER, type: gl.UNSIGNED_INT, view: bits };
+    /** @type {Record<Format, Transfer>} */
+    this.transfers = {
+      rgba32f: floats,
+      rgba16f: floats,
+      rgba8: { format: gl.RGBA, type: gl.UNSIGNED_BYTE, view: bytes },
+    };
     this._next = 1;
     this._bytes = 0;
     this._poolBytes = 0;
@@ -127,10 +153,10 @@ export class Textures {
       throw new Error(`an upload of ${w}x${h}x${layers} texels got ${data.length} numbers`);
     }
     return () => {
-      const type = format === "rgba8" ? gl.UNSIGNED_BYTE : gl.FLOAT;
+      const { format: order, type, view } = this.transfers[format];
       gl.activeTexture(gl.TEXTURE0);
       gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
-      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, gl.RGBA, type, data);
+      gl.texSubImage3D(gl.TEXTURE_2D_ARRAY, 0, x, y, 0, w, h, layers, order, type, view(data));
       this._state.stale = true;
     };
   }
@@ -180,8 +206,7 @@ export class Textures {
     gl.activeTexture(gl.TEXTURE0);
     gl.bindTexture(gl.TEXTURE_2D_ARRAY, texture);
     this._state.stale = true;
-    const internal = { rgba32f: gl.RGBA32F, rgba16f: gl.RGBA16F, rgba8: gl.RGBA8 }[format];
-    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, internal, w, h, layers);
+    gl.texStorage3D(gl.TEXTURE_2D_ARRAY, 1, this._internal[format], w, h, layers);
     if (bytes >= LARGE_BYTES && gl.getError() === gl.OUT_OF_MEMORY) {
       gl.deleteTexture(texture);
       return null;

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.browser.conftest import computing
 from tests.golden import records
 from tests.native.test_api import KERAS_PROGRAM, TFJS_PROGRAM
 
@@ -24,7 +25,7 @@ sys.modules["cases"] = cases
 exec(table, cases.__dict__)
 runtime = device.current()
 failures, count = [], 0
-for case in cases.CASES:
+for case in cases.CASES[:: -(-len(cases.CASES) // most) if most else 1]:
     inputs, scalars, output = case.nodes()
     expected, = evaluate([output], dict(zip([*inputs, *scalars], [*case.arrays, *case.scalars])))
     executable = runtime.compile(Graph(inputs, scalars, [output]))
@@ -45,11 +46,16 @@ MODELS = (TESTS / "models.py").read_text()
 GOLDEN = (TESTS / "golden" / "__init__.py").read_text().replace("Path(__file__)", "Path()")
 
 
-def test_every_primitive(browser, backend):
+def every_primitive(browser, most=None):
+    """All cases, or so many of them from all over the table."""
     table = (TESTS / "cases.py").read_text()
-    count, failures = browser.run_python(CASES_IN_THE_PAGE, table=table, timeout=240)
-    assert count > 200
+    count, failures = browser.run_python(CASES_IN_THE_PAGE, table=table, most=most, timeout=240)
+    assert count > (most or 400) / 2
     assert not failures, "\n\n".join(failures[:10])
+
+
+def test_every_primitive(browser, backend):
+    every_primitive(browser)
 
 
 def test_the_two_programs_letter_for_letter(browser):
@@ -99,41 +105,78 @@ def test_recorded_trajectories(browser, backend, name):
         np.testing.assert_allclose(got, expected["data"], rtol=2e-3, atol=2e-5)
 
 
+CONVOLUTIONAL_TRAINING = """
+import numpy as np
+import weblayers as wl
+L = wl.layers
+rng = np.random.default_rng(0)
+x = rng.random((20, 12, 12, 1), np.float32)
+y = rng.integers(0, 3, 20).astype(np.int32)
+
+async def train():
+    wl.set_random_seed(1)
+    model = wl.sequential([
+        L.conv2d(filters=8, kernel_size=3, activation="relu", input_shape=[12, 12, 1]),
+        L.max_pooling2d(pool_size=2),
+        L.conv2d(filters=5, kernel_size=3, padding="same", activation="tanh"),
+        L.average_pooling2d(pool_size=2),
+        L.dropout(rate=0.25),
+        L.flatten(),
+        L.dense(3, activation="softmax"),
+    ])
+    model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
+    losses = []
+    await model.fit(x, y, batch_size=8, epochs=3, verbose=0, validation_split=0.1,
+                    callbacks={"onBatchEnd": lambda b, logs: losses.append(logs["loss"])})
+    return losses
+
+ours = await train()
+wl.set_backend("numpy")
+[ours, await train()]
+"""
+
+
 def test_a_convolutional_network_trains_as_on_numpy(browser, backend):
     """Batch by batch the same losses, with dropout's masks and a partial last batch."""
-    ours, expected = browser.run_python(
-        """
-        import numpy as np
-        import weblayers as wl
-        L = wl.layers
-        rng = np.random.default_rng(0)
-        x = rng.random((20, 12, 12, 1), np.float32)
-        y = rng.integers(0, 3, 20).astype(np.int32)
-
-        async def train():
-            wl.set_random_seed(1)
-            model = wl.sequential([
-                L.conv2d(filters=4, kernel_size=3, activation="relu", input_shape=[12, 12, 1]),
-                L.max_pooling2d(pool_size=2),
-                L.conv2d(filters=5, kernel_size=3, padding="same", activation="tanh"),
-                L.average_pooling2d(pool_size=2),
-                L.dropout(rate=0.25),
-                L.flatten(),
-                L.dense(3, activation="softmax"),
-            ])
-            model.compile("adam", "sparse_categorical_crossentropy", ["accuracy"])
-            losses = []
-            await model.fit(x, y, batch_size=8, epochs=3, verbose=0, validation_split=0.1,
-                            callbacks={"onBatchEnd": lambda b, logs: losses.append(logs["loss"])})
-            return losses
-
-        ours = await train()
-        wl.set_backend("numpy")
-        [ours, await train()]
-        """
-    )
+    ours, expected = browser.run_python(CONVOLUTIONAL_TRAINING)
     assert len(ours) == 9
     np.testing.assert_allclose(ours, expected, rtol=2e-3)
+
+
+@pytest.fixture
+def old_gpu(browser):
+    """A page whose draws write no floats, as those of some phones; halves they may write."""
+    if browser.pyodide_version.startswith("0."):
+        pytest.skip("the glue is the same as with the newer Pyodide")
+    browser.reload()
+    browser.run_js("""
+        const { prototype } = WebGL2RenderingContext, { getExtension, texStorage3D } = prototype;
+        prototype.getExtension = function (name) {
+          return name === "EXT_color_buffer_float" ? null : getExtension.call(this, name);
+        };
+        self.halfTextures = 0;
+        prototype.texStorage3D = function (target, levels, format, ...size) {
+          if (format === this.RGBA16F) self.halfTextures++;
+          return texStorage3D.call(this, target, levels, format, ...size);
+        };
+    """)
+    with computing(browser, "webgl"):
+        yield
+    if browser.is_running:
+        browser.reload()
+
+
+def test_a_gpu_whose_draws_write_no_floats(browser, old_gpu):
+    """It computes with their bits, exactly as others do."""
+    caps = browser.run_python("from weblayers.runtime import device\ndevice.current().device.caps()")
+    # Firefox has halves only with floats
+    assert [caps["floatTargets"], caps["halfTargets"]] == [False, browser.name != "firefox"]
+    every_primitive(browser, most=100)
+    np.testing.assert_allclose(*browser.run_python(CONVOLUTIONAL_TRAINING), rtol=2e-3)
+    half = "import weblayers as wl\nwl.mixed_precision.set_global_policy('mixed_float16')\nwl.set_backend('webgl')\n"
+    assert browser.run_js("return self.halfTextures") == 0
+    np.testing.assert_allclose(*browser.run_python(half + CONVOLUTIONAL_TRAINING), rtol=2e-2)
+    assert (browser.run_js("return self.halfTextures") > 0) == caps["halfTargets"]
 
 
 def test_repeated_fits_leave_nothing_behind(browser, backend):

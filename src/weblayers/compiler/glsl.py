@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from typing import NamedTuple
 
 from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
 
@@ -157,6 +158,7 @@ _HEADER = """#version 300 es
 precision highp float;
 precision highp int;
 precision highp sampler2DArray;
+precision highp usampler2DArray;
 """
 
 
@@ -167,16 +169,27 @@ _REPEATS = frozenset(("relu",))
 MAX_EXPRESSION = 400
 
 
-def print_shader(shader: Shader, samplers: int, uniforms: int) -> str:
+class Bits(NamedTuple):
+    """Which samplers and which targets of a shader are integers: the bits of its floats."""
+
+    samplers: frozenset[int] = frozenset()
+    targets: frozenset[int] = frozenset()
+
+
+FLOATS = Bits()
+
+
+def print_shader(shader: Shader, samplers: int, uniforms: int, bits: Bits = FLOATS) -> str:
     """The complete fragment shader, with as many samplers ``t0..`` and host scalars ``u[]`` as it is bound to."""
-    printer = _Printer(shader)
+    printer = _Printer(shader, bits.samplers)
     printer.block(shader.body, "  ")
-    writes = [f"  o{i} = {printer.text(v)};" for i, v in enumerate(shader.outputs)]
+    texts = [printer.text(v) for v in shader.outputs]
+    writes = [f"  o{i} = {f'floatBitsToUint({t})' if i in bits.targets else t};" for i, t in enumerate(texts)]
     head = [_HEADER]
-    head += [f"uniform sampler2DArray t{i};" for i in range(samplers)]
+    head += [f"uniform {'u' if i in bits.samplers else ''}sampler2DArray t{i};" for i in range(samplers)]
     if uniforms:
         head.append(f"uniform float u[{uniforms}];")
-    head += [f"layout(location = {i}) out vec4 o{i};" for i in range(len(shader.outputs))]
+    head += [f"layout(location = {i}) out {'u' if i in bits.targets else ''}vec4 o{i};" for i in range(len(texts))]
     if any(name != "random" for name, _ in printer.functions):
         head.append(_CHOICES)
     head += [_function(name, type_) for name, type_ in sorted(printer.functions)]
@@ -204,7 +217,8 @@ class _Printer:
     Named temporaries are not free: ANGLE makes a variable of each, and not every compiler behind it gets rid of them.
     """
 
-    def __init__(self, shader: Shader) -> None:
+    def __init__(self, shader: Shader, bits: frozenset[int]) -> None:
+        self._bits = bits
         self.lines: list[str] = []
         self.functions: set[tuple[str, str]] = set()
         self._uses: dict[Value, int] = {}
@@ -320,6 +334,8 @@ class _Printer:
             return f"wl_{op}({', '.join(args)})"
         if op == "random":
             self.functions.add((op, "f"))
+        if op == "fetch" and value.args[0] in self._bits:
+            return f"uintBitsToFloat({_OTHER[op].format(*args)})"
         if op == "component":
             return f"{args[0]}[{args[1]}]"
         if op in ("idiv", "imod") and value.args[1] & (value.args[1] - 1) == 0:

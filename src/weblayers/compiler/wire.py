@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .glsl import print_shader
+from .glsl import Bits, print_shader
 from .pieces import Pieces, at_once
 from .plan import Plan, TextureSpec
 from .wasm.module import compiling
@@ -22,13 +22,24 @@ def serialize(plan: Plan) -> bytes:
     return at_once(serializing(plan))
 
 
-def serializing(plan: Plan) -> Pieces[bytes]:
-    """The work of :func:`serialize`, in pieces."""
+def serializing(plan: Plan, as_bits: bool = False) -> Pieces[bytes]:
+    """The work of :func:`serialize`, in pieces.
+
+    With ``as_bits`` it is for a device whose draws cannot write floats: textures hold their bits, as integers.
+    """
+    integers = frozenset[int]()
+    if as_bits:
+        specs = [*plan.textures, *plan.input_specs, *plan.output_specs]
+        integers = frozenset(slot for slot, spec in enumerate(specs) if spec.format == "rgba32f")
     shaders: dict[str, int] = {}
-    printed: dict[tuple[int, int, int], str] = {}
+    printed: dict[tuple[int, int, int, Bits], str] = {}
     draws = []
     for draw in plan.draws:
-        key = id(draw.shader), len(draw.samplers), len(draw.uniforms)
+        bits = Bits(
+            frozenset(i for i, slot in enumerate(draw.samplers) if slot in integers),
+            frozenset(i for i, (slot, _) in enumerate(draw.targets) if slot in integers),
+        )
+        key = id(draw.shader), len(draw.samplers), len(draw.uniforms), bits
         if key not in printed:
             printed[key] = print_shader(draw.shader, *key[1:])
             yield

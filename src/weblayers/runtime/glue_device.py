@@ -25,7 +25,8 @@ def webgl(module: Any, lost: Callable[[GlueDevice], None], restored: Callable[[G
     from pyodide.ffi import create_once_callable, create_proxy
 
     def device(glue: Any) -> GlueDevice:
-        made = GlueDevice("webgl", glue, serializing, lost)
+        as_bits = not glue.caps().floatTargets
+        made = GlueDevice("webgl", glue, lambda plan: serializing(plan, as_bits), lost)
         glue.onLost = create_once_callable(made.lose)
         return made
 
@@ -59,7 +60,7 @@ class GlueDevice:
         self.is_losable = lost is not None
         # a processor computes neighbouring fragments together, see compiler/wasm/analysis.py
         self.block = 8 if name == "webgl" else 4
-        self.halves = name == "webgl"
+        self.halves = name == "webgl" and bool(glue.caps().halfTargets)
         self._lost = lost
         self._errors = _Errors(self)
 
