@@ -149,3 +149,14 @@ def test_the_picture(page_host):
     assert table.data["headers"][0] == "Draws" and page_host.said[-1]["where"] == "plan"
     asyncio.run(trained(model, 8, 8))
     assert wl.vis.show.plan(None, model).title == chart.title
+
+
+def test_layers_in_layers_are_told_apart_though_their_parts_have_the_same_names():
+    blocks = [L.transformer_encoder(intermediate_dim=8, num_heads=2, name=name) for name in ("first", "second")]
+    model = named(L.dense(8, input_shape=[4, 8], name="in"), *blocks, L.flatten(), L.dense(10, name="out"))
+    rows = model.explain(*data_of(model, 8)).rows
+    forward = [layer for row in rows if row.part == "forward" for layer in row.layers[:1]]
+    assert list(dict.fromkeys(forward)) == ["in", "first", "second", "out"]
+    assert forward.count("first") == forward.count("second") > 3
+    updated = [set(row.layers) for row in rows if row.part == "weight gradients"]
+    assert {"first"} in updated and {"second"} in updated

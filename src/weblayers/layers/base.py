@@ -178,7 +178,7 @@ class Layer(Used, metaclass=naming.Configurable):
         self._attach_masks(inputs, outputs, mask)
         trace = tracing.current()
         if trace is not None and not trace.in_loop:
-            trace.marks.append((self.name, [trace.node_of(t) for t in tree.leaves(outputs)]))
+            trace.marks.append((weakref.ref(self), [trace.node_of(t) for t in tree.leaves(outputs)]))
         if self.activity_regularizer is not None:
             context.add_losses([self._activity_loss(t) for t in tree.leaves(outputs)])
         return outputs

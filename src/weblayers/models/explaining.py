@@ -78,8 +78,9 @@ def explanation(model: Any, x: Any, y: Any, batch_size: int | None) -> Explanati
     known = dict(_names(model))
     owned = ((first + i, t.owner) for i, t in enumerate(step.captured) if isinstance(t, Variable))
     layers = ((i, None if owner is None else owner()) for i, owner in owned)
-    owners = {i: known.get(layer.name, layer.name) for i, layer in layers if layer is not None}
-    marks = [(known[name], nodes) for name, nodes in step.marks if name in known]
+    owners = {i: known.get(layer, layer.name) for i, layer in layers if layer is not None}
+    called = ((layer(), nodes) for layer, nodes in step.marks)
+    marks = [(known[layer], nodes) for layer, nodes in called if layer in known]
     return Explanation(model.name, step.batch, rows(step.graph, device.block(), device.halves(), owners, marks))
 
 
@@ -101,13 +102,13 @@ def _step_for(model: Any, x: Any, y: Any, batch_size: int | None) -> Step:
     return next(iter(feed.runs())).compiled
 
 
-def _names(model: Any) -> Iterator[tuple[str, str]]:
-    """The names of all layers, each with that of the layer that readers know: cells are part of theirs."""
+def _names(model: Any) -> Iterator[tuple[Any, str]]:
+    """All layers, each with the name of the layer that readers know: cells are part of theirs."""
     for layer in model.layers:
         if hasattr(layer, "layers"):
             yield from _names(layer)
         else:
-            yield from ((inner.name, layer.name) for inner in layer.flatten_layers())
+            yield from ((inner, layer.name) for inner in layer.flatten_layers())
 
 
 def _amount(number: float) -> str:

@@ -73,7 +73,7 @@ async def culprit(
         return "the CPU does not get it again: it may be an overflow that only the GPU has"
     if bad.op == "input":
         return f"it comes from the data or weights, shape {list(bad.shape)}"
-    where = next((name for name, nodes in compiled.marks if bad in set(topological(nodes))), None)
+    where = next((layer() for layer, nodes in compiled.marks if bad in set(topological(nodes))), None)
     return f"the first operation to give it is {bad.op} of shape {list(bad.shape)}, in " + (
-        f"layer {where!r}" if where else "the loss, its gradient or the optimizer"
+        f"layer {where.name!r}" if where is not None else "the loss, its gradient or the optimizer"
     )

@@ -7,6 +7,7 @@ graph, and an assignment to a variable becomes one of its outputs.
 from __future__ import annotations
 
 import itertools
+import weakref
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -71,7 +72,7 @@ class Trace:
         # where the trace is for one run, whose inputs are known: tensors by their nodes
         self.given: Mapping[Node, Tensor] | None = None
         # which layer has given which values, in order
-        self.marks: list[tuple[str, list[Node]]] = []
+        self.marks: list[tuple[weakref.ref[Any], list[Node]]] = []
         # layers whose outputs are to be seen: what they gave last, by layers
         self.seen: dict[Any, list[Node]] = {}
         # whether what is computed on the way may be kept in half precision
