@@ -46,9 +46,9 @@ def fuse(
         # gates are computed by the kernel that wants them, if it is one: draws that are repeated are worth most
         inline = {n for parts in taken_apart(topological(outputs)).values() for n in parts}
         inline = inline if inline.isdisjoint(outputs) else set()
-        drafts = _Drafts(order, stored_values(order, outputs, inline), alone, packed or {}, inline)
+        drafts = _Drafts(order, stored_values(order, outputs, inline), alone, packed or {}, inline, sharing=True)
         if not drafts.compute_once(inline):
-            drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {})
+            drafts = _Drafts(order, stored_values(order, outputs), alone, packed or {}, sharing=True)
         drafts.share_products()
     else:
         pools = pooled.products
@@ -87,8 +87,10 @@ class _Drafts:
         packed: Mapping[Node, object],
         inline: Set[Node] = frozenset(),
         pools: Mapping[Node, Node] = MappingProxyType({}),
+        sharing: bool = False,
     ) -> None:
         self._stored, self._alone, self._packed, self._inline = stored, alone, packed, inline
+        self._passed_on = _passed_on(order, stored) if sharing else {}
         pooled = {conv: pool for pool, conv in pools.items()}
         self._drafts: list[_Draft] = []
         self._by_layout: dict[Layout, list[_Draft]] = {}
@@ -172,7 +174,7 @@ class _Drafts:
         return [d for d in same if self._alone not in d.outputs and d.outputs[0] not in self._packed]
 
     def _has_room(self, draft: _Draft, node: Node, reads: Iterable[Node]) -> bool:
-        targets = len(draft.outputs) + 1
+        targets = self._targets(draft) + 1
         if node in self._packed and targets > BLOCK_ROWS:
             return False
         if targets > MAX_TARGETS:
@@ -182,11 +184,16 @@ class _Drafts:
             return False
         return len(draft.reads.union(reads).difference(draft.outputs)) <= MAX_READS
 
+    def _targets(self, draft: _Draft) -> int:
+        """How many outputs are written: a product that only its own kernel reads is none of them."""
+        is_own = draft.root is not None and self._passed_on.get(draft.root) in draft.outputs
+        return len(draft.outputs) - is_own
+
     def share_products(self) -> None:
         """Let kernels of products compute what others of their layout do, where neither waits for the other."""
         for draft in [d for d in self._drafts if d.root is None]:
             for host in self._candidates(draft.outputs[0]):
-                targets = (len(host.outputs) + len(draft.outputs)) * draft.layout.layers
+                targets = (self._targets(host) + len(draft.outputs)) * draft.layout.layers
                 fits = targets <= MAX_TARGETS and len(host.reads | draft.reads) <= MAX_READS
                 if host.root is not None and fits and not draft.waits_for(host) and not host.waits_for(draft):
                     self._merge(draft, host)
@@ -212,6 +219,23 @@ class _Drafts:
             if d.root in d.outputs and d.root not in read and len(d.outputs) > 1:
                 d.outputs.remove(d.root)
         return scheduled([Kernel.of(d.outputs, d.root, self._is_stored) for d in self._drafts])
+
+
+def _passed_on(order: Sequence[Node], stored: Set[Node]) -> dict[Node, Node]:
+    """The products that are read on the way to one stored value, and nowhere else, with that value."""
+    users: dict[Node, list[Node]] = {}
+    for n in order:
+        for i in set(n.inputs):
+            users.setdefault(i, []).append(n)
+    found = {}
+    for n in order:
+        at = n
+        while n.op in ROOTS and len(after := users.get(at, [])) == 1 and after[0].prim.elementwise:
+            at = after[0]
+            if at in stored:
+                found[n] = at
+                break
+    return found
 
 
 def _read_in_place(node: Node, is_stored: Callable[[Node], bool]) -> set[Node]:

@@ -8,7 +8,7 @@ lives in two stacks that take turns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -163,7 +163,8 @@ class Loop:
         ends = [computed(n) for n in simplify(ends)]
         self._after = dict(zip([body.carries[i] for i in live], ends, strict=False))
         self._ends = dict(zip(wanted, ends[len(live) :], strict=True))
-        kernels = fuse(ends, share=True)
+        self._put_together = _put_together(self._ends.values(), ends[: len(live)])
+        kernels = fuse([n for n in ends if n not in self._put_together], share=True)
         self._stacks = {n: s for k in kernels for n, s in self._stacked(k).items()}
         self._repeated = [self._shared(k) for k in kernels]
 
@@ -186,7 +187,11 @@ class Loop:
     def result(self, loop: Node, wanted: Node) -> Node:
         """A result of the scan, from the stacks that the loop has written."""
         if wanted.op == "each":
-            return self._stacks[self._ends[wanted.param("value")]].steps(loop)
+            end = self._ends[wanted.param("value")]
+            if end in self._put_together:
+                pieces = [self._stacks[piece].steps(loop) for piece in self._put_together[end]]
+                return b.concat(pieces, end.param("axis") + 1)
+            return self._stacks[end].steps(loop)
         return self._stacks[self._after[wanted.param("carry")]].at(loop, self.body.order()[-1])
 
     # -- steps --------------------------------------------------------------------------------------------------------
@@ -246,6 +251,40 @@ class Loop:
             return slots, stack.first_row(at)
         operand = loop.inputs[self._operand[read]]
         return operand, t * layout_of(read.shape).rows if read in self.body.slices else 0
+
+
+def _put_together(wanted: Iterable[Node], after: Sequence[Node]) -> dict[Node, list[Node]]:
+    """Values that are wanted of all steps, which no step needs, and which are put together of others: of what pieces.
+
+    Gradients of gates are such: of all gates for one product, of some of them for others. It is done for all steps at
+    once.
+    """
+    wanted, inside = list(dict.fromkeys(wanted)), set(topological(after))
+    found: dict[Node, list[Node]] = {}
+    for whole in wanted:
+        if whole.op == "concat" and whole not in inside and not any(whole in pieces for pieces in found.values()):
+            pieces = _pieces(whole, [n for n in wanted if n is not whole and n not in found])
+            if pieces is not None:
+                found[whole] = pieces
+    return found
+
+
+def _pieces(whole: Node, others: Sequence[Node]) -> list[Node] | None:
+    """Which of the others a value is put together of, if it is."""
+    rest, pieces = list(whole.inputs), list[Node]()
+    while rest:
+        fitting = [n for n in others if rest[: len(_parts(n, whole))] == _parts(n, whole)]
+        if not fitting:
+            return None
+        pieces.append(max(fitting, key=lambda n: len(_parts(n, whole))))
+        del rest[: len(_parts(pieces[-1], whole))]
+    return pieces
+
+
+def _parts(piece: Node, whole: Node) -> list[Node]:
+    """What a piece is put together of, if it is as the whole is."""
+    same = piece.op == "concat" and piece.param("axis") == whole.param("axis")
+    return list(piece.inputs) if same else [piece]
 
 
 def opened(outputs: Sequence[Node]) -> dict[Node, Node]:

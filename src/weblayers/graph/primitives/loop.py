@@ -155,10 +155,12 @@ def _residuals(steps: Sequence[Node], body: s.Body, values: Sequence[Node], cota
     results of those that their kernel computes anyway.
     """
     users: dict[Node, int] = {}
-    for n in topological([*body.next, *values], body.leaves):
+    forward = topological([*body.next, *values], body.leaves)
+    for n in forward:
         for i in n.inputs:
             users[i] = users.get(i, 0) + 1
     order = [n for n in topological(steps, body.leaves | cotangents) if n not in body.leaves]
+    computed = set(forward)
     backward, changing, ends = set(cotangents), {*body.carries, *body.slices}, {*body.carries, *body.slices}
     for n in order:
         if any(i in backward for i in n.inputs):
@@ -166,7 +168,7 @@ def _residuals(steps: Sequence[Node], body: s.Body, values: Sequence[Node], cota
         elif any(i in changing for i in n.inputs):
             changing.add(n)
             goes_on = any(i in ends - body.leaves and users.get(i) == 1 and i.shape == n.shape for i in n.inputs)
-            if goes_on if n.prim.elementwise else not n.prim.moves:
+            if n in computed and goes_on if n.prim.elementwise else not n.prim.moves:
                 ends.add(n)
     kept: dict[Node, None] = {}
     waiting, seen = [i for n in order if n in backward for i in n.inputs] + list(steps), set()
