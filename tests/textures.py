@@ -50,7 +50,7 @@ def wasm():
 def called(plan, textures, scalars=()):
     """The output textures of a plan, by WebAssembly."""
     device = wasm()
-    loaded = device.load(plan, at_once(device.encoding(plan)))
+    loaded = device.load(at_once(device.encoding(plan)))
     inputs = [device.alloc(spec) for spec in plan.input_specs]
     for id_, texels in zip(inputs, textures, strict=True):
         device.upload(id_, texels)

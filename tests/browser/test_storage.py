@@ -190,3 +190,58 @@ result
 """
     )
     assert kind == "ModelNotFoundError" and "404" in message and "models/none.json" in message
+
+
+TRAINED = """
+import asyncio
+import numpy as np
+import weblayers as wl
+from weblayers.runtime import plans
+
+made, original = [], plans.lowering
+def lowering(*args, **more):
+    made.append(more.get("log", False))
+    return original(*args, **more)
+plans.lowering = lowering
+
+wl.set_backend(backend)
+wl.set_random_seed(1)
+model = wl.sequential([
+    wl.layers.dense(8, activation="relu", input_shape=[3]), wl.layers.dropout(rate=0.5), wl.layers.dense(units=1),
+])
+model.compile("adam", "mean_squared_error")
+x = np.random.default_rng(0).random((16, 3), np.float32)
+history = await model.fit(x, x.sum(1), epochs=2, verbose=0)
+while plans.kept_plans._putting:
+    await asyncio.sleep(0.01)
+wl.set_backend("auto")
+plans.lowering = original
+[sum(made), history.history["loss"]]
+"""
+
+
+def test_a_plan_outlives_its_page(browser, backend):
+    """The next visit compiles nothing that was compiled before; what has changed in the store is compiled anew."""
+    first = browser.run_python(TRAINED, backend=backend)
+    # another program may have trained the like
+    assert first[0] <= 1
+    browser.reload()
+    assert browser.run_python(TRAINED, backend=backend) == [0, first[1]]
+    browser.run_js("""
+        const open = indexedDB.open("weblayers", 1);
+        await new Promise((done, fail) => Object.assign(open, { onsuccess: done, onerror: fail }));
+        const transaction = open.result.transaction("plans", "readwrite");
+        const plans = transaction.objectStore("plans"), all = plans.getAll();
+        all.onsuccess = () => {
+          for (const plan of all.result) {
+            plan.data[100] ^= 1;
+            plans.put(plan);
+          }
+        };
+        await new Promise((done, fail) => Object.assign(transaction, { oncomplete: done, onabort: fail }));
+        open.result.close();
+    """)
+    browser.reload()
+    assert browser.run_python(TRAINED, backend=backend) == [1, first[1]]
+    browser.reload()
+    assert browser.run_python(TRAINED, backend=backend) == [0, first[1]]

@@ -48,12 +48,15 @@ def order():
 
 
 class Glue(types.SimpleNamespace):
-    """A device of the glue whose every method throws."""
+    """A device of the glue whose every method throws, but those that tell of it."""
 
     lost, thrown = False, "Error: no memory"
 
     def isLost(self):
         return self.lost
+
+    def caps(self):
+        return types.SimpleNamespace(floatTargets=True, halfTargets=True)
 
     def __getattr__(self, name):
         def throw(*args):
@@ -63,7 +66,7 @@ class Glue(types.SimpleNamespace):
 
 
 def test_a_job_that_cannot_begin_keeps_no_proxy(proxies):
-    device = glue_device.GlueDevice("webgl", Glue(), None)
+    device = glue_device.GlueDevice("webgl", Glue(), None, None)
     with pytest.raises(RuntimeError, match="^no memory$"):
         device.train(order())
     assert [p.destroyed for p in proxies] == [1]
@@ -77,7 +80,7 @@ def uses(device):
         "upload": lambda: device.upload(1, texels),
         "read": lambda: asyncio.run(device.read(1, Region(0, 0, 1, 1))),
         "read_sync": lambda: device.read_sync(1, Region(0, 0, 1, 1)),
-        "load": lambda: device.load(None, b"1234"),
+        "load": lambda: device.load(b"1234"),
         "ready": lambda: asyncio.run(device.ready(1)),
         "run": lambda: device.run(1, [], [], []),
         "repeat": lambda: device.repeat(RepeatOrder(1, 2, [], [], [], [], [], [])),

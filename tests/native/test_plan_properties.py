@@ -244,7 +244,7 @@ def sound():
     spec, slot = TextureSpec(4, 4, 2), Slot(0, whole(layout_of((16, 16))))
     first = Draw(Shader(), [(0, 0)], (0, 0, 4, 4), [1], [])
     second = Draw(Shader(), [(2, 0)], (0, 0, 4, 4), [0], [])
-    return Plan([spec], {}, [spec], [spec], [first, second], inputs=[slot], outputs=[slot])
+    return Plan([spec], [spec], [slot], [slot], [spec], draws=[first, second])
 
 
 def with_draw(number, **changed):

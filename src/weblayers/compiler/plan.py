@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -61,18 +61,55 @@ class Cost(NamedTuple):
 
 
 @dataclass
-class Plan:
+class Ports:
+    """Where a plan's inputs and outputs lie: all that one needs to know of a plan that a device has loaded."""
+
+    input_specs: list[TextureSpec] = field(default_factory=list)
+    output_specs: list[TextureSpec] = field(default_factory=list)
+    inputs: list[Slot] = field(default_factory=list)
+    outputs: list[Slot] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "input_specs": [vars(spec) for spec in self.input_specs],
+            "output_specs": [vars(spec) for spec in self.output_specs],
+            "inputs": [_slot_to_json(slot) for slot in self.inputs],
+            "outputs": [_slot_to_json(slot) for slot in self.outputs],
+        }
+
+    @staticmethod
+    def from_json(found: dict[str, Any]) -> Ports:
+        return Ports(
+            [TextureSpec(**spec) for spec in found["input_specs"]],
+            [TextureSpec(**spec) for spec in found["output_specs"]],
+            [_slot_from_json(slot) for slot in found["inputs"]],
+            [_slot_from_json(slot) for slot in found["outputs"]],
+        )
+
+
+def _slot_to_json(slot: Slot) -> dict[str, Any]:
+    place = slot.placement
+    return {"texture": slot.texture, "placement": {**vars(place), "layout": vars(place.layout)}}
+
+
+def _slot_from_json(found: dict[str, Any]) -> Slot:
+    place = found["placement"]
+    return Slot(found["texture"], Placement(**{**place, "layout": Layout(**place["layout"])}))
+
+
+@dataclass
+class Plan(Ports):
     """Draws over numbered buffers. Buffers are temporaries first, then inputs, then outputs."""
 
     textures: list[TextureSpec] = field(default_factory=list)
     constants: dict[int, np.ndarray] = field(default_factory=dict)
-    input_specs: list[TextureSpec] = field(default_factory=list)
-    output_specs: list[TextureSpec] = field(default_factory=list)
     draws: list[Draw] = field(default_factory=list)
     scalar_inputs: int = 0
     scalar_ops: list[list] = field(default_factory=list)
-    inputs: list[Slot] = field(default_factory=list)
-    outputs: list[Slot] = field(default_factory=list)
+
+    @property
+    def ports(self) -> Ports:
+        return Ports(self.input_specs, self.output_specs, self.inputs, self.outputs)
 
     @property
     def cost(self) -> Cost:

@@ -4,6 +4,8 @@ Handlers have ``save(artifacts)``, ``load()`` or both, asynchronous or not; any 
 """
 
 from .. import naming
+from ..runtime.kept_plans import kept_plans
+from . import browser
 from .artifacts import Artifacts, ModelArtifactsInfo, SaveResult
 from .checks import ModelFileError, ModelNotFoundError
 from .handlers.http import browser_http_request, http, is_http_scheme
@@ -55,5 +57,8 @@ __all__ = [
     "with_save_handler",
     "with_save_handler_sync",
 ]
+
+if browser.has_indexed_db():
+    kept_plans.store = browser.PlanStore()
 
 __getattr__ = naming.module_getattr(__name__, globals())

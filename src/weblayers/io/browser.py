@@ -6,7 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from ..runtime.border import attribute, document, given, refusing
@@ -181,18 +181,14 @@ class Database:
     ARTIFACTS, INFO = "models_store", "model_info_store"
 
     async def __aenter__(self) -> Database:
-        factory = _storage("indexedDB", "IndexedDB")
-        with refusing("IndexedDB"):
-            request = factory.open("tensorflowjs", 1)
         self._js = _js()
 
-        def upgrade(*_: Any) -> None:
+        def make(database: Any) -> None:
             options = self._js.JSON.parse('{"keyPath": "modelPath"}')
             for store in (self.ARTIFACTS, self.INFO):
-                request.result.createObjectStore(store, options)
+                database.createObjectStore(store, options)
 
-        request.onupgradeneeded = _once(upgrade)
-        self._database = await _finished(request)
+        self._database = await _opened("tensorflowjs", make)
         return self
 
     async def __aexit__(self, *_: Any) -> None:
@@ -246,6 +242,52 @@ def _bytes(data: Any) -> bytes:
     if hasattr(data, "to_bytes"):
         return data.to_bytes()
     return b"".join(chunk.to_bytes() for chunk in data)
+
+
+class PlanStore:
+    """Plans that outlive the page, the latest of them."""
+
+    STORE, MOST = "plans", 48
+
+    async def find(self, prefix: str) -> dict[str, bytes]:
+        """All whose names begin so, with their names."""
+        async with self._plans("readonly") as plans:
+            records = await _finished(plans.getAll(_js().IDBKeyRange.bound(prefix, f"{prefix}\uffff")))
+            return {record.name: record.data.to_bytes() for record in records}
+
+    async def put(self, name: str, data: bytes) -> None:
+        js = _js()
+        async with self._plans("readwrite") as plans:
+            record = js.JSON.parse(json.dumps({"name": name}))
+            record.at, record.data = js.Date.now(), _array(data)
+            with refusing("to store a plan"):
+                plans.put(record)
+            more = await _finished(plans.count()) - self.MOST
+            if more > 0:
+                for old in await _finished(plans.index("at").getAllKeys(None, more)):
+                    plans.delete(old)
+            await _finished(plans.transaction, "oncomplete")
+
+    @asynccontextmanager
+    async def _plans(self, mode: str) -> AsyncIterator[Any]:
+        def make(database: Any) -> None:
+            plans = database.createObjectStore(self.STORE, _js().JSON.parse('{"keyPath": "name"}'))
+            plans.createIndex("at", "at")
+
+        database = await _opened("weblayers", make)
+        try:
+            yield database.transaction(self.STORE, mode).objectStore(self.STORE)
+        finally:
+            database.close()
+
+
+async def _opened(name: str, make: Callable[[Any], None]) -> Any:
+    """A database; who opens it first makes its stores."""
+    factory = _storage("indexedDB", "IndexedDB")
+    with refusing("IndexedDB"):
+        request = factory.open(name, 1)
+    request.onupgradeneeded = _once(lambda *_: make(request.result))
+    return await _finished(request)
 
 
 async def _finished(request: Any, success: str = "onsuccess") -> Any:

@@ -40,7 +40,8 @@ class Noise:
     """Random numbers as a function of a seed and of how often they were drawn, equal on every backend."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._seed = random_seed.new_seed() if seed is None else seed % 2**24
+        # no constant of the graph, so that the same model made anew is the same graph
+        self._seed = HostScalar(random_seed.new_seed() if seed is None else seed % 2**24)
         # each step has its own; exact in float32 for 16 million steps
         self.steps = HostScalar(0, 1)
 
@@ -49,7 +50,7 @@ class Noise:
         trace = tracing.current()
         # who draws twice in one run gets others: there, both have the same number of the run
         again = trace.draws((self.steps, stream)) if trace else 0
-        return _uniform(x, tuple(shape), (self._seed + 7919 * stream + 104729 * again) % 2**24, self.steps)
+        return _uniform(x, tuple(shape), self._seed, 7919 * stream + 104729 * again, self.steps)
 
     def normal(self, x: Tensor, shape: Shape, stream: int = 1) -> Tensor:
         """Standard normal numbers, of two streams. Box and Muller (1958)."""
@@ -87,10 +88,11 @@ class Noise:
 
 
 @op("x")
-def _uniform(x: Any, shape: Shape, seed: int, counter: HostScalar) -> Any:
+def _uniform(x: Any, shape: Shape, seed: HostScalar, stream: int, counter: HostScalar) -> Any:
     trace = tracing.current()
     assert trace is not None
-    return uniform(tuple(shape), seed, trace.scalar(counter))
+    key = b.mod(trace.scalar(seed) + float(stream), 2.0**24)
+    return uniform(tuple(shape), key, trace.scalar(counter))
 
 
 def _box_muller(first: Tensor, second: Tensor) -> Tensor:

@@ -25,8 +25,10 @@ def webgl(module: Any, lost: Callable[[GlueDevice], None], restored: Callable[[G
     from pyodide.ffi import create_once_callable, create_proxy
 
     def device(glue: Any) -> GlueDevice:
-        as_bits = not glue.caps().floatTargets
-        made = GlueDevice("webgl", glue, lambda plan: serializing(plan, as_bits), lost)
+        caps = glue.caps()
+        as_bits, halves = not caps.floatTargets, bool(caps.halfTargets)
+        form = "webgl" + " of bits" * as_bits + " with halves" * halves
+        made = GlueDevice("webgl", glue, lambda plan: serializing(plan, as_bits), form, halves, lost)
         glue.onLost = create_once_callable(made.lose)
         return made
 
@@ -38,7 +40,8 @@ def wasm(module: Any) -> GlueDevice:
     """The CPU, by WebAssembly."""
     glue = module.createWasmDevice()
     relaxed = bool(glue.caps().relaxed)
-    return GlueDevice("wasm", glue, lambda plan: serializing_wasm(plan, relaxed))
+    form = "wasm" + ", relaxed" * relaxed
+    return GlueDevice("wasm", glue, lambda plan: serializing_wasm(plan, relaxed), form)
 
 
 class GlueDevice:
@@ -46,6 +49,8 @@ class GlueDevice:
 
     Args:
         encoding: prints plans for it.
+        form: what its encoded plans are called.
+        halves: whether it keeps half precision.
         lost: told when it is lost; None for one that cannot be.
     """
 
@@ -54,13 +59,14 @@ class GlueDevice:
         name: str,
         glue: Any,
         encoding: Callable[[Plan], Pieces[bytes]],
+        form: str | None,
+        halves: bool = False,
         lost: Callable[[GlueDevice], None] | None = None,
     ) -> None:
-        self.name, self._glue, self._encoding = name, glue, encoding
+        self.name, self._glue, self._encoding, self.form, self.halves = name, glue, encoding, form, halves
         self.is_losable = lost is not None
         # a processor computes neighbouring fragments together, see compiler/wasm/analysis.py
         self.block = 8 if name == "webgl" else 4
-        self.halves = name == "webgl" and bool(glue.caps().halfTargets)
         self._lost = lost
         self._errors = _Errors(self)
 
@@ -98,7 +104,7 @@ class GlueDevice:
     def encoding(self, plan: Plan) -> Pieces[bytes]:
         return self._encoding(plan)
 
-    def load(self, plan: Plan, encoded: bytes) -> int:
+    def load(self, encoded: bytes) -> int:
         with self._errors:
             return self._glue.loadPlan(_js_array(np.frombuffer(encoded, np.uint8)))
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..graph.program import Graph
 from . import device, keeper
 from .base import Executable, LogSink, Runtime, TrainJob, TrainResult, TrainSpec
+from .kept_plans import kept_plans
 from .lost import TRIES, DeviceLostError, ValuesLostError
 from .tensor import Tensor
 from .values import Origin, Values
@@ -206,6 +207,7 @@ class LastingJob:
     async def _begin(self) -> None:
         """Have a device make steps, as many as have the same scalars."""
         begun = self._moment
+        await kept_plans.recall(self._program.graph)
         self.chosen = self._choose()
         runtime = await self._ready(self.chosen)
         executable = self._program.executable(runtime)

@@ -13,12 +13,13 @@ import numpy as np
 from ..compiler.layout import Placement, layout_of, pack, whole
 from ..compiler.lower import lower_copies, lowering
 from ..compiler.pieces import Pieces, at_once, in_turns
-from ..compiler.plan import Placed, Plan, Slot, TextureSpec, spec_of
+from ..compiler.plan import Cost, Placed, Plan, Ports, Slot, TextureSpec, spec_of
 from ..graph import build
 from ..graph.node import Aval, Node
 from ..graph.program import Graph
 from ..recent import Recent
 from .base import LogSink, TrainJob, TrainResult, TrainSpec
+from .kept_plans import Kept, kept_plans
 from .plan_device import PlanDevice, Region, RepeatOrder, TrainOrder
 from .textures import DeviceStorage, Texture
 
@@ -98,7 +99,11 @@ class PlanRuntime:
     def loading(self, plan: Plan) -> Pieces[_Loaded]:
         """The work of loading a plan."""
         encoded = yield from self.device.encoding(plan)
-        return _Loaded(self, plan, self.device.load(plan, encoded))
+        return self.loaded(plan, encoded)
+
+    def loaded(self, ports: Ports, encoded: Any) -> _Loaded:
+        """A plan that is encoded, in the device."""
+        return _Loaded(self, ports, self.device.load(encoded))
 
     def run(self, loaded: _Loaded, textures: Sequence[Texture], scalars: Sequence[float]) -> list[Texture]:
         released, self._released = self._released, []
@@ -129,7 +134,7 @@ class _Loaded:
     """A plan in the device, which forgets it with this."""
 
     runtime: PlanRuntime
-    plan: Plan
+    plan: Ports
     id: int
 
     def placed(self, slot: Slot) -> Placed:
@@ -141,7 +146,8 @@ class _Loaded:
         finalize(self, self.runtime.device.free_plan, self.id).atexit = False
 
 
-# Plans of training steps, by what devices want of them.
+# Plans of training steps, by what devices want of them: rows of a block, and whether halves.
+_ON_A_PROCESSOR = (4, False)
 _training_plans: WeakKeyDictionary[Graph, dict[tuple[int, bool], Plan]] = WeakKeyDictionary()
 
 
@@ -156,6 +162,12 @@ def training_plan(graph: Graph, block: int = 4, halves: bool = False) -> Pieces[
             graph.inputs, graph.scalars, graph.outputs, graph.swaps, log=True, block=block, halves=key[1]
         )
     return plans[key]
+
+
+def cost_if_known(graph: Graph) -> Cost | None:
+    """What a step costs on a processor, where that was asked or its plan was made before."""
+    plan = _training_plans.get(graph, {}).get(_ON_A_PROCESSOR)
+    return kept_plans.cost(graph) if plan is None else plan.cost
 
 
 # Plans that an executable keeps: tensors lie where training has packed them, or for themselves, and seldom elsewhere.
@@ -233,9 +245,14 @@ class PlanExecutable:
         return (yield from self._runtime.loading(plan))
 
     def _compiling(self) -> Pieces[_Loaded]:
-        """The work of making the training plan."""
-        plan = yield from training_plan(self._graph, self._runtime.device.block, self._runtime.device.halves)
-        return (yield from self._runtime.loading(plan))
+        """The work of making the training plan, unless it was made before."""
+        device = self._runtime.device
+        kept = kept_plans.find(self._graph, device.form)
+        if kept is None:
+            plan = yield from training_plan(self._graph, device.block, device.halves)
+            kept = Kept(plan.ports, cost_if_known(self._graph), (yield from device.encoding(plan)))
+            kept_plans.keep(self._graph, device.form, kept)
+        return self._runtime.loaded(kept.ports, kept.encoded)
 
     async def prepare(self) -> None:
         """Compile the training plan and what it needs, without holding the page up."""
@@ -362,7 +379,7 @@ def _unpadded(sink: LogSink, columns: int) -> LogSink:
 class _Copies:
     """Plans that bring inputs to where a training plan wants them, each made once."""
 
-    def __init__(self, runtime: PlanRuntime, plan: Plan) -> None:
+    def __init__(self, runtime: PlanRuntime, plan: Ports) -> None:
         self._runtime, self._plan = runtime, plan
         self._made: dict[tuple[int, tuple[Placed, ...], tuple[Placement, ...]], _Loaded] = {}
 

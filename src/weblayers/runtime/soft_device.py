@@ -20,6 +20,7 @@ class SoftDevice(HostDevice):
     is_losable = False
     block = 8
     halves = True
+    form: str | None = None
 
     def __init__(self) -> None:
         self._textures: dict[int, np.ndarray] = {}
@@ -53,14 +54,14 @@ class SoftDevice(HostDevice):
     async def read(self, id_: int, region: Region) -> np.ndarray:
         return self.read_sync(id_, region)
 
-    def encoding(self, plan: Plan) -> Pieces[None]:
-        return
+    def encoding(self, plan: Plan) -> Pieces[Plan]:
+        return plan
         yield
 
-    def load(self, plan: Plan, encoded: None) -> int:
+    def load(self, encoded: Plan) -> int:
         self._counts["plansLoaded"] += 1
         id_ = next(self._next)
-        self._plans[id_] = plan
+        self._plans[id_] = encoded
         return id_
 
     async def ready(self, plan: int) -> None:

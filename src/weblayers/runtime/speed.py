@@ -12,7 +12,7 @@ from ..compiler.plan import Cost
 from ..graph import build
 from ..graph.node import Node
 from ..graph.program import Graph
-from .plans import PlanRuntime, training_plan
+from .plans import PlanRuntime, cost_if_known, training_plan
 
 # The products that are timed: this wide, so many in one plan.
 WIDTH, PRODUCTS = 128, 4
@@ -42,7 +42,7 @@ FEW_NUMBERS = 4096
 def cost_of(graph: Graph, trains: bool) -> Cost:
     """What a run of a graph costs, with its state and logs if it ``trains``."""
     if trains:
-        return at_once(training_plan(graph)).cost
+        return cost_if_known(graph) or at_once(training_plan(graph)).cost
     if sum(n.aval.size for n in graph.inputs) < FEW_NUMBERS:
         return Cost(0, 0)
     return lower(graph.inputs, graph.scalars, graph.outputs).cost

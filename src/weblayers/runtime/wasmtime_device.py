@@ -55,6 +55,7 @@ class WasmtimeDevice(HostDevice):
     is_losable = False
     block = 4
     halves = False
+    form: str | None = None
 
     def __init__(self) -> None:
         config = wasmtime.Config()
@@ -130,20 +131,21 @@ class WasmtimeDevice(HostDevice):
 
     # -- plans --------------------------------------------------------------------------------------------------------
 
-    def encoding(self, plan: Plan) -> Pieces[Module]:
-        return compiling(plan, relaxed=True)
+    def encoding(self, plan: Plan) -> Pieces[tuple[Plan, Module]]:
+        return plan, (yield from compiling(plan, relaxed=True))
 
-    def load(self, plan: Plan, encoded: Module) -> int:
+    def load(self, encoded: tuple[Plan, Module]) -> int:
+        plan, printed = encoded
         self._counts["plansLoaded"] += 1
-        module = wasmtime.Module(self._engine, encoded.data)
+        module = wasmtime.Module(self._engine, printed.data)
         exports = wasmtime.Instance(self._store, module, [self._memory]).exports(self._store)
         constants = {}
         for buffer, texels in plan.constants.items():
             constants[buffer] = self.alloc(plan.textures[buffer])
             self.upload(constants[buffer], texels)
-        functions = [exports[str(call.function)] for call in encoded.calls]
+        functions = [exports[str(call.function)] for call in printed.calls]
         id_ = next(self._next)
-        self._plans[id_] = _Loaded(plan, encoded, functions, constants)
+        self._plans[id_] = _Loaded(plan, printed, functions, constants)
         return id_
 
     async def ready(self, plan: int) -> None:
