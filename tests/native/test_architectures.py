@@ -8,6 +8,7 @@ import pytest
 import weblayers as wl
 from tests.agreement import agree, fitted, state
 from tests.architectures import ARCHITECTURES, TOKENS, gan
+from tests.thresholds import as_if_wide
 
 # Adam divides a gradient by its own size: where it is nothing but rounding, as that of a bias before a normalization,
 # a whole step is. The larger epsilon makes steps of such gradients as small as they are.
@@ -56,6 +57,13 @@ def test_a_last_batch_of_one(name):
     agree(training(name, "adam", samples=3, batch_size=2))
 
 
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_textures_that_are_folded(name):
+    """Nothing is as long as a texture here: the textures are as short as can be."""
+    with as_if_wide(32 if name in ("conv lstm", "resnet") else 16):
+        agree(training(name, "adam", samples=4, batch_size=2))
+
+
 @pytest.mark.parametrize("name", BATCHES_OF_ONE)
 def test_batches_of_one(name):
     agree(training(name, "sgd", samples=2, batch_size=1))
@@ -79,5 +87,27 @@ def test_two_models_that_are_trained_in_turns():
 
         asyncio.run(main())
         return seen | {f"both: {k}": v for k, v in state(both).items()} | state(discriminator)
+
+    agree(run)
+
+
+WIDE = {
+    "outputs": lambda: [wl.layers.dense(16_390, activation="tanh", input_shape=[2])],
+    "normalized": lambda: [wl.layers.batch_normalization(input_shape=[16_390])],
+    "inputs": lambda: [wl.layers.dense(1, use_bias=False, input_shape=[16_390])],
+    "between": lambda: [wl.layers.dense(16_390, input_shape=[2]), wl.layers.dense(1)],
+}
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("name", WIDE)
+def test_weights_that_are_longer_than_a_texture_is_wide(name, optimizer):
+    """Vectors of more than 16,384 numbers, which no atlas has, are copied whole at the beginning of each fit."""
+
+    def run():
+        model, rng = wl.sequential(WIDE[name]()), np.random.default_rng(1)
+        x, y = (rng.standard_normal((4, wire.shape[1]), np.float32) for wire in (model.inputs[0], model.outputs[0]))
+        model.compile(OPTIMIZERS[optimizer](), "mse")
+        return fitted(model, x, y, batch_size=2)
 
     agree(run)

@@ -20,7 +20,7 @@ from .kernel import MAX_TARGETS, Kernel, scheduled
 from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
 from .pieces import Pieces, at_once
-from .plan import Draw, Placed, Plan, Slot, TextureSpec, input_format, spec_of
+from .plan import Draw, Placed, Plan, Slot, TextureSpec, filling, input_format, spec_of
 from .shader import Int, Shader
 from .simplify import simplify
 from .views import computed, is_leaf
@@ -138,7 +138,7 @@ def lower_copies(
     They are written in the order of their rows: a matrix writes whole blocks, and the vector that begins in its last
     one comes after it.
     """
-    atlas = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+    atlas = build.input_node(filling(spec), "float32")
     shaped = [build.reshape(n, (t.layout.rows, t.layout.cols)) for n, t in zip(inputs, targets, strict=True)]
     places = dict(enumerate(sources))
     placed, values, homes = _as_placed(inputs, shaped, places)

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..graph.node import Node
+from ..graph.node import Node, Shape
 from .layout import Layout, Placement
 from .shader import Shader, work
 
@@ -119,6 +119,12 @@ class Plan(Ports):
 
 def spec_of(layout: Layout, format_: str = "rgba32f") -> TextureSpec:
     return TextureSpec(layout.width, layout.height, layout.layers, format_)
+
+
+def filling(spec: TextureSpec) -> Shape:
+    """The shape of a tensor that fills a texture of state: one of one layer holds a row, folded where it is long."""
+    columns = spec.width * 4
+    return (spec.height * columns,) if spec.layers == 1 else (spec.height * spec.layers, columns)
 
 
 def input_format(node: Node) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from ..compiler.layout import Placement, layout_of, pack, whole
 from ..compiler.lower import lower_copies, lowering
 from ..compiler.pieces import Pieces, at_once, in_turns
-from ..compiler.plan import Cost, Placed, Plan, Ports, Slot, TextureSpec, spec_of
+from ..compiler.plan import Cost, Placed, Plan, Ports, Slot, TextureSpec, filling, spec_of
 from ..graph import build
 from ..graph.node import Aval, Node
 from ..graph.program import Graph
@@ -414,7 +414,7 @@ class _Copies:
     def whole(self, slot: int, texture: Texture) -> Texture:
         """A copy of a texture that lies as the plan wants it."""
         spec = self._plan.input_specs[slot]
-        node = build.input_node((spec.height * spec.layers, spec.width * 4), "float32")
+        node = build.input_node(filling(spec), "float32")
         place = Placement(layout_of(node.shape), spec.layers)
         return self._copied(slot, [node], [Placed(place, spec)], [place], [texture])
 
