@@ -155,6 +155,7 @@ def keras(program, folder):
     assert not done.returncode, done.stderr
 
 
+@pytest.mark.timeout(900)  # three minutes, most of them in Keras, and more on a machine that is busy
 def test_every_layer_goes_through_files_both_ways(tmp_path):
     """Keras' files predict alike here, and Keras opens what is made of them."""
     there, back = tmp_path / "there", tmp_path / "back"

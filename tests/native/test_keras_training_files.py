@@ -26,6 +26,8 @@ OPTIMIZERS = {
     "momentum_nesterov": lambda: optimizers.Momentum(0.05, 0.9, True),
     "centered": lambda: optimizers.RMSprop(0.01, 0.8, 0.5, centered=True),
     "amsgrad": lambda: optimizers.Adam(0.05, amsgrad=True),
+    "epsilon": lambda: optimizers.Adam(0.05, epsilon=0.05, amsgrad=True, epsilon_hat=True),
+    "epsilon and decay": lambda: optimizers.AdamW(0.05, epsilon=0.05, epsilon_hat=True),
     "decayed": lambda: optimizers.Adamax(0.05, decay=0.3),
     "averages": lambda: optimizers.Adam(0.05, use_ema=True, ema_momentum=0.5, ema_overwrite_frequency=3),
     "accumulation": lambda: optimizers.SGD(0.05, 0.9, gradient_accumulation_steps=3),

@@ -32,9 +32,12 @@ class AdamW(Adam):
         beta2: float = 0.999,
         epsilon: float | None = 1e-7,
         amsgrad: bool = False,
+        epsilon_hat: bool = False,
         **shared: Any,
     ) -> None:
-        super().__init__(learning_rate, beta1, beta2, epsilon, amsgrad, weight_decay=weight_decay, **shared)
+        super().__init__(
+            learning_rate, beta1, beta2, epsilon, amsgrad, epsilon_hat, weight_decay=weight_decay, **shared
+        )
 
 
 class ScheduleFreeAdamW(Optimizer):

@@ -72,6 +72,8 @@ class Adam(Optimizer):
         beta1, beta2: how much of the moments stays in each step.
         epsilon: keeps divisions finite.
         amsgrad: whether to divide by the largest second moment so far. Reddi et al. (2018).
+        epsilon_hat: whether epsilon is added before the correction of the second moment, ``sqrt(v) + epsilon``: the
+            paper's "epsilon hat", as in Keras, and in optimizers of Keras' files.
 
     >>> Adam(0.001, 0.9, 0.999, 1e-7).beta2
     0.999
@@ -84,11 +86,12 @@ class Adam(Optimizer):
         beta2: float = 0.999,
         epsilon: float | None = 1e-7,
         amsgrad: bool = False,
+        epsilon_hat: bool = False,
         **shared: Any,
     ) -> None:
         super().__init__(learning_rate, **shared)
         self.beta1, self.beta2, self.epsilon = beta1, beta2, 1e-7 if epsilon is None else epsilon
-        self.amsgrad = amsgrad
+        self.amsgrad, self.epsilon_hat = amsgrad, epsilon_hat
         self.slots = ("m", "v", "vhat") if amsgrad else ("m", "v")
 
     def update(self, gradient: Node, weight: Node, slots: Slots, rate: Node, step: Node) -> tuple[Node, Slots]:
@@ -99,8 +102,10 @@ class Adam(Optimizer):
             v = changed["vhat"] = b.maximum(slots["vhat"], v)
         # scalars of the step, computed on the host in double precision
         scale = rate / (1.0 - b.power(self.beta1, step))
-        correction = 1.0 / (1.0 - b.power(self.beta2, step))
-        return weight - scale * m / (_root(v * correction) + self.epsilon), changed
+        correction = 1.0 - b.power(self.beta2, step)
+        if self.epsilon_hat:
+            return weight - scale * _root(correction) * m / (_root(v) + self.epsilon), changed
+        return weight - scale * m / (_root(v * (1.0 / correction)) + self.epsilon), changed
 
 
 class Adamax(Optimizer):

@@ -220,7 +220,9 @@ def compile_configuration(model: Any) -> dict[str, Any]:
 
 def compilation_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """Keras' ``compile_config``, without where its classes come from."""
-    plain = {k: _plain(v) for k, v in config.items()}
+    # files of HDF5 have the second name
+    optimizers = ("optimizer", "optimizer_config")
+    plain = {k: _plain(optimization.read(v) if k in optimizers else v) for k, v in config.items()}
     return {k: read_loss(v) if k in _OF_OUTPUTS else v for k, v in plain.items()}
 
 

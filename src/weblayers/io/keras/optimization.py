@@ -74,6 +74,7 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
     }
     config = {re.sub(r"(beta|epsilon)(\d)", r"\1_\2", k): v for k, v in given.items()}
     kind = type(optimizer).__name__
+    is_hat = config.pop(_HAT, True)
     if isinstance(optimizer, Momentum):
         kind, config["nesterov"] = "SGD", config.pop("use_nesterov")
     if isinstance(optimizer, RMSprop):
@@ -86,7 +87,22 @@ def settings(optimizer: Optimizer) -> dict[str, Any]:
     rate = config["learning_rate"]
     if isinstance(rate, Mapping):
         config["learning_rate"] = described(f"{MODULE}.schedules", rate["class_name"], rate["config"])
-    return described(MODULE, kind, config)
+    # beside what Keras looks at
+    return described(MODULE, kind, config) | ({} if is_hat else {_HAT: False})
+
+
+# Where files of ours say that Adam adds its epsilon as TensorFlow.js does.
+_HAT = "epsilon_hat"
+
+
+def read(optimizer: Any) -> Any:
+    """An optimizer that a file describes, and those within it: Adam adds its epsilon where Keras does, or ours did."""
+    if not isinstance(optimizer, Mapping):
+        return optimizer
+    found = {k: read(v) for k, v in optimizer.items()}
+    if found.get("class_name") in ("Adam", "AdamW") and isinstance(found.get("config"), Mapping):
+        found["config"] = {**found["config"], _HAT: bool(found.get(_HAT, True))}
+    return found
 
 
 # An epsilon up to this makes no difference wherever it is added.
@@ -96,10 +112,10 @@ _SMALL = 1e-6
 def _warn_of(optimizer: Optimizer) -> None:
     """Say where Keras trains otherwise with an optimizer."""
     kind = type(optimizer).__name__
-    if type(optimizer) in (Adam, AdamW) and optimizer.epsilon > _SMALL:
+    if type(optimizer) in (Adam, AdamW) and not optimizer.epsilon_hat and optimizer.epsilon > _SMALL:
         warnings.warn(
             f"{kind} adds its epsilon of {optimizer.epsilon} after the correction of the moments, as TensorFlow.js"
-            " does, and Keras before it: trained there, the weights differ a little",
+            " does, and Keras before it: trained there, the weights differ a little. With epsilon_hat=True it does as Keras",
             stacklevel=2,
         )
     if isinstance(optimizer, Momentum) and optimizer.has_schedule:
