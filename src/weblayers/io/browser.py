@@ -251,32 +251,40 @@ class PlanStore:
 
     async def find(self, prefix: str) -> dict[str, bytes]:
         """All whose names begin so, with their names."""
-        async with self._plans("readonly") as plans:
-            records = await _finished(plans.getAll(_js().IDBKeyRange.bound(prefix, f"{prefix}\uffff")))
+        async with self._database() as database:
+            named = _js().IDBKeyRange.bound(prefix, f"{prefix}\uffff")
+            records = await _finished(self._plans(database, "readonly").getAll(named))
             return {record.name: record.data.to_bytes() for record in records}
 
     async def put(self, name: str, data: bytes) -> None:
-        js = _js()
-        async with self._plans("readwrite") as plans:
-            record = js.JSON.parse(json.dumps({"name": name}))
-            record.at, record.data = js.Date.now(), _array(data)
+        # a transaction ends as soon as nobody waits for it: each has all that it does from the beginning
+        async with self._database() as database:
+            record = _js().JSON.parse(json.dumps({"name": name}))
+            record.at, record.data = _js().Date.now(), _array(data)
+            plans = self._plans(database, "readwrite")
             with refusing("to store a plan"):
                 plans.put(record)
-            more = await _finished(plans.count()) - self.MOST
-            if more > 0:
-                for old in await _finished(plans.index("at").getAllKeys(None, more)):
-                    plans.delete(old)
             await _finished(plans.transaction, "oncomplete")
+            names = list(await _finished(self._plans(database, "readonly").index("at").getAllKeys()))
+            if len(names) > self.MOST:
+                plans = self._plans(database, "readwrite")
+                for oldest in names[: -self.MOST]:
+                    plans.delete(oldest)
+                await _finished(plans.transaction, "oncomplete")
+
+    def _plans(self, database: Any, mode: str) -> Any:
+        with refusing("a transaction of IndexedDB"):
+            return database.transaction(self.STORE, mode).objectStore(self.STORE)
 
     @asynccontextmanager
-    async def _plans(self, mode: str) -> AsyncIterator[Any]:
+    async def _database(self) -> AsyncIterator[Any]:
         def make(database: Any) -> None:
             plans = database.createObjectStore(self.STORE, _js().JSON.parse('{"keyPath": "name"}'))
             plans.createIndex("at", "at")
 
         database = await _opened("weblayers", make)
         try:
-            yield database.transaction(self.STORE, mode).objectStore(self.STORE)
+            yield database
         finally:
             database.close()
 

@@ -115,7 +115,7 @@ def _warn_of(optimizer: Optimizer) -> None:
     if type(optimizer) in (Adam, AdamW) and not optimizer.epsilon_hat and optimizer.epsilon > _SMALL:
         warnings.warn(
             f"{kind} adds its epsilon of {optimizer.epsilon} after the correction of the moments, as TensorFlow.js"
-            " does, and Keras before it: trained there, the weights differ a little. With epsilon_hat=True it does as Keras",
+            " does, and Keras before it: trained there, the weights differ a little. epsilon_hat=True is Keras' way",
             stacklevel=2,
         )
     if isinstance(optimizer, Momentum) and optimizer.has_schedule:
