@@ -2,11 +2,11 @@
 /** `<weblayers-run>`: a Python program in a page, with its buttons, controls, charts, output and errors. */
 
 import { makeControl } from "./controls.js";
-import { ENDED, startHost } from "./host.js";
 import { Panels } from "./panels.js";
-import { Pool } from "./pool.js";
-import { causeOf, missing } from "./problems.js";
+import { Pools } from "./pool.js";
+import { missing, problemOf } from "./problems.js";
 import { copyLink, download, keepSite } from "./giving.js";
+import { homeOf, isEnded, Session, settingsOf, unlessEnded } from "./session.js";
 import { readSettings, writeSetting } from "./settings.js";
 import { readSource } from "./source.js";
 import { adopt } from "./style.js";
@@ -14,15 +14,13 @@ import { View } from "./view.js";
 
 /** @typedef {import("./program.js").ProgramEvent} ProgramEvent */
 /** @typedef {"idle" | "loading" | "running" | "done" | "failed"} State */
+/**
+ * One run: who was told to stop it, whether it has ended, and Python's word that it has.
+ * @typedef {{isStopped: boolean, isOver: boolean, ended?: Promise<boolean>}} Run
+ */
 
-// How long a program has to end in order before it is ended.
-const STOP_MS = 3000;
-
-const BACKENDS = {
-  webgl: "on the graphics processor (WebGL2)",
-  wasm: "on the processor (WebAssembly)",
-  numpy: "on the processor (NumPy, slow)",
-};
+// What a control has Python do for longer can be stopped, as who looks at the buttons sees then.
+const WORKING_MS = 200;
 
 /** @param {string} defaultRuntime the URL of the runtime's folder, where the element names no other */
 export function defineElement(defaultRuntime) {
@@ -54,28 +52,25 @@ class WeblayersRun extends HTMLElement {
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();
-    /** @type {Map<number, Pool>} */
-    this._pools = new Map();
-    /** @type {Promise<import("./host.js").Host> | null} */
-    this._host = null;
-    /** @type {{source: string, name: string} | null} */
+    this._pools = new Pools();
+    /** @type {Session | null} */
+    this._session = null;
+    /** What ran last, or is about to. @type {Run | null} */
+    this._run = null;
+    /** @type {Promise<boolean>} */
+    this._running = Promise.resolve(false);
+    /** With the address that it was read from. @type {{source: string, name: string, src: string | null} | null} */
     this._program = null;
     /** @type {Panels | null} */
     this._panels = null;
     this._isPaused = false;
-    this._isTraining = false;
-    this._isStopped = false;
-    /** @type {Promise<boolean>} */
-    this._ended = Promise.resolve(true);
-    /** @type {Promise<boolean> | null} */
-    this._running = null;
     this._wasConnected = false;
     /** @type {State} */
     this._state = "idle";
     /** @type {{epochs?: number, steps?: number}} */
     this._training = {};
     // who looks elsewhere may not come back
-    this._onVisibility = () => document.hidden && this._isTraining && this._call("keep");
+    this._onVisibility = () => document.hidden && this._session?.isTraining && this._call("keep");
     this._setState(this._state);
   }
 
@@ -95,7 +90,7 @@ class WeblayersRun extends HTMLElement {
   }
 
   set source(text) {
-    this._program = { source: text, name: this._program?.name ?? "program.py" };
+    this._program = { source: text, name: this._program?.name ?? "program.py", src: this.getAttribute("src") };
     if (this.hasAttribute("editable")) this._view.edit(text, this.runtime);
   }
 
@@ -140,11 +135,10 @@ class WeblayersRun extends HTMLElement {
       return;
     }
     try {
-      this._program ??= await readSource(this);
-      if (this.hasAttribute("editable")) this._view.edit(this._program.source, this.runtime);
+      await this._read();
       if (this.hasAttribute("autorun")) await this.run();
     } catch (error) {
-      this._failBy(error, "The program could not be loaded.");
+      this._fail(problemOf(error, "The program could not be loaded."));
     }
   }
 
@@ -153,48 +147,56 @@ class WeblayersRun extends HTMLElement {
   /** Run the program from its beginning. @returns {Promise<boolean>} whether it got to its end */
   run() {
     // While it is loading there is nothing to begin anew.
-    if (this._state !== "loading" || !this._running) this._running = this._run();
+    if (this._state === "loading" && !this._run?.isOver) return this._running;
+    this._run = { isStopped: false, isOver: false };
+    this._setState("loading");
+    this._running = this._begin(this._run);
     return this._running;
   }
 
-  async _run() {
-    if (this._state === "running") await this.stop();
-    this._view.clear();
-    this._panels?.clear(null);
-    this._controls.clear();
-    this._isStopped = false;
+  /** @param {Run} run */
+  async _begin(run) {
     try {
-      this._setState("loading");
-      this._program ??= await readSource(this);
-      this._host ??= this._start();
-      const host = await this._host;
-      if (this._isStopped) {
-        this._setState("done");
-        this._view.say("Stopped");
-        this._fire("done", { stopped: true });
-        return false;
-      }
+      await this._quiet();
+      if (run.isOver) return false;
+      this._view.clear();
+      this._panels?.clear(null);
+      this._controls.clear();
+      const program = await this._read();
+      // Python takes all the processor that there is, and the reader sees the program first.
+      await this._view.settled;
+      if (run.isOver) return false;
+      const session = this._opened();
+      const thread = await this._loaded(session);
+      if (run.isOver) return false;
       this._setState("running");
-      this._view.say(host.thread === "main" ? "Running, in the page's own thread" : "Running");
-      const { source, name } = { ...this._program, source: this.source };
-      this._ended = host.call("run", source, name, this.hasAttribute("linked") ? readSettings() : {});
-      const ended = await this._ended;
-      if (this._state !== "running") return false;
-      this._setTraining(false);
-      if (this._view.hasFailed) this._setState("failed");
-      else {
-        this._setState("done");
-        this._view.say(this._isStopped || !ended ? "Stopped" : "Done");
-        this._fire("done", { stopped: this._isStopped || !ended });
-      }
+      this._view.say(thread === "main" ? "Running, in the page's own thread" : "Running");
+      const settings = this.hasAttribute("linked") ? readSettings() : {};
+      const ended = await session.run(this.source, program.name, settings, homeOf(this));
+      this._finish(run, run.isStopped || !ended);
       return ended;
     } catch (error) {
-      if (!(error instanceof Error && error.message === ENDED)) {
+      if (isEnded(error)) this._finish(run, true);
+      else if (!run.isOver) {
+        run.isOver = true;
         this._end();
-        this._failBy(error, "Python could not be started.");
+        this._fail(problemOf(error, "Python could not be started."));
       }
       return false;
     }
+  }
+
+  /** A run is over, once: of one that another has followed, only that. @param {Run} run @param {boolean} stopped */
+  _finish(run, stopped) {
+    if (run.isOver) return;
+    run.isOver = true;
+    if (run === this._run) {
+      this._setTraining(false);
+      if (this._view.hasFailed) return this._setState("failed");
+      this._setState("done");
+      this._view.say(stopped ? "Stopped" : "Done");
+    }
+    this._fire("done", { stopped });
   }
 
   /** Begin no further step of training. */
@@ -213,30 +215,46 @@ class WeblayersRun extends HTMLElement {
    * and one that does not listen with all that it knew.
    */
   async stop() {
-    if (this._state !== "running" && this._state !== "loading" && !this._isTraining) return;
-    this._isStopped = true;
-    if (this._state === "loading") return;
+    const run = this._run;
+    if (!run) return;
+    if (this._state === "loading") {
+      if (!this._session?.isLoaded) this._end();
+      return this._finish(run, true);
+    }
+    const session = this._session;
+    if (!session || !(this._state === "running" || session.isTraining || session.isWorking)) return;
+    run.isStopped = true;
+    await (session.isTraining ? this._endTraining(session) : this._endProgram(session));
+    // the program may go on from where its training has ended
+    if (run === this._run && this._state !== "running") this._view.say("Stopped");
+  }
+
+  /** In order, or, where it does not listen, with all that Python knew. @param {Session} session */
+  async _endTraining(session) {
     this._setPaused(false);
     this._view.say("Stopping …");
-    if (!this._isTraining) {
-      await this._within(STOP_MS, this._call("end"));
-      await this._within(STOP_MS, this._ended);
-      if (this._state === "running") this._end();
-      this._view.say("Stopped");
-      return;
-    }
-    await this._within(STOP_MS, Promise.all([this._call("resume"), this._call("stop")]));
-    const limit = performance.now() + STOP_MS;
-    while (this._isTraining && performance.now() < limit) await new Promise((resolve) => setTimeout(resolve, 20));
-    if (this._isTraining) this._end();
-    if (this._state !== "running") this._view.say("Stopped");
+    if (!(await session.endTraining())) this._end(session);
+  }
+
+  /** In order, or, where it does not listen, with all that Python knew. @param {Session} session */
+  async _endProgram(session) {
+    this._view.say("Stopping …");
+    if (!(await session.endProgram())) this._end(session);
+  }
+
+  /** Have nothing of the runs before go on. */
+  async _quiet() {
+    const session = this._session;
+    if (!session) return;
+    if (session.isTraining) await this._endTraining(session);
+    await this._endProgram(session);
+    this._setTraining(false);
   }
 
   /** Call a function of the program, with what JSON has and typed arrays. @param {string} name @param {any[]} args */
   async call(name, ...args) {
-    const host = await this._host;
-    if (!host) throw new Error("the program does not run: call run() first");
-    return host.call("call", name, args);
+    if (!this._session) throw new Error("the program does not run: call run() first");
+    return this._session.call("call", name, args);
   }
 
   /** Say something to the program, which hears it by `page.on(name, ...)`. @param {string} name @param {any} value */
@@ -246,30 +264,36 @@ class WeblayersRun extends HTMLElement {
 
   // -- the program ------------------------------------------------------------------------------------
 
-  /** What Python is loaded with. */
-  _options() {
-    const words = (/** @type {string} */ name) => (this.getAttribute(name) ?? "").split(/[\s,]+/).filter(Boolean);
-    return {
-      runtime: this.runtime,
-      base: document.baseURI,
-      files: words("files"),
-      packages: words("packages"),
-      executor: this.getAttribute("executor") ?? "auto",
-    };
+  /** The program that the next run runs: read again where the element names another. */
+  async _read() {
+    const src = this.getAttribute("src");
+    const before = this._program;
+    if (before && before.src === src) return before;
+    const read = { ...(await readSource(this)), src };
+    // the page may have set another text meanwhile
+    if (this._program !== before) return /** @type {typeof read} */ (this._program);
+    this._program = read;
+    if (this.hasAttribute("editable")) this._view.edit(read.source, this.runtime);
+    return read;
   }
 
-  async _start() {
+  /** Its Python: another one, where the element asks for something else than it has. */
+  _opened() {
+    const settings = settingsOf(this, this.runtime);
+    if (!this._session?.fits(settings)) this._end();
+    return (this._session ??= new Session(settings, (event) => this._heard(event)));
+  }
+
+  /** The thread of a Python that is loaded. @param {Session} session */
+  async _loaded(session) {
+    if (session.isLoaded) return session.ready;
     const watch = this._view.watch();
     try {
-      // Python takes all the processor that there is, and the reader sees the program first.
-      await this._view.settled;
-      const mainThread = this.getAttribute("thread") === "main";
-      const host = await startHost(this.runtime, (event) => this._heard(event), mainThread);
-      await host.call("load", this._options());
-      this._fire("ready", { thread: host.thread });
+      const thread = await session.ready;
+      this._fire("ready", { thread });
       const worker = this.getAttribute("offline");
       if (worker) keepSite(worker);
-      return host;
+      return thread;
     } finally {
       watch.end();
     }
@@ -277,30 +301,24 @@ class WeblayersRun extends HTMLElement {
 
   /** @param {string} command @param {any[]} args */
   async _call(command, ...args) {
-    try {
-      return await (await this._host)?.call(command, ...args);
-    } catch (error) {
-      if (!(error instanceof Error && error.message === ENDED)) throw error;
-    }
-  }
-
-  /** Wait for something, but no longer than so long. @param {number} ms @param {Promise<any>} promise */
-  _within(ms, promise) {
-    return Promise.race([promise.catch(() => {}), new Promise((resolve) => setTimeout(resolve, ms))]);
+    return unlessEnded(this._session?.call(command, ...args));
   }
 
   /** @param {string} event @param {any} value */
-  _hear(event, value) {
-    return this._call("hear", event, value);
+  async _hear(event, value) {
+    const show = () => this._setState(this._state);
+    setTimeout(show, WORKING_MS);
+    await unlessEnded(this._session?.hear(event, value));
+    show();
   }
 
   /** Let go of Python and all that it knew. */
-  _end() {
-    this._host?.then((host) => host.end()).catch(() => {});
-    this._host = null;
-    for (const id of [...this._pools.keys()]) this._endPool(id);
+  _end(session = this._session) {
+    if (!session || session !== this._session) return;
+    session.end();
+    this._session = null;
+    this._pools.end();
     this._setTraining(false);
-    if (this._state === "running" || this._state === "loading") this._setState("idle");
   }
 
   /** @param {ProgramEvent} event */
@@ -324,6 +342,9 @@ class WeblayersRun extends HTMLElement {
         return this._addControl(/** @type {any} */ (event));
       case "set":
         return this._controls.get(event.id)?.set(event.value);
+      case "working":
+        if (this._session) this._session.hasTasks = event.running;
+        return this._setState(this._state);
       case "busy":
         return this._controls.get(event.id)?.setBusy(event.busy);
       case "training":
@@ -341,11 +362,11 @@ class WeblayersRun extends HTMLElement {
         view.epoch(this._training, event.epoch, event.logs);
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
-        return this._setBackend(event.backend, event.why);
+        return this._fire("backend", { backend: event.backend, words: view.setBackend(event.backend, event.why), why: event.why });
       case "sweep":
         return this._sweep(/** @type {any} */ (event));
       case "swept":
-        return this._endPool(event.id);
+        return this._pools.end(event.id);
       case "download":
         return download(event.name, event.data, event.kind);
       case "message":
@@ -354,6 +375,8 @@ class WeblayersRun extends HTMLElement {
         this._end();
         return this._fail({ text: "Python has crashed.", advice: "Run it again: it then begins anew.", traceback: event.text });
       case "error":
+        // of the run before, which ends as its reader has another begin
+        if (this._state === "loading") return;
         this._setTraining(event.training ?? false);
         return this._fail(/** @type {any} */ (event));
       case "mended":
@@ -370,20 +393,7 @@ class WeblayersRun extends HTMLElement {
     };
     const log = (/** @type {ProgramEvent} */ event) => this._heard(event);
     this._view.runs(done, sweep.tasks.length);
-    this._pools.set(sweep.id, new Pool(this.runtime, this._options(), sweep, { tell, log }));
-  }
-
-  /** @param {number} id */
-  _endPool(id) {
-    this._pools.get(id)?.end();
-    this._pools.delete(id);
-  }
-
-  /** @param {string} backend @param {string} why */
-  _setBackend(backend, why) {
-    const words = BACKENDS[/** @type {keyof typeof BACKENDS} */ (backend)] ?? backend;
-    this._view.setBackend(words, why);
-    this._fire("backend", { backend, words, why });
+    if (this._session) this._pools.begin(this._session.options, sweep, { tell, log });
   }
 
   /** @param {import("./controls.js").Spec} spec */
@@ -402,12 +412,13 @@ class WeblayersRun extends HTMLElement {
   /** @param {State} state */
   _setState(state) {
     this._state = state;
-    this._view.setState(state, this._isTraining, this._isPaused);
+    const { isTraining = false, isWorking = false } = this._session ?? {};
+    this._view.setState(state, { isTraining, isPaused: this._isPaused, isWorking });
   }
 
   /** @param {boolean} isTraining */
   _setTraining(isTraining) {
-    this._isTraining = isTraining;
+    if (this._session) this._session.isTraining = isTraining;
     if (!isTraining) this._isPaused = false;
     this._setState(this._state);
   }
@@ -416,12 +427,6 @@ class WeblayersRun extends HTMLElement {
   _setPaused(isPaused) {
     this._isPaused = isPaused;
     this._setState(this._state);
-  }
-
-  /** @param {unknown} error @param {string} what has failed */
-  _failBy(error, what) {
-    const message = error instanceof Error ? error.message : String(error);
-    this._fail({ text: what, advice: causeOf(message) || message.trim().split("\n").at(-1), traceback: message });
   }
 
   /**

@@ -61,6 +61,7 @@ function workerHost(worker, onEvent) {
   /** @type {Map<number, {resolve: (value: any) => void, reject: (error: Error) => void}>} */
   const waiting = new Map();
   let lastId = 0;
+  let isEnded = false;
 
   /** @param {string} why */
   const fail = (why) => {
@@ -79,10 +80,12 @@ function workerHost(worker, onEvent) {
     thread: "worker",
     call: (command, ...args) =>
       new Promise((resolve, reject) => {
+        if (isEnded) return reject(new Error(ENDED));
         waiting.set(++lastId, { resolve, reject });
         worker.postMessage({ id: lastId, command, args });
       }),
     end() {
+      isEnded = true;
       worker.terminate();
       fail(ENDED);
     },

@@ -2,6 +2,7 @@
 /** Places where a program shows something: its own panels, and elements of the page that have their names as ids. */
 
 import { loaded } from "./loading.js";
+import { problemOf } from "./problems.js";
 import { adopt } from "./style.js";
 import { Visor } from "./visor.js";
 
@@ -96,13 +97,13 @@ class Panel {
 
   /** @param {Content} content */
   show(content) {
-    this._queue = this._queue.then(() => this._show(content));
+    this._queue = this._queue.then(() => this._show(content)).catch((error) => this._fail(error));
     return this._queue;
   }
 
   /** @param {any} points */
   add(points) {
-    this._queue = this._queue.then(() => this._drawn?.add(points));
+    this._queue = this._queue.then(() => this._drawn?.add(points)).catch((error) => this._fail(error));
     return this._queue;
   }
 
@@ -123,6 +124,15 @@ class Panel {
       text.textContent = content.text;
       this._body.replaceChildren(text);
     }
+  }
+
+  /** @param {unknown} error */
+  _fail(error) {
+    const { text, advice } = problemOf(error, "This could not be shown.");
+    const problem = document.createElement("div");
+    problem.className = "problem";
+    problem.textContent = `${text} ${advice}`;
+    this._body.replaceChildren(problem);
   }
 
   /** @param {Content} content */

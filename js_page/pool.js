@@ -13,19 +13,44 @@ import { startHost } from "./host.js";
  */
 /** @typedef {{index?: number, result?: string, error?: string}} Outcome without an index: there are no workers */
 /** @typedef {import("./host.js").Host} Host */
+/** @typedef {import("./program.js").LoadOptions} LoadOptions */
+/** @typedef {{tell: (outcome: Outcome) => void, log: (event: any) => void}} To who hears of it */
 
 // Each takes a Python's memory.
 const MOST_WORKERS = 4;
 
-export class Pool {
+/** Those of all sweeps under way, by their numbers. */
+export class Pools {
+  constructor() {
+    /** @type {Map<number, Pool>} */
+    this._pools = new Map();
+  }
+
   /**
-   * @param {string} runtime
-   * @param {Record<string, any>} options for `load`
-   * @param {Sweep} sweep
-   * @param {{tell: (outcome: Outcome) => void, log: (event: any) => void}} to
+   * @param {LoadOptions} options
+   * @param {Sweep & {id: number}} sweep
+   * @param {To} to
    */
-  constructor(runtime, options, sweep, to) {
-    this._runtime = runtime;
+  begin(options, sweep, to) {
+    this._pools.set(sweep.id, new Pool(options, sweep, to));
+  }
+
+  /** @param {number} [id] of one; all of them, if there is none */
+  end(id) {
+    for (const each of id === undefined ? [...this._pools.keys()] : [id]) {
+      this._pools.get(each)?.end();
+      this._pools.delete(each);
+    }
+  }
+}
+
+class Pool {
+  /**
+   * @param {LoadOptions} options
+   * @param {Sweep} sweep
+   * @param {To} to
+   */
+  constructor(options, sweep, to) {
     this._options = options;
     this._sweep = sweep;
     this._to = to;
@@ -73,7 +98,7 @@ export class Pool {
       // calls under way fail then
       if (event.type === "crashed") host.end();
     };
-    const host = await startHost(this._runtime, heard, false);
+    const host = await startHost(this._options.runtime, heard, false);
     if (host.thread === "main") return null;
     this._hosts.add(host);
     await host.call("load", this._options);

@@ -21,6 +21,11 @@ const CAUSES = [
     /wasm-unsafe-eval|unsafe-eval|WebAssembly.*(disallowed|blocked|policy)|Content Security Policy/i,
     "The page's content-security policy forbids WebAssembly. Its script-src needs 'wasm-unsafe-eval'.",
   ],
+  [
+    /sent a page/,
+    "The server sent a page in its place: it is not there, or the server answers every address with the same page. " +
+      "Upload the whole runtime folder.",
+  ],
   [/server answered 40[34]|status 40[34]/, "A file is missing on the server. Upload the whole runtime folder, and every file of the program."],
   [
     /Failed to fetch dynamically imported|error loading dynamically imported|Importing a module script failed|MIME|module script/i,
@@ -33,15 +38,27 @@ const CAUSES = [
       "allow this page to read it.",
   ],
   [/out of memory|memory access|Array buffer allocation|could not allocate/i, "The browser has no more memory for this page."],
+  [
+    /is damaged|broke off|SyntaxError|Unexpected (end|token)|Invalid or unexpected|JSON/i,
+    "What the server sent is damaged, cut off, or another file than was asked for. Upload the whole runtime folder again.",
+  ],
 ];
 
 /**
  * @param {string} message of an error while loading
- * @returns {string} what is probably missing
+ * @returns {string} what is probably missing, and the file's address where it is known
  */
-export function causeOf(message) {
+function causeOf(message) {
   if (self.origin === "null") {
     return 'The page is in a sandbox without an origin: its iframe needs sandbox="allow-scripts allow-same-origin".';
   }
-  return CAUSES.find(([pattern]) => pattern.test(message))?.[1] ?? "";
+  const cause = CAUSES.find(([pattern]) => pattern.test(message))?.[1];
+  const file = message.match(/https?:\/\/\S+\.\w+/)?.[0];
+  return cause && file ? `${file}: ${cause}` : (cause ?? "");
+}
+
+/** @param {unknown} error while loading @param {string} what has failed */
+export function problemOf(error, what) {
+  const message = error instanceof Error ? error.message : String(error);
+  return { text: what, advice: causeOf(message) || message.trim().split("\n").at(-1), traceback: message };
 }

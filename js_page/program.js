@@ -18,8 +18,10 @@
  */
 
 const EMPTY_MODULE = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-// Lines of a program that prints all the time go together, and as many as a page can show meanwhile.
-const LOG_MS = 100;
+// Lines go to the page as they are printed, so that one that hangs has said what it was about; of a program that prints all
+// the time they go together, as many as a page can show meanwhile.
+const LOG_MS = 50;
+const MOST_TELLINGS = 30;
 const MOST_LINES = 100;
 const MOST_LETTERS = 20_000;
 
@@ -40,30 +42,10 @@ export function createProgram(post) {
     // Where a policy forbids it, Pyodide waits for ever.
     new WebAssembly.Module(EMPTY_MODULE);
     const about = await (await got(new URL("runtime.json", runtime))).json();
-    const loading = new Loading(about.bytes, post);
+    const wheels = packages.map((name) => (name.endsWith(".whl") ? new URL(name, base).href : name));
+    const loading = new Loading(about.bytes, post, (url) => url.startsWith(runtime) || wheels.includes(url));
     try {
-      loading.tell("Loading Python");
-      const [{ loadPyodide }, glue] = await Promise.all([
-        import(new URL("pyodide.mjs", runtime).href),
-        import(new URL("weblayers_glue.mjs", runtime).href),
-      ]);
-      pyodide = await loadPyodide({
-        indexURL: runtime,
-      });
-      pyodide.setStdout(log.stream("out"));
-      pyodide.setStderr(log.stream("err"));
-      // Whoever waits for Python would wait for ever.
-      pyodide._api.on_fatal = (/** @type {unknown} */ error) => post({ type: "crashed", text: String(error) });
-      pyodide.registerJsModule("weblayers_glue", glue);
-      pyodide.registerJsModule("weblayers_page", { post });
-      loading.tell("Loading NumPy and weblayers");
-      const wheels = packages.map((name) => (name.endsWith(".whl") ? new URL(name, base).href : name));
-      await pyodide.loadPackage(["weblayers", ...wheels], {
-        messageCallback() {},
-        errorCallback: (/** @type {string} */ text) => log.add("err", text),
-      });
-      loading.tell("Loading the program's files");
-      await Promise.all(files.map((name) => copyFile(pyodide, name, base)));
+      await Promise.race([loading.failed, loadAll(loading)]);
     } finally {
       loading.end();
     }
@@ -74,6 +56,42 @@ export function createProgram(post) {
     python = { program, host: host(), reins: pyodide.pyimport("weblayers.page.reins"), figures };
     pyodide.pyimport("weblayers.io.browser").set_base(base);
     if (executor !== "auto") pyodide.pyimport("weblayers").set_backend(executor);
+
+    /** @param {Loading} loading */
+    async function loadAll(loading) {
+      loading.tell("Loading Python");
+      const [{ loadPyodide }, glue] = await Promise.all([
+        import(new URL("pyodide.mjs", runtime).href),
+        import(new URL("weblayers_glue.mjs", runtime).href),
+      ]);
+      try {
+        pyodide = await loadPyodide({ indexURL: runtime });
+      } catch (error) {
+        // Emscripten's end of a program is no error, and says nothing.
+        if (error instanceof Error) throw error;
+        throw new Error(`${new URL("python_stdlib.zip", runtime)} is damaged: Python finds no library in it`);
+      }
+      pyodide.setStdout(log.stream("out"));
+      pyodide.setStderr(log.stream("err"));
+      pyodide.runPython("import sys; sys.stdout.reconfigure(line_buffering=True)");
+      // Whoever waits for Python would wait for ever.
+      pyodide._api.on_fatal = (/** @type {unknown} */ error) => post({ type: "crashed", text: String(error) });
+      pyodide.registerJsModule("weblayers_glue", glue);
+      pyodide.registerJsModule("weblayers_page", { post: tell });
+      loading.tell("Loading NumPy and weblayers");
+      await pyodide.loadPackage(["weblayers", ...wheels], {
+        messageCallback() {},
+        errorCallback: (/** @type {string} */ text) => log.add("err", text),
+      });
+      loading.tell("Loading the program's files");
+      await Promise.all(files.map((name) => copyFile(pyodide, name, base)));
+    }
+  }
+
+  /** What Python tells, after what it has printed before an error. @param {ProgramEvent} event */
+  function tell(event) {
+    if (event.type === "error") log.flush();
+    post(event);
   }
 
   return {
@@ -83,10 +101,11 @@ export function createProgram(post) {
      * @param {string} source
      * @param {string} name
      * @param {Record<string, any>} given what controls are set to, by their labels
+     * @param {string} home what names the page and its element
      * @returns {Promise<boolean>} whether it got to its end
      */
-    async run(source, name, given) {
-      const ended = await python.program.run(source, name, given);
+    async run(source, name, given, home) {
+      const ended = await python.program.run(source, name, given, home);
       log.flush();
       return ended;
     },
@@ -119,7 +138,7 @@ export function createProgram(post) {
     /** End what trains, in order. */
     stop: () => python.reins.stop(),
     /** End the program where it waits. */
-    end: () => python.program?.stop(),
+    end: () => python.program?.end(),
   };
 }
 
@@ -128,16 +147,36 @@ function plain(result) {
   return result?.toJs ? result.toJs({ dict_converter: Object.fromEntries, create_pyproxies: false }) : result;
 }
 
-/** Counts the bytes that come in, by way of `fetch`, which Pyodide uses. */
+/**
+ * Counts the bytes that come in by way of `fetch`, which Pyodide uses, and hears of what fails there, as Pyodide waits for
+ * ever for some of its files.
+ */
 class Loading {
-  /** @param {number} total @param {(event: ProgramEvent) => void} post */
-  constructor(total, post) {
+  /**
+   * @param {number} total
+   * @param {(event: ProgramEvent) => void} post
+   * @param {(url: string) => boolean} isNeeded whether nothing goes without a file
+   */
+  constructor(total, post, isNeeded) {
     this._total = total;
     this._post = post;
+    this._isNeeded = isNeeded;
     this._text = "";
     this._bytes = 0;
-    const original = (this._fetch = globalThis.fetch);
-    globalThis.fetch = async (input, init) => this._counted(await original(input, init));
+    /** @type {(error: Error) => void} */
+    this._fail = () => {};
+    /** Fails with the first file that is not to be had. @type {Promise<never>} */
+    this.failed = new Promise((_, reject) => (this._fail = reject));
+    this.failed.catch(() => {});
+    const { fetch } = globalThis;
+    const { instantiateStreaming } = WebAssembly;
+    globalThis.fetch = (input, init) => this._fetched(input instanceof Request ? input.url : String(input), fetch(input, init));
+    WebAssembly.instantiateStreaming = async (source, imports) => {
+      const response = await source;
+      const made = instantiateStreaming.call(WebAssembly, response, imports);
+      return this._watched(response.url, made, "is damaged");
+    };
+    this.end = () => Object.assign(globalThis, { fetch }) && Object.assign(WebAssembly, { instantiateStreaming });
   }
 
   /** @param {string} text */
@@ -146,12 +185,33 @@ class Loading {
     this._post({ type: "loading", text, bytes: this._bytes, total: this._total });
   }
 
-  end() {
-    globalThis.fetch = this._fetch;
+  /**
+   * @template T
+   * @param {string} url
+   * @param {Promise<T>} promise
+   * @param {string} words for what is wrong with the file if it fails
+   */
+  async _watched(url, promise, words) {
+    try {
+      return await promise;
+    } catch (error) {
+      if (this._isNeeded(url)) this._fail(new Error(`${url} ${words}: ${error}`));
+      throw error;
+    }
   }
 
-  /** @param {Response} response */
-  _counted(response) {
+  /** @param {string} url @param {Promise<Response>} answer */
+  async _fetched(url, answer) {
+    const response = await this._watched(url, answer, "could not be loaded");
+    if (!this._isNeeded(url)) return this._counted(url, response);
+    const isPage = response.headers.get("content-type")?.startsWith("text/html");
+    const problem = !response.ok ? `the server answered ${response.status}` : isPage ? "the server sent a page" : null;
+    if (problem) this._fail(new Error(`${url} could not be loaded: ${problem}`));
+    return this._counted(url, response);
+  }
+
+  /** @param {string} url @param {Response} response */
+  _counted(url, response) {
     if (!response.ok || !response.body) return response;
     const count = new TransformStream({
       transform: (chunk, controller) => {
@@ -160,9 +220,12 @@ class Loading {
         controller.enqueue(chunk);
       },
     });
-    const { status, statusText, headers, url } = response;
-    const counted = new Response(response.body.pipeThrough(count), { status, statusText, headers });
-    return Object.defineProperty(counted, "url", { value: url });
+    const { status, statusText } = response;
+    const headers = new Headers(response.headers);
+    // browsers insist on it, and some servers do not know it
+    if (url.endsWith(".wasm")) headers.set("content-type", "application/wasm");
+    this._watched(url, response.body.pipeTo(count.writable), "broke off").catch(() => {});
+    return Object.defineProperty(new Response(count.readable, { status, statusText, headers }), "url", { value: url });
   }
 }
 
@@ -175,6 +238,9 @@ class Log {
     this._lines = [];
     this._left = 0;
     this._isDue = false;
+    // how often it may tell at once, and when that was reckoned
+    this._tellings = MOST_TELLINGS;
+    this._reckoned = 0;
     /** @type {Record<"out" | "err", {decoder: TextDecoder, rest: string}>} */
     this._streams = { out: { decoder: new TextDecoder(), rest: "" }, err: { decoder: new TextDecoder(), rest: "" } };
   }
@@ -197,9 +263,16 @@ class Log {
   add(stream, text) {
     this._lines.push({ stream, text: text.length > MOST_LETTERS ? `${text.slice(0, MOST_LETTERS)} …` : text });
     if (this._lines.length > 2 * MOST_LINES) this._shorten();
-    if (this._isDue) return;
-    this._isDue = true;
-    setTimeout(() => this._tell(), LOG_MS);
+    const now = performance.now();
+    this._tellings = Math.min(MOST_TELLINGS, this._tellings + (now - this._reckoned) / LOG_MS);
+    this._reckoned = now;
+    if (this._tellings >= 1) {
+      this._tellings--;
+      this._tell();
+    } else if (!this._isDue) {
+      this._isDue = true;
+      setTimeout(() => this._tell(), LOG_MS);
+    }
   }
 
   /** Tell of everything, lines that have not ended among them. */

@@ -5,8 +5,18 @@ import { loaded } from "./loading.js";
 
 // Of a program that prints without end, the last lines.
 const MOST_LINES = 2000;
+// How long the output rests, as a multiple of what showing it has taken.
+const REST = 3;
 // After so long without a byte the reader is told what is waited for.
 const QUIET_MS = 10_000;
+
+const BACKENDS = {
+  webgl: "on the graphics processor (WebGL2)",
+  wasm: "on the processor (WebAssembly)",
+  numpy: "on the processor (NumPy, slow)",
+};
+
+/** @typedef {{stream: string, text: string}} Line */
 
 export class View {
   /**
@@ -50,6 +60,11 @@ export class View {
     /** @type {Promise<import("./monitor.js").Monitor> | null} */
     this._monitor = null;
     this._lastByte = 0;
+    /** Those that are to be shown. @type {Line[]} */
+    this._lines = [];
+    this._restsUntil = 0;
+    /** @type {number | undefined} */
+    this._timer = undefined;
     this._text = "";
     this._actions = actions;
     /** @type {{text: string} | null} */
@@ -71,17 +86,18 @@ export class View {
     this._link.hidden = !isLinked;
   }
 
-  /** @param {string} state @param {boolean} isTraining @param {boolean} isPaused */
-  setState(state, isTraining, isPaused) {
+  /** @param {string} state @param {{isTraining: boolean, isPaused: boolean, isWorking: boolean}} what goes on */
+  setState(state, { isTraining, isPaused, isWorking }) {
     const isBusy = state === "loading" || state === "running";
     this._run.textContent = state === "done" || state === "failed" ? "Run again" : "Run";
     enable(this._run, !isBusy);
     enable(this._pause, isTraining);
     this._pause.textContent = isPaused ? "Resume" : "Pause";
-    enable(this._stop, isTraining || isBusy);
+    enable(this._stop, isTraining || isBusy || isWorking);
     // A reader that speaks need not read each step.
     this._status.ariaLive = isTraining ? "off" : "polite";
     this._progress.hidden = !isBusy && !isTraining;
+    if (!isBusy) this._showLines();
   }
 
   /** @param {string} text */
@@ -90,14 +106,17 @@ export class View {
     this._status.textContent = text;
   }
 
-  /** @param {string} who @param {string} why */
-  setBackend(who, why) {
-    this._backend.textContent = `Computes ${who}`;
+  /** @param {string} backend @param {string} why @returns {string} what it says of it */
+  setBackend(backend, why) {
+    const words = BACKENDS[/** @type {keyof typeof BACKENDS} */ (backend)] ?? backend;
+    this._backend.textContent = `Computes ${words}`;
     this._backend.title = why;
+    return words;
   }
 
   clear() {
     this._hideProblem();
+    this._lines = [];
     this._log.replaceChildren();
     this.controls.replaceChildren();
     this.say("");
@@ -164,20 +183,33 @@ export class View {
 
   // -- output -----------------------------------------------------------------------------------------
 
-  /** @param {{stream: string, text: string}[]} lines */
+  /** @param {Line[]} lines */
   log(lines) {
+    this._lines = [...this._lines, ...lines].slice(-MOST_LINES);
+    if (this._restsUntil <= performance.now()) return this._showLines();
+    this._timer ??= setTimeout(() => this._showLines(), this._restsUntil - performance.now());
+  }
+
+  /** Of a program that prints all the time no more often than leaves the page most of its time. */
+  _showLines() {
+    clearTimeout(this._timer);
+    this._timer = undefined;
+    const begun = performance.now();
     const log = this._log;
     const follows = log.scrollHeight - log.scrollTop - log.clientHeight < 40;
     log.append(
-      ...lines.slice(-MOST_LINES).map(({ stream, text }) => {
+      ...this._lines.map(({ stream, text }) => {
         const line = document.createElement("span");
         line.className = stream;
         line.textContent = `${text}\n`;
         return line;
       }),
     );
+    this._lines = [];
     while (log.childElementCount > MOST_LINES) log.firstElementChild?.remove();
     if (follows) log.scrollTop = log.scrollHeight;
+    const now = performance.now();
+    this._restsUntil = now + REST * (now - begun);
   }
 
   /** Whether the program has failed, and not a control of it. */

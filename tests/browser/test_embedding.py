@@ -92,7 +92,8 @@ def test_who_prints_without_end_can_be_stopped(chromium, site):
     program = """
     import asyncio
     while True:
-        print("x" * 1000)
+        for _ in range(1000):
+            print("x" * 1000)
         await asyncio.sleep(0)
     """
     with served(site(program)) as url:
@@ -331,9 +332,11 @@ def test_the_visor(chromium, site):
 
 
 def test_errors_name_the_line(chromium, site):
-    with served(site("import numpy\n\nvalue = 3\nvalue.nothing()\n")) as url:
+    with served(site("import numpy\nprint('said', end='')\nvalue = 3\nvalue.nothing()\n")) as url:
         chromium.get(url)
         text = problem(chromium)
+        # what was said before is told before
+        assert chromium.execute_script("return events.map(([type]) => type)") == ["ready", "log", "error"]
     assert "AttributeError: 'int' object has no attribute 'nothing'" in text
     assert "Line 4: value.nothing()" in text
 

@@ -24,7 +24,8 @@ def kept(name):
     """The number of epochs that the browser's storage knows of, as an expression of the page's."""
     return f"""new Promise((resolve) => {{
         indexedDB.open('tensorflowjs', 1).onsuccess = ({{ target }}) => {{
-            const found = target.result.transaction('models_store').objectStore('models_store').get('training-{name}');
+            const store = target.result.transaction('models_store').objectStore('models_store');
+            const found = store.get('training-{name}@/#program.py');
             found.onsuccess = () => {{
                 target.result.close();
                 resolve(found.result?.modelArtifacts.userDefinedMetadata.training_snapshot.epoch ?? 0);

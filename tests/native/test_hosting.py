@@ -45,7 +45,7 @@ def test_a_page_has_all_that_its_program_needs(tmp_path, program, runtime, capsy
     assert "weblayers/weblayers-run.js" in names
     page = (out / "index.html").read_text()
     assert "<title>A &lt;curve&gt;</title>" in page and "<p>With some words &amp; more.</p>" in page
-    assert 'src="train.py" files="helper.py deeper/more.py data.csv" autorun' in page
+    assert 'src="train.py" files="helper.py deeper/__init__.py deeper/more.py data.csv" autorun' in page
     # strict policies forbid what stands in the page itself
     assert "<style" not in page and "style=" not in page and "<script>" not in page
     assert str(out) in capsys.readouterr().out
@@ -105,6 +105,40 @@ def test_files_lie_below_the_program(tmp_path, program, runtime):
             build_page(program, tmp_path / "site", runtime, [path])
     with pytest.raises(ValueError, match="not a runtime's folder"):
         build_page(program, tmp_path / "site", program.parent)
+
+
+TREE = {
+    "pkg/__init__.py": "from .a import A\n__all__ = ['starred']\n",
+    "pkg/a.py": "from . import b\nfrom ..pkg import uncle\nA = b.B\n",
+    "pkg/b.py": "import importlib\nB = importlib.import_module('dynamic').D\n",
+    "pkg/mod.py": "def later():\n    from .sub.deep import DEEP\n    return DEEP\n",
+    "pkg/sub/__init__.py": "",
+    "pkg/sub/deep.py": "from ...pkg import uncle\nfrom .. import cousin\nfrom ..sub import deeper\nDEEP = 1\n",
+    "pkg/sub/deeper.py": "",
+    "pkg/cousin.py": "",
+    "pkg/other.py": "",
+    "pkg/starred.py": "",
+    "space/inside.py": "\ufeffimport dynamic\n",
+    "dynamic.py": "D = 1\n",
+    "dynamic/no_package.txt": "",
+}
+
+
+def test_all_that_a_program_imports_comes_with_it(tmp_path, runtime):
+    """As Python finds it: packages, what is in them by any spelling, and files that begin with a byte-order mark."""
+    program = "\ufeff'Title'\nimport pkg.mod, space.inside\nfrom pkg import other, nothing_of_the_kind\n"
+    for name, text in {**TREE, "pkg/unused.py": "", "pkg/uncle.py": "", "x.py": program}.items():
+        path = tmp_path / "source" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    names = build_page(tmp_path / "source" / "x.py", tmp_path / "site", runtime)
+    # nothing is above a package of the top
+    wanted = {name for name in TREE if name.endswith(".py")}
+    assert {name for name in names if name.endswith(".py")} == {"x.py", *wanted}
+    assert "<title>Title</title>" in (tmp_path / "site" / "index.html").read_text()
+    (tmp_path / "source" / "pkg" / "other.py").write_text("def (:\n")
+    with pytest.raises(ValueError, match="other.py, which the program imports, is no Python"):
+        build_page(tmp_path / "source" / "x.py", tmp_path / "site", runtime)
 
 
 def test_a_new_program_runs_and_is_tested(tmp_path, runtime, capsys):

@@ -10,6 +10,7 @@ import weblayers as wl
 from weblayers import page
 from weblayers.page.failures import failure
 from weblayers.page.figures import figures
+from weblayers.page.hosts import Host
 
 
 @pytest.fixture
@@ -48,18 +49,105 @@ def test_some_controls_are_no_business_of_the_address(told):
 
 
 @pytest.mark.parametrize(
-    "make",
+    ("make", "message"),
     [
-        lambda: page.slider("a", 0, 1, 2),
-        lambda: page.slider("a", 0, 1, log=True),
-        lambda: page.choice("a", []),
-        lambda: page.choice("a", ["x"], "y"),
+        (lambda: page.slider("a", 0, 1, 2), "slider 'a': 2 is above the maximum 1"),
+        (lambda: page.slider("a", 0, 1, log=True), "slider 'a': a logarithmic scale"),
+        (lambda: page.slider("a", 0, 1, step=0), "slider 'a': a step is above 0, got 0"),
+        (lambda: page.slider("a", 0, float("inf")), "slider 'a': maximum is a finite number, got inf"),
+        (lambda: page.slider("a", 2, 1), "slider 'a': nothing lies between"),
+        (lambda: page.number("a", 0, 1), "number 'a': 0 is below the minimum 1"),
+        (lambda: page.number("a", 5, 9, 1), "number 'a': nothing lies between the minimum 9 and the maximum 1"),
+        (lambda: page.number("a", float("nan")), "number 'a': value is a finite number, got nan"),
+        (lambda: page.number("a", "4"), "number 'a': value is a number, got '4'"),
+        (lambda: page.choice("a", []), "choice 'a' needs an option"),
+        (lambda: page.choice("a", ["x"], "y"), "choice 'a': 'y' is none of"),
+        (lambda: page.choice("a", ["x", "x"]), "choice 'a': 'x' is there twice"),
+        (lambda: page.choice("a", [1, 2]), "choice 'a': options are texts, got 1"),
+        (lambda: page.button(None, print), "a button needs a text as its label, got None"),
+        (lambda: page.button("a", None), "button 'a' needs a function to call, got None; what was given"),
+        (lambda: page.text("a", on_change="f"), "text 'a' needs a function to call, got 'f'"),
+        (lambda: page.checkbox("a", where=3), "checkbox 'a': where is the name of a place, got 3"),
+        (lambda: page.on("a", 3), r"page.on\('a', ...\) needs a function to call, got 3"),
+        (lambda: page.show(np.ones([0, 3])), r"an array of shape \[0, 3\] is empty"),
+        (lambda: page.send("a", {"x": [object]}), r"page.send\('a', ...\): type cannot be sent to the page, which"),
     ],
 )
-def test_controls_that_cannot_be_are_refused(told, make):
-    with pytest.raises(ValueError, match="'a'"):
+def test_what_cannot_be_is_refused(told, make, message):
+    with pytest.raises((TypeError, ValueError), match=message):
         make()
     assert told.said == []
+
+
+def test_what_is_sent_keeps_its_shape(told):
+    page.send("x", {"a": np.arange(6.0).reshape(2, 3).T, "t": wl.ones([1, 2]), 1: (None, b"ab"), "h": np.float16(2)})
+    value = told.said[-1]["value"]
+    assert [row.tolist() for row in value["a"]] == [[0, 3], [1, 4], [2, 5]]
+    assert [row.tolist() for row in value["t"]] == [[1, 1]] and value["h"] == 2
+    assert value["1"][0] is None and value["1"][1].tolist() == [97, 98]
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (ValueError("multi\nline\n\nmessage"), "ValueError: multi"),
+        (ValueError("\n\n  late"), "ValueError: late"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (AssertionError(), "AssertionError"),
+        (SystemExit(3), "the program has ended itself: exit(3)"),
+    ],
+)
+def test_headlines_of_errors(error, text):
+    error.add_note("a note")
+    told = failure(error)
+    assert told["text"] == text and "a note" in told["traceback"]
+    with pytest.raises(SyntaxError) as caught:
+        compile("a b\n", "program.py", "exec")
+    assert failure(caught.value)["text"] == "SyntaxError: invalid syntax"
+
+
+def test_who_exits_in_a_control_is_told_of(told):
+    page.button("Exit", lambda: exit(3)).click()
+    assert told.said[-1]["text"] == "the program has ended itself: exit(3)"
+
+    async def interrupted():
+        raise KeyboardInterrupt
+
+    async def main():
+        page.button("Break", interrupted).click()
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert "KeyboardInterrupt" in [m.get("text") for m in told.said]
+
+
+def test_what_is_left_of_a_run_before_is_not_heard(monkeypatch):
+    """It knows its run by the context in which it goes on."""
+    said = []
+
+    async def main():
+        host = Host()
+
+        async def loop():
+            while True:
+                said.append(host.is_left_over)
+                await asyncio.sleep(0)
+
+        async def run():
+            host.forget()
+            host.on("go", lambda value: loop())
+
+        await asyncio.ensure_future(run())
+        host.hear("go")
+        await asyncio.sleep(0.01)
+        assert said and not any(said)
+        await asyncio.ensure_future(run())
+        said.clear()
+        await asyncio.sleep(0.01)
+        assert said and all(said) and not host.is_left_over
+
+    monkeypatch.setattr(Host, "post", lambda self, message: None)
+    asyncio.run(main())
 
 
 def test_a_button_that_works_is_clicked_once(told):

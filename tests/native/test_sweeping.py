@@ -61,7 +61,8 @@ class Page(hosts.PageHost):
         self.said, self._worker = [], worker
 
     def post(self, message):
-        self.said.append(message["type"])
+        if message["type"] != "working":
+            self.said.append(message["type"])
         if message["type"] == "sweep":
             self.run(lambda: self._work(message))
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
 
+from .imports import modules
 from .offline import WORKER, offline_worker
 from .runtime import read_tree
 
@@ -62,16 +63,16 @@ def build_page(
         offline: whether it works without a network after the first visit.
 
     Raises:
-        ValueError: the program is no Python, a file does not lie beside or below it, the folder has no runtime, or a
-            page that is to work offline has its runtime elsewhere.
+        ValueError: the program, or a module of it, is no Python, a file does not lie beside or below it, the folder
+            has no runtime, or a page that is to work offline has its runtime elsewhere.
     """
     try:
-        source = program.read_text(encoding="utf-8")
+        source = program.read_text(encoding="utf-8-sig")
         tree = ast.parse(source, str(program))
     except (SyntaxError, UnicodeDecodeError) as error:
         raise ValueError(f"{program} is no Python program: {error}") from None
     folder = program.resolve().parent
-    needed = [*_modules(tree, folder), *(path.resolve() for path in files)]
+    needed = [*modules(tree, folder), *(path.resolve() for path in files)]
     wheels = [Path(name).resolve() for name in packages if name.endswith(".whl")]
     copied = {_name(path, folder): path for path in dict.fromkeys(needed)}
     copied |= {path.name: path for path in wheels}
@@ -138,23 +139,6 @@ def _page(
         program=html.escape(program),
         attributes=" ".join([*attributes, *flags]),
     )
-
-
-def _modules(tree: ast.Module, folder: Path) -> list[Path]:
-    """The files beside a program that it imports, and those that they import."""
-    found: dict[Path, None] = {}
-    waiting = [tree]
-    while waiting:
-        for node in ast.walk(waiting.pop()):
-            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module and not node.level else []
-            for name in names:
-                path = folder.joinpath(*name.split("."))
-                for candidate in (path.with_suffix(".py"), path / "__init__.py"):
-                    if candidate.is_file() and candidate not in found:
-                        found[candidate] = None
-                        waiting.append(ast.parse(candidate.read_text(encoding="utf-8"), str(candidate)))
-    return list(found)
 
 
 def _name(path: Path, folder: Path) -> str:

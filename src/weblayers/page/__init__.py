@@ -17,7 +17,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import naming
+from .checks import check_between, check_handler, number_of, options_of
 from .controls import Button, Control
+from .crossing import sent
 from .hosts import host
 from .showing import content_of
 from .steering import Training
@@ -53,6 +55,9 @@ def show(value: Any, where: str = "output", title: str | None = None) -> None:
             as HTML; anything else as text.
         where: a name. It is the element of the page that has it as ``id``, else a panel of the program's own.
         title: the panel's heading.
+
+    Raises:
+        ValueError: an array of two or three axes is no picture.
 
     >>> import weblayers as wl
     >>> wl.page.show(wl.zeros([2, 3]), where="picture")
@@ -94,13 +99,18 @@ def slider(
     """A number on a scale; ``log`` makes equal ways equal factors. ``step`` of 1 makes it an int.
 
     Raises:
-        ValueError: the value does not lie between minimum and maximum, or a logarithmic scale begins at 0.
+        TypeError: one of them is no number.
+        ValueError: the value does not lie between minimum and maximum, a step is none, or a logarithmic scale begins
+            at 0.
     """
-    value = minimum if value is None else value
-    if not minimum <= value <= maximum:
-        raise ValueError(f"slider {label!r}: {value} does not lie between {minimum} and {maximum}")
+    what = f"slider {label!r}"
+    minimum, maximum = number_of(what, "minimum", minimum), number_of(what, "maximum", maximum)
+    value = minimum if value is None else number_of(what, "value", value)
+    check_between(what, value, minimum, maximum)
+    if step is not None and number_of(what, "step", step) <= 0:
+        raise ValueError(f"{what}: a step is above 0, got {step}")
     if log and minimum <= 0:
-        raise ValueError(f"slider {label!r}: a logarithmic scale begins above 0, not at {minimum}")
+        raise ValueError(f"{what}: a logarithmic scale begins above 0, not at {minimum}")
     limits: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "step": step, "log": log}
     return Control("slider", label, value, on_change, where, **limits)
 
@@ -114,7 +124,17 @@ def number(
     where: str | None = None,
     linked: bool = True,
 ) -> Control:
-    """A number to type; an int where ``value`` is one. A page's address remembers it, unless it is not ``linked``."""
+    """A number to type; an int where ``value`` is one. A page's address remembers it, unless it is not ``linked``.
+
+    Raises:
+        TypeError: one of them is no number.
+        ValueError: the value does not lie between minimum and maximum, if there are some.
+    """
+    what = f"number {label!r}"
+    value = number_of(what, "value", value)
+    minimum = None if minimum is None else number_of(what, "minimum", minimum)
+    maximum = None if maximum is None else number_of(what, "maximum", maximum)
+    check_between(what, value, minimum, maximum)
     return Control("number", label, value, on_change, where, linked, minimum=minimum, maximum=maximum)
 
 
@@ -129,10 +149,11 @@ def choice(
     """One of several. A page's address remembers which, unless it is not ``linked``.
 
     Raises:
-        ValueError: there are none, or the value is not one of them.
+        TypeError: one is no text.
+        ValueError: there are none, two are equal, or the value is not one of them.
     """
-    options = list(options)
-    value = options[0] if value is None and options else value
+    options = options_of(f"choice {label!r}", options)
+    value = options[0] if value is None else value
     if value not in options:
         raise ValueError(f"choice {label!r}: {value!r} is none of {options}")
     return Control("choice", label, value, on_change, where, linked, options=options)
@@ -170,8 +191,9 @@ def training(
 
     Args:
         model: a compiled model, or a list of those that a loop of one's own trains.
-        name: of what is kept and exported; one of its own for each training of a site. Left out, it is the program's,
-            with a number from the second one on.
+        name: of what is kept and exported; one of its own for each training of a program. Left out, it is the
+            program's, with a number from the second one on. What is kept belongs to the page, by its path, and to the
+            element, by its ``id`` or ``src``.
         batch_size: what it begins with; left out, the reader does not choose it.
         keep: where it is kept, a path or URL that ``model.save`` takes; IndexedDB in a page, nowhere elsewhere.
         settings: what else the training depends on, such as the data, in values that JSON has: with others it begins
@@ -189,13 +211,26 @@ def training(
 
 
 def on(name: str, handler: Callable[[Any], Any]) -> None:
-    """Call a function, async or not, with what the page sends: ``element.send(name, value)``. The last counts."""
+    """Call a function, async or not, with what the page sends: ``element.send(name, value)``. The last counts.
+
+    Raises:
+        TypeError: it cannot be called.
+    """
+    check_handler(f"page.on({name!r}, ...)", handler)
     host().on(f"message:{name}", handler)
 
 
 def send(name: str, value: Any = None) -> None:
-    """Send something to the page: its element fires ``message`` with a ``detail`` of name and value."""
-    host().post({"type": "message", "name": name, "value": value})
+    """Send something to the page: its element fires ``message`` with a ``detail`` of name and value.
+
+    Args:
+        value: None, a number, a text, bytes, an array or tensor, or lists and dictionaries of these. Arrays of several
+            axes become lists of lists, of typed arrays at last, also as results of ``element.call``.
+
+    Raises:
+        TypeError: something else, of which the page has nothing alike.
+    """
+    host().post({"type": "message", "name": name, "value": sent(value, f"page.send({name!r}, ...)")})
 
 
 __getattr__ = naming.module_getattr(__name__, globals())

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from .checks import check_common
 from .hosts import host
 
 _numbers = itertools.count()
@@ -24,6 +25,7 @@ class Control:
         linked: bool = True,
         **options: Any,
     ) -> None:
+        check_common(kind, label, on_change, where)
         self._is_whole = type(value) is int and kind in ("slider", "number") and options.get("step", 1) == 1
         remembered = host().given.get(label) if linked else None
         if remembered is not None and _fits(remembered, value, options):
@@ -65,6 +67,7 @@ class Button:
     """Something to click; see :func:`weblayers.page.button`."""
 
     def __init__(self, label: str, on_click: Callable[[], Any], where: str | None = None) -> None:
+        check_common("button", label, on_click, where, is_optional=False)
         self.label, self._on_click = label, on_click
         self._id = f"control{next(_numbers)}"
         self._is_busy = False

@@ -9,14 +9,23 @@ Message = dict[str, Any]
 
 
 def failure(error: BaseException, program: str | None = None) -> Message:
-    """What to say of an exception: its last line, the program's own lines, and all of it for those who want it."""
+    """What to say of an exception: type and first line, the program's own lines, and all of it for who wants it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if program is not None and frame.filename == program]
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else own[-1].lineno if own else None
     return {
         "type": "error",
-        "text": "".join(traceback.format_exception_only(error)).strip().splitlines()[-1],
+        "text": _headline(error),
         "line": line,
         "source": (own[-1].line or "") if own else (getattr(error, "text", "") or "").strip(),
         "traceback": "".join(traceback.format_exception(error)),
     }
+
+
+def _headline(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"the program has ended itself: exit({'' if error.code is None else repr(error.code)})"
+    # of a syntax error the lines of its place, which are indented, come before
+    said = next(each for each in traceback.format_exception_only(error) if not each.startswith(" "))
+    first, *rest = [line.strip() for line in said.splitlines() if line.strip()]
+    return f"{first} {rest[0]}" if rest and first.endswith(":") else first

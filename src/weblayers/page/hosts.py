@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import inspect
 from collections.abc import Callable
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,12 @@ MODULE = "weblayers_page"
 # A notebook is sent no more sketches than a reader follows.
 SKETCH_SECONDS = 0.5
 
+# The number of the run that something belongs to, also once another has begun; None of what JavaScript calls.
+_run: ContextVar[int | None] = ContextVar("run", default=None)
+
+# What a control may end with: who exits there ends nothing else.
+FAILURES = (Exception, SystemExit, KeyboardInterrupt)
+
 
 class Host:
     """Takes messages, and calls who is to hear those of the other side."""
@@ -29,10 +36,13 @@ class Host:
         self.is_stopping = False
         # the name of the file that runs, whose lines errors are told by
         self.program: str | None = None
+        # where it runs, which others of the same site do not have
+        self.home = ""
         # what controls were set to before, by their labels
         self.given: dict[str, Any] = {}
         # the trainings that its reader steers, by their names
         self.steered: dict[str, Any] = {}
+        self._number = 0
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         # the events of what has gone wrong when it was last heard
@@ -46,18 +56,31 @@ class Host:
         self._handlers[event] = handler
 
     def forget(self) -> None:
-        """Another program begins: nobody hears any more."""
+        """Another run begins, in this task: nobody hears any more, and what is left of those before is not heard."""
+        self._number += 1
+        self.enter()
         self.is_stopping = False
         self._handlers.clear()
         self._failed.clear()
         self.steered.clear()
+
+    def enter(self) -> None:
+        """Have what goes on in this task belong to the run of now."""
+        _run.set(self._number)
+
+    @property
+    def is_left_over(self) -> bool:
+        """Whether what goes on here belongs to a run before."""
+        return _run.get() not in (None, self._number)
 
     def hear(self, event: str, value: Any = None) -> None:
         """Somebody says something."""
         self.is_stopping = False
         handler = self._handlers.get(event)
         if handler is not None:
-            self.run(lambda: handler(value), event)
+            context = copy_context()
+            context.run(self.enter)
+            context.run(self.run, lambda: handler(value), event)
 
     def run(self, work: Callable[[], Any], event: str | None = None) -> None:
         """Do something for the page, async or not; what goes wrong is shown there.
@@ -66,7 +89,7 @@ class Host:
         """
         try:
             result = work()
-        except Exception as error:
+        except FAILURES as error:
             self._go_wrong(error, event)
             return
         if event in self._failed:
@@ -76,15 +99,22 @@ class Host:
             task = asyncio.ensure_future(self._awaited(result, event))
             # the loop holds on to tasks weakly
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            if len(self._tasks) == 1:
+                self.post({"type": "working", "running": True})
+            task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not self._tasks:
+            self.post({"type": "working", "running": False})
 
     async def _awaited(self, result: Any, event: str | None) -> None:
         try:
             await result
-        except Exception as error:
+        except FAILURES as error:
             self._go_wrong(error, event)
 
-    def _go_wrong(self, error: Exception, event: str | None) -> None:
+    def _go_wrong(self, error: BaseException, event: str | None) -> None:
         if event is not None:
             self._failed.add(event)
         self.fail(error, event)
@@ -101,6 +131,8 @@ class PageHost(Host):
         self._page = page
 
     def post(self, message: Message) -> None:
+        if self.is_left_over:
+            return
         import js
         from pyodide.ffi import to_js
 

@@ -12,6 +12,7 @@ from ..io import browser, snapshots
 from ..io.checks import ModelFileError
 from ..models.model import BaseModel
 from ..runtime import clock
+from .hosts import host
 
 # Checkpoints come at ends of epochs, but no more often, and take no more of the time than this share: small epochs, and
 # large models, would mostly wait for storage.
@@ -31,7 +32,8 @@ class Keeper:
 
     def __init__(self, models: Sequence[Any], name: str, place: Any, settings: Any) -> None:
         if place is None and browser.has_indexed_db():
-            place = f"indexeddb://training-{name}"
+            # pages of one origin share a storage
+            place = f"indexeddb://training-{name}@{host().home}"
         places = [] if place is None else [place, *(f"{place}-{i}" for i in range(1, len(models)))]
         self._models, self._name = models, name
         # the models, and where each is kept

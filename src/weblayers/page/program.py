@@ -7,6 +7,7 @@ import linecache
 import sys
 from collections.abc import Coroutine
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -14,10 +15,10 @@ from ..callbacks.base import register_callback_constructor
 from ..io import browser
 from ..models import watching
 from ..runtime import device
-from ..runtime.tensor import Tensor
+from . import reins
+from .crossing import received, sent
 from .failures import failure
 from .hosts import host
-from .reins import Reporter
 from .sweeping import perform
 
 
@@ -26,41 +27,40 @@ class Program:
 
     def __init__(self) -> None:
         self.names: dict[str, Any] = {}
-        self._task: asyncio.Task[Any] | None = None
         self._others: list[asyncio.Future[Any]] = []
-        register_callback_constructor(0, Reporter)
+        # tasks of the page's, and not of the program's
+        self._own: WeakSet[asyncio.Task[Any]] = WeakSet()
+        register_callback_constructor(0, reins.Reporter)
         browser.set_courier(_download)
 
-    async def run(self, source: str, filename: str, given: Any = None) -> bool:
+    async def run(self, source: str, filename: str, given: Any = None, home: str = "") -> bool:
         """Run a program to its end; whether it got there. What goes wrong is told to the page.
 
-        ``given`` are values for its controls, by their labels, as JavaScript has them.
+        Args:
+            given: values for its controls, by their labels, as JavaScript has them.
+            home: what names the page and its element, of all those of a site.
         """
-        self.stop()
+        await self.end()
         host().forget()
         watching.forget()
-        host().program = filename
-        host().given = {} if given is None else given.to_py()
+        host().program, host().home = filename, home
+        host().given = {} if given is None else received(given.to_py())
         self.names = {"__name__": "__main__", "__file__": filename, "__doc__": None, "input": _no_input}
         # so that tracebacks show its lines
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
-        self._task = asyncio.ensure_future(self._run(source, filename))
+        asyncio.get_running_loop().set_exception_handler(_unseen)
         try:
-            await self._task
+            await asyncio.ensure_future(self._run(source, filename))
         except asyncio.CancelledError:
             return False
-        except SystemExit as ended:
-            if not ended.code:
-                return True
-            host().post({**failure(ended, filename), "text": f"the program has ended itself: exit({ended.code!r})"})
-            return False
         except BaseException as error:
+            if isinstance(error, SystemExit) and not error.code:
+                return True
+            _flush()
             host().post(failure(error, filename))
             return False
         finally:
-            # lines that have not ended, too
-            sys.stdout.flush()
-            sys.stderr.flush()
+            _flush()
         host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
         return True
 
@@ -78,12 +78,17 @@ class Program:
         self._others.append(task)
         return task
 
-    def stop(self) -> None:
-        """End the program, wherever it waits."""
-        for task in (self._task, *self._others):
-            if task is not None:
-                task.cancel()
+    async def end(self) -> None:
+        """End the program, and what its controls have begun, wherever they wait; comes back when they have ended."""
+        self._own.add(_current_task())
+        # who pauses would not notice
+        reins.resume()
         self._others.clear()
+        left = asyncio.all_tasks() - set(self._own)
+        for task in left:
+            task.cancel()
+        if left:
+            await asyncio.wait(left)
 
     def define(self, source: str, filename: str) -> None:
         """Know what the program of another worker defines; see :func:`weblayers.page.sweep`."""
@@ -99,14 +104,37 @@ class Program:
 
         Raises:
             NameError: the program has none of that name.
+            TypeError: the page has nothing like its result.
         """
+        host().enter()
         function = self.names.get(name)
         if not callable(function):
             raise NameError(f"the program has no function {name!r}")
-        result = function(*arguments)
+        result = function(*received(arguments))
         if hasattr(result, "__await__"):
             result = await result
-        return result.array_sync() if isinstance(result, Tensor) else result
+        return sent(result, f"the result of {name}")
+
+
+def _current_task() -> asyncio.Task[Any]:
+    task = asyncio.current_task()
+    assert task is not None
+    return task
+
+
+def _flush() -> None:
+    """Show lines that have not ended, too."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _unseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """A task that nobody awaits has failed, which the program goes on after."""
+    error = context.get("exception")
+    if error is None:
+        loop.default_exception_handler(context)
+    else:
+        host().fail(error, "task")
 
 
 def _download(name: str, data: bytes, kind: str) -> None:

@@ -29,6 +29,8 @@ def content_of(value: Any) -> dict[str, Any]:
 
 
 def _picture(values: np.ndarray) -> dict[str, Any]:
+    if not values.size:
+        raise ValueError(f"page.show: an array of shape {list(values.shape)} is empty, and so no picture")
     dtype = "float32" if values.dtype.kind in "fb" else "int32"
     rgba = rgba_of(values.shape, dtype, values.astype(dtype))
     height, width, _ = rgba.shape

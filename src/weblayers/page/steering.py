@@ -25,6 +25,9 @@ from .controls import Button, Control
 from .hosts import host
 from .keeping import Keeper
 
+# The largest batches that readers may choose, if the program begins with no larger ones.
+MOST_SAMPLES = 4096
+
 
 class Training(Callback):
     """The training of a model, or of several that a loop of one's own trains; see :func:`weblayers.page.training`.
@@ -75,7 +78,8 @@ class Training(Callback):
         if self._rate is not None:
             self.set_rate(self._rate.value)
         if batch_size is not None and self._batch is None:
-            self._batch = Control("number", f"{prefix}Batch size", batch_size, None, None, minimum=1, maximum=4096)
+            most = max(MOST_SAMPLES, batch_size)
+            self._batch = Control("number", f"{prefix}Batch size", batch_size, None, None, minimum=1, maximum=most)
         if before is None:
             Button(f"{prefix}New weights", lambda: steered[name].reset())
             Button(f"{prefix}Export", lambda: steered[name].export())
