@@ -58,7 +58,7 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     described_ends = [_described_places(config[k]) for k in ("input_layers", "output_layers")]
     if _is_keras_3(config):
         # Keras 3 counts a model's own graph among its uses here, and not where layers read its outputs
-        graphs = {name for name, layer in layers.items() if layer.class_name == "Functional"}
+        graphs = {name for name, layer in layers.items() if getattr(layer, "graph_is_use", False)}
         described_ends = [_counted_back(end, graphs) for end in described_ends]
     for name, number, use in _in_order(used, _places_in(described_ends)):
         given = _filled(use.inputs, outputs), *_filled(use.more, outputs)

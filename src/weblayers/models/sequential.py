@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .. import naming
 from ..layers import serialization
 from ..layers.base import BatchShape, Layer
 from ..layers.core import InputLayer, input
@@ -29,6 +30,7 @@ class Sequential(Functional):
     """
 
     name_prefix = "sequential_"
+    graph_is_use = False
 
     def __init__(self, layers: Sequence[Layer] | None = None, name: str | None = None, **base: Any) -> None:
         Model.__init__(self, name=name, **base)
@@ -98,7 +100,7 @@ class Sequential(Functional):
             if described[0]["config"].get("input_dtype") is not None:
                 # what the layer takes by itself, where an input may have said otherwise
                 described[0]["config"]["input_dtype"] = self.inputs[0].dtype
-        return {"name": self.name, "layers": described}
+        return {"name": self.name, "layers": described, **self._arguments(but=naming.parameters(Sequential))}
 
     @classmethod
     def from_config(cls, config: Any) -> Sequential:
@@ -106,7 +108,11 @@ class Sequential(Functional):
         if isinstance(config, list):
             config = {"layers": config}
         made = [serialization.deserialize(layer) for layer in config["layers"]]
-        return cls(layers=made, name=config.get("name"))
+        known = naming.parameters(cls)
+        own = {key: config[key] for key in config.keys() & known if key not in naming.parameters(Sequential)}
+        # a class of one's own may make its layers, or name itself
+        shared = {"layers": made, "name": config.get("name")}
+        return cls(**{key: value for key, value in shared.items() if key in known}, **own)
 
     @property
     def input_shape(self) -> BatchShape:

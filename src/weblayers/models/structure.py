@@ -22,6 +22,8 @@ class Container(Layer):
     # the layers of a model name their weights themselves
     anonymous = True
     supports_masking = True
+    # whether Keras 3 counts the model's own graph as its first use
+    graph_is_use = False
     # the uses of layers that make up the model's graph, in an order in which they can be computed; a model whose graph
     # is its code has none
     calls: Sequence[LayerCall] = ()
