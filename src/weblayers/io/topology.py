@@ -20,13 +20,10 @@ def topology_of(model: Any) -> dict[str, Any]:
     """What ``modelTopology`` says in a model's file.
 
     Raises:
-        ValueError: the model is code, not layers.
+        ValueError: the model is code, not layers, or is not built.
     """
     if not model.calls:
-        raise ValueError(
-            f"{model.class_name} {model.name!r} is a model of your own, whose graph is its code: no file can hold that."
-            " Save its weights with save_weights, and load them into a model that the same code has made."
-        )
+        raise ValueError(model.without_graph)
     described = {"class_name": model.class_name, "config": model.get_config()}
     if "layers" in described["config"]:
         # else its class makes the layers
@@ -84,7 +81,7 @@ def model_from_topology(
         _complete_separable(described["config"], shapes or {})
         model = serialization.deserialize(described)
         model.check_usable()
-        expect(bool(model.calls), source, f"{described['class_name']!r} is a model that is code")
+        expect(bool(model.calls), source, model.without_graph)
     return model
 
 

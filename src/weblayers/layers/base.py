@@ -370,9 +370,10 @@ class Layer(Used, metaclass=naming.Configurable):
         """Replace the values of all weights, in the order of :meth:`get_weights`."""
         mine = self.weights
         if len(weights) != len(mine):
+            hint = "" if self.built else ": it is not built, call it on data once first"
             raise ValueError(
                 f"set_weights of {self.name!r}: got {len(weights)} values for {len(mine)} weights"
-                f" of shapes {[list(w.shape) for w in mine]}"
+                f" of shapes {[list(w.shape) for w in mine]}{hint}"
             )
         for variable, value in zip(mine, weights, strict=True):
             variable.assign(value if isinstance(value, Tensor) else np.asarray(value, variable.numpy().dtype))

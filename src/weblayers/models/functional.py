@@ -110,6 +110,8 @@ class Functional(Model):
 
     name_prefix = "model"
     graph_is_use = True
+    # the layers that work on the host, and what they give to the others
+    _hosted: Sequence[LayerCall] = ()
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **base: Any) -> None:
         super().__init__(name=name, **base)
@@ -213,6 +215,8 @@ class Functional(Model):
     def _wire_named(self, name: str) -> SymbolicTensor:
         wires = [w for call in self.calls for w in tree.leaves(call.outputs)]
         found = [w for w in wires if name in (w.name, w.source_layer.name)]
+        if not self.built:
+            raise ValueError(self.without_graph)
         if not found:
             known = {n for w in wires for n in (w.name, w.source_layer.name)}
             raise ValueError(f"Cannot find a symbolic tensor for output {name!r}. {naming.suggestion(name, known)}")

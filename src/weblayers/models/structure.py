@@ -89,6 +89,14 @@ class Container(Layer):
         """The outputs, where nothing is left to compute of what the model's inputs became on the host; else None."""
         return None
 
+    @property
+    def without_graph(self) -> str:
+        """What is said of a model whose graph is not known to whom needs it."""
+        return (
+            f"{self.class_name} {self.name!r} is a model of your own, whose graph is its code: no file can hold that."
+            " Save its weights with save_weights, and load them into a model that the same code has made."
+        )
+
     def summary(
         self,
         line_length: int | None = None,
