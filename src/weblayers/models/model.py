@@ -347,9 +347,16 @@ class BaseModel(Stepping):
             weights: values by name, or anything that :func:`weblayers.load_layers_model` loads from; also
                 ``.weights.h5`` and ``.safetensors`` files. It takes effect at once where it is an object with values.
             strict: whether every weight must be there, and no other.
+            options: as keywords, in either spelling:
+                skip_mismatch (False): whether layers whose weights have other shapes, or are not all there, stay as
+                they are, with a warning.
+                on_progress, request_init, fetch_func, weight_path_prefix, weight_url_converter: as for
+                :func:`weblayers.load_layers_model`.
 
         Raises:
             ModelFileError: it is no file of weights, or not of these.
+            ValueError: the model has not made its weights yet.
+            TypeError: an unknown option.
 
         >>> import weblayers as wl
         >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], name="line")])
@@ -357,7 +364,8 @@ class BaseModel(Stepping):
         >>> model.predict(wl.tensor2d([[3.0]])).array_sync()
         [[7.0]]
         """
-        work = saving.load_weights(self, weights, strict, options)
+        given = naming.arguments(saving.load_weights_options, "load_weights", {"strict": strict, **options})
+        work = saving.load_weights(self, weights, **saving.load_weights_options(**given))
         return Promise.made_at_once(work) if isinstance(weights, Mapping) else Promise(work)
 
     def load_training_config(self, training_config: dict[str, Any]) -> None:
