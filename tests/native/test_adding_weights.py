@@ -105,3 +105,15 @@ def test_functions_of_shape_and_dtype():
 def test_clear_errors(args, kwargs, error, text):
     with pytest.raises(error, match=text):
         wl.layers.Layer(name="layer").add_weight(*args, **kwargs)
+
+
+@pytest.mark.usefixtures("backend")
+def test_variables_are_added_to():
+    count = wl.variable(wl.tensor1d([1.0, 2.0]))
+    assert count.assign_add(1) is count
+    count.assign_sub(wl.tensor1d([0.5, 0.0]))
+    assert count.array_sync() == [1.5, 3.0]
+    step = wl.function(lambda x: wl.sum(count.assign_add(x)))
+    step(wl.tensor1d([1.0, 1.0]))
+    assert step(wl.tensor1d([1.0, 1.0])).array_sync() == 8.5
+    assert count.array_sync() == [3.5, 5.0]
