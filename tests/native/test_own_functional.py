@@ -142,3 +142,17 @@ def test_inputs_without_outputs():
 def test_a_class_is_one_class():
     assert type(Custom(*ends())) is type(Custom(*ends()))
     assert type(wl.Model(*ends())) is wl.Functional
+
+
+@pytest.mark.parametrize("make", MODELS.values(), ids=MODELS)
+def test_clones_have_weights_of_their_own(make):
+    model = make()
+    again = wl.models.clone_model(model)
+    assert type(again) is type(model) and [w.shape for w in again.weights] == [w.shape for w in model.weights]
+    assert not {id(w) for w in again.weights} & {id(w) for w in model.weights}
+    again.set_weights(model.get_weights())
+    np.testing.assert_allclose(again.predict(X).numpy(), model.predict(X).numpy(), rtol=1e-5)
+
+
+def test_models_have_keras_module():
+    assert wl.models.Sequential is wl.Sequential and wl.models.Model is wl.Model

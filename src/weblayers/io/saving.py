@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,8 +62,10 @@ async def save_model(
     include_optimizer: bool = False,
     trainable_only: bool = False,
     quantization: str | None = None,
+    overwrite: bool = True,
 ) -> SaveResult:
     """See :meth:`weblayers.Model.save`."""
+    _check_free(target, overwrite)
     written = formats.format_of(target)
     if written is not None:
         if quantization is not None or trainable_only:
@@ -163,8 +167,20 @@ def _load_options(
 # -- weights alone ----------------------------------------------------------------------------------------------------
 
 
-async def save_weights(model: Any, target: Any) -> SaveResult:
+def _check_free(target: Any, overwrite: bool) -> None:
+    """Refuse to replace what is at a path, unless it may be.
+
+    Raises:
+        FileExistsError: there is something.
+    """
+    is_path = isinstance(target, str | os.PathLike) and "://" not in str(target).removeprefix("file://")
+    if not overwrite and is_path and Path(str(target).removeprefix("file://")).exists():
+        raise FileExistsError(f"{target} is there already, and overwrite=False")
+
+
+async def save_weights(model: Any, target: Any, overwrite: bool = True) -> SaveResult:
     """See :meth:`weblayers.Model.save_weights`."""
+    _check_free(target, overwrite)
     written = formats.format_of(target, weights=True)
     if written is not None:
         return await formats.save_weights(model, target, written)
