@@ -11,8 +11,6 @@ NAMES: dict[str, dict[str, str]] = {
         "Optimizer": "wl.optimizers.Optimizer",
         "load_model": "wl.load_layers_model",
         "models.load_model": "wl.load_layers_model",
-        "utils.to_categorical": "wl.one_hot",
-        "utils.register_keras_serializable": "wl.register_class",
         "utils.Sequence": "wl.data.generator, or anything that can be iterated over",
         "utils.PyDataset": "wl.data.generator, or anything that can be iterated over",
         "metrics.Metrics": "wl.metrics.Metric",
