@@ -10,6 +10,9 @@ NAMES: dict[str, dict[str, str]] = {
         "Metric": "wl.metrics.Metric",
         "Optimizer": "wl.optimizers.Optimizer",
         "load_model": "wl.load_layers_model",
+        "models.load_model": "wl.load_layers_model",
+        "utils.Sequence": "wl.data.generator, or anything that can be iterated over",
+        "utils.PyDataset": "wl.data.generator, or anything that can be iterated over",
         "metrics.Metrics": "wl.metrics.Metric",
     },
     "TensorFlow": {

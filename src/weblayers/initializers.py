@@ -277,13 +277,14 @@ class Values(Initializer):
 
 
 class Function(Initializer):
-    """A function of the shape."""
+    """A function of the shape, and perhaps of the dtype."""
 
     def __init__(self, function: Any) -> None:
         self.function = function
 
     def __call__(self, shape: Sequence[int]) -> np.ndarray:
-        return np.asarray(self.function(tuple(shape)), np.float32)
+        dtype = {"dtype": "float32"} if "dtype" in naming.parameters(self.function) else {}
+        return np.asarray(self.function(tuple(shape), **dtype), np.float32)
 
 
 def fans(shape: Sequence[int]) -> tuple[float, float]:

@@ -170,12 +170,17 @@ def _gamma(alpha: float, uniforms: Alea, normals: _Gauss) -> float:
     return d * v * (uniforms.random() ** (1 / alpha) if alpha < 1 else 1)
 
 
+def seeded(count: int, seed: float) -> list[float]:
+    """The first numbers in [0, 1) that TensorFlow.js draws with a seed."""
+    alea = Alea(seed)
+    return [alea.random() for _ in range(count)]
+
+
 def choices(probabilities: np.ndarray, count: int, seed: float | None) -> np.ndarray:
     """``[rows, count]`` draws from rows of probabilities; with a seed, those of TensorFlow.js, alike for each row."""
     limits = np.cumsum(probabilities[:, :-1], 1, dtype=np.float32)
     if seed is None:
         drawn = _global.random((len(probabilities), count))
     else:
-        alea = Alea(seed)
-        drawn = np.broadcast_to([alea.random() for _ in range(count)], (len(probabilities), count))
+        drawn = np.broadcast_to(seeded(count, seed), (len(probabilities), count))
     return (drawn[:, :, None] >= limits[:, None, :]).sum(2).astype(np.int32)

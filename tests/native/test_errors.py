@@ -78,7 +78,11 @@ BUILDING_MISTAKES = {
     "optimizer": (lambda: make_model(optimizer="adm"), ValueError, "'adam'"),
     "metric": (lambda: make_model(metrics=["acuracy"]), ValueError, "'accuracy'"),
     "no loss": (lambda: make_model(loss=None), ValueError, "needs a loss"),
-    "first layer": (lambda: wl.sequential([wl.layers.dense(1)]), ValueError, "inputShape"),
+    "first layer": (
+        lambda: wl.sequential([wl.layers.dense(1)]).to_json(),
+        ValueError,
+        "give the first layer input_shape",
+    ),
     "rank of a layer": (
         lambda: wl.sequential([wl.layers.flatten(input_shape=[4]), wl.layers.conv2d(1, 3)]),
         ValueError,

@@ -110,3 +110,41 @@ def test_what_is_no_loss():
         losses.get("hubert")
     with pytest.raises(TypeError, match="not 5"):
         losses.get(5)
+
+
+class SquaredError(losses.Loss):
+    def call(self, y_true, y_pred):
+        return wl.mean(wl.square(y_true - y_pred), -1)
+
+
+def given(kind):
+    """Targets and predictions for a loss, as arrays."""
+    if kind is losses.CTC:
+        return np.array([[1]], np.int32), np.zeros((1, 2, 2), np.float32)
+    predictions = np.array([[0.2, 0.8], [0.7, 0.3]], np.float32)
+    return np.array([1, 0] if kind.sparse else [[0, 1], [1, 0]], np.int32), predictions
+
+
+@pytest.mark.parametrize("convert", [np.asarray, np.ndarray.tolist], ids=["arrays", "lists"])
+@pytest.mark.parametrize("kind", [*losses.CLASSES.values(), SquaredError], ids=lambda kind: kind.__name__)
+def test_arrays_and_lists_are_tensors(kind, convert):
+    targets, predictions = given(kind)
+    loss, tensors = kind(), (wl.tensor(targets), wl.tensor(predictions))
+    computed = [loss] if kind is SquaredError else [loss, lambda *both: wl.mean(kind.function(*both))]
+    for compute in computed:
+        expected = compute(*tensors).numpy()
+        for both in ((convert(targets), convert(predictions)), (convert(targets), tensors[1])):
+            np.testing.assert_allclose(compute(*both).numpy(), expected, rtol=1e-5)
+    predicted = wl.variable(predictions)
+    value, gradients = wl.variable_grads(lambda: loss(convert(targets), predicted))
+    np.testing.assert_allclose(value.numpy(), loss(*tensors).numpy(), rtol=1e-5)
+    assert all(np.isfinite(g.numpy()).all() for g in gradients.values())
+
+
+def test_numbers_weights_and_masks_are_tensors():
+    loss = losses.MeanSquaredError()
+    assert loss(1, [[3.0]]).array_sync() == 4.0
+    assert loss(np.zeros((2, 1)), [[1.0], [3.0]], sample_weight=[1, 0]).array_sync() == 0.5
+    assert loss(np.zeros((2, 1)), [[1.0], [3.0]], mask=np.array([False, True])).array_sync() == 9.0
+    sparse = losses.SparseCategoricalCrossentropy(ignore_class=-1)
+    assert sparse(np.array([[0], [-1]]), [[0.5, 0.5], [0.9, 0.1]]).array_sync() == pytest.approx(np.log(2), rel=1e-5)

@@ -131,3 +131,14 @@ def test_traced_again_it_is_the_same_graph():
 def test_errors(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+@pytest.mark.usefixtures("backend")
+@pytest.mark.parametrize("shape", [(4,), (3, 4)])
+@pytest.mark.parametrize("normalized", [False, True])
+def test_multinomial_with_a_seed_draws_the_same_in_a_traced_function(shape, normalized):
+    given = np.random.default_rng(0).dirichlet(np.ones(4), shape[:-1]).astype(np.float32)
+    drawn = wl.function(lambda x: wl.multinomial(x, 50, seed=7, normalized=normalized))(wl.tensor(given))
+    expected = wl.multinomial(wl.tensor(given), 50, seed=7, normalized=normalized)
+    assert drawn.dtype == "int32"
+    np.testing.assert_array_equal(drawn.numpy(), expected.numpy())

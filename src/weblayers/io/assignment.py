@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,7 +33,9 @@ def named_weights(layer: Any, trainable_only: bool = False) -> dict[str, Variabl
     return named
 
 
-def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, strict: bool = True) -> None:
+def assign_weights(
+    model: Any, given: Mapping[str, np.ndarray], source: str, strict: bool = True, skip_mismatch: bool = False
+) -> None:
     """Give a model's weights the values of a file, all or none.
 
     Args:
@@ -40,6 +43,7 @@ def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, str
         given: arrays by name.
         source: the file, for messages.
         strict: whether every weight must be in the file, and nothing else.
+        skip_mismatch: whether layers with weights of other shapes, or without some, stay as they are, with a warning.
 
     Raises:
         ModelFileError: what strictness forbids, or another shape.
@@ -51,12 +55,38 @@ def assign_weights(model: Any, given: Mapping[str, np.ndarray], source: str, str
     for name, values in given.items():
         match = next((n for n in _spellings(name) if n in left), None)
         if match is None:
-            expect(not strict, source, f"Provided weight data has no target variable: {name}")
+            if strict:
+                mismatch(source, f"Provided weight data has no target variable: {name}", skip_mismatch)
             continue
         chosen.append((left.pop(match), values))
-    missing = f"{len(left)} of {len(targets)} weights are not set: {','.join(left)}"
-    expect(not (strict and left), source, missing)
-    assign_pairs(chosen, source)
+    if strict and left:
+        missing = f"{len(left)} of {len(targets)} weights are not set: {','.join(left)}"
+        mismatch(source, missing, skip_mismatch)
+    assign_pairs(chosen, source, skip_mismatch)
+
+
+def mismatch(source: str, message: str, skip: bool) -> None:
+    """Say that file and model do not match: as a warning where what does not match is skipped.
+
+    Raises:
+        ModelFileError: it is not.
+    """
+    expect(skip, source, message)
+    warnings.warn(f"{source}: {message}: skipped", stacklevel=2)
+
+
+def fits(weights: Sequence[Variable], shapes: Sequence[Any], source: str, skip_mismatch: bool = False) -> bool:
+    """Whether values of these shapes fit a layer's weights; False only where others are skipped.
+
+    Raises:
+        ModelFileError: they do not.
+    """
+    for weight, shape in zip(weights, shapes, strict=True):
+        if tuple(shape or ()) != weight.shape:
+            there = f"is {list(shape or ())} in the file, but {list(weight.shape)} in the model"
+            mismatch(source, f"the shape of weight {weight.name!r} {there}", skip_mismatch)
+            return False
+    return True
 
 
 def alike(given: Iterable[str], mine: Iterable[str]) -> list[str]:
@@ -93,16 +123,21 @@ def _uncounted(names: Sequence[str]) -> dict[str, str]:
     return {name: "/".join(placed(path, i) for i in range(len(path))) for name, path in parts.items()}
 
 
-def assign_pairs(pairs: Sequence[tuple[Variable, np.ndarray]], source: str) -> None:
-    """Give weights the values beside them, all or none.
+def assign_pairs(pairs: Sequence[tuple[Variable, np.ndarray]], source: str, skip_mismatch: bool = False) -> None:
+    """Give weights the values beside them, all or none; those of layers that are skipped aside.
 
     Raises:
         ModelFileError: some have another shape.
     """
-    for weight, values in pairs:
-        shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
-        expect(values.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
-    for weight, values in pairs:
+    by_layer: dict[Any, list[tuple[Variable, np.ndarray]]] = {}
+    for pair in pairs:
+        by_layer.setdefault(pair[0].owner, []).append(pair)
+    chosen = [
+        some
+        for some in by_layer.values()
+        if fits([w for w, _ in some], [v.shape for _, v in some], source, skip_mismatch)
+    ]
+    for weight, values in (pair for some in chosen for pair in some):
         weight.assign_from_file(values)
 
 

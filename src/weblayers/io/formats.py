@@ -135,15 +135,17 @@ async def _values(model: Any, as_trained: bool) -> dict[int, np.ndarray]:
     return {key: await host_values(values) for key, values in kept.items()}
 
 
-async def load_weights(model: Any, address: Any, suffix: str, strict: bool, options: Mapping[str, Any]) -> None:
+async def load_weights(
+    model: Any, address: Any, suffix: str, strict: bool, skip_mismatch: bool, options: Mapping[str, Any]
+) -> None:
     """Load a model's weights from one file."""
     await _prepared(suffix)
     data, source = await _contents(address, options)
     archive, hdf5 = _keras()
     with reading(source):
         if suffix == ".safetensors":
-            assign_weights(model, safetensors.read(data, source), source, strict)
+            assign_weights(model, safetensors.read(data, source), source, strict, skip_mismatch)
         elif suffix == ".keras":
-            archive.read_weights(model, archive.weights_file(data, source), source, strict)
+            archive.read_weights(model, archive.weights_file(data, source), source, strict, skip_mismatch)
         else:
-            hdf5.read_weights(model, data, source, strict)
+            hdf5.read_weights(model, data, source, strict, skip_mismatch)

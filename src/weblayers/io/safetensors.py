@@ -22,7 +22,7 @@ def _library() -> Any:
 
 def write(weights: Mapping[str, np.ndarray]) -> bytes:
     """The bytes of a file."""
-    return _library().numpy.save({name: np.ascontiguousarray(v) for name, v in weights.items()})
+    return _library().numpy.save({name: np.asarray(v, order="C") for name, v in weights.items()})
 
 
 def read(data: bytes, source: str) -> dict[str, np.ndarray]:

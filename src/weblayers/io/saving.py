@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -60,8 +62,10 @@ async def save_model(
     include_optimizer: bool = False,
     trainable_only: bool = False,
     quantization: str | None = None,
+    overwrite: bool = True,
 ) -> SaveResult:
     """See :meth:`weblayers.Model.save`."""
+    _check_free(target, overwrite)
     written = formats.format_of(target)
     if written is not None:
         if quantization is not None or trainable_only:
@@ -163,8 +167,20 @@ def _load_options(
 # -- weights alone ----------------------------------------------------------------------------------------------------
 
 
-async def save_weights(model: Any, target: Any) -> SaveResult:
+def _check_free(target: Any, overwrite: bool) -> None:
+    """Refuse to replace what is at a path, unless it may be.
+
+    Raises:
+        FileExistsError: there is something.
+    """
+    is_path = isinstance(target, str | os.PathLike) and "://" not in str(target).removeprefix("file://")
+    if not overwrite and is_path and Path(str(target).removeprefix("file://")).exists():
+        raise FileExistsError(f"{target} is there already, and overwrite=False")
+
+
+async def save_weights(model: Any, target: Any, overwrite: bool = True) -> SaveResult:
     """See :meth:`weblayers.Model.save_weights`."""
+    _check_free(target, overwrite)
     written = formats.format_of(target, weights=True)
     if written is not None:
         return await formats.save_weights(model, target, written)
@@ -173,16 +189,37 @@ async def save_weights(model: Any, target: Any) -> SaveResult:
     return await settled(handler.save(Artifacts(None, specs, data)))
 
 
-async def load_weights(model: Any, source: Any, strict: bool = True, options: Mapping[str, Any] | None = None) -> None:
+async def load_weights(
+    model: Any, source: Any, strict: bool = True, skip_mismatch: bool = False, **options: Any
+) -> None:
     """See :meth:`weblayers.Model.load_weights`."""
+    is_made = model.weights and all(layer.built for layer in model.flatten_layers() if layer is not model)
+    if not model.built and not is_made:
+        raise ValueError(
+            f"{model.class_name} {model.name!r} has not made all its weights yet: call the model once first, on data of"
+            " the shape that it is for; then load_weights"
+        )
     if isinstance(source, Mapping):
         arrays = {name: np.asarray(value) for name, value in source.items()}
-        assign_weights(model, arrays, "the given weights", strict)
+        assign_weights(model, arrays, "the given weights", strict, skip_mismatch)
         return
     written = formats.format_of(source, weights=True)
     if written is not None:
-        await formats.load_weights(model, source, written, strict, options or {})
+        await formats.load_weights(model, source, written, strict, skip_mismatch, options)
         return
-    artifacts = Artifacts.of(await settled(registry.load_handler(source, dict(options or {})).load()))
+    artifacts = Artifacts.of(await settled(registry.load_handler(source, options).load()))
     expect(artifacts.weight_specs is not None, artifacts.source, "there are no weights")
-    assign_weights(model, decoded_state(artifacts)[0], artifacts.source, strict)
+    assign_weights(model, decoded_state(artifacts)[0], artifacts.source, strict, skip_mismatch)
+
+
+def load_weights_options(
+    strict: bool = True,
+    skip_mismatch: bool = False,
+    on_progress: Callable[[float], Any] | None = None,
+    request_init: Mapping[str, Any] | None = None,
+    fetch_func: Callable[..., Any] | None = None,
+    weight_path_prefix: str | None = None,
+    weight_url_converter: Callable[[str], Any] | None = None,
+) -> dict[str, Any]:
+    """What :func:`load_weights` takes."""
+    return {name: value for name, value in locals().items() if value is not None}

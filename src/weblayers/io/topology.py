@@ -20,15 +20,14 @@ def topology_of(model: Any) -> dict[str, Any]:
     """What ``modelTopology`` says in a model's file.
 
     Raises:
-        ValueError: the model is code, not layers.
+        ValueError: the model is code, not layers, or is not built.
     """
     if not model.calls:
-        raise ValueError(
-            f"{model.class_name} {model.name!r} is a model of your own, whose graph is its code: no file can hold that."
-            " Save its weights with save_weights, and load them into a model that the same code has made."
-        )
+        raise ValueError(model.without_graph)
     described = {"class_name": model.class_name, "config": model.get_config()}
-    _mark_shared(model, described["config"], _placed(model))
+    if "layers" in described["config"]:
+        # else its class makes the layers
+        _mark_shared(model, described["config"], _placed(model))
     return {**_tfjs_names(described), "keras_version": KERAS_VERSION, "backend": BACKEND}
 
 
@@ -43,7 +42,7 @@ def _mark_shared(model: Any, config: dict[str, Any], places: list[int]) -> None:
     for layer, place in zip(model.layers, config["layers"], strict=True):
         if places.count(id(layer)) > 1:
             place["shared_layer"] = places.index(id(layer))
-        if getattr(layer, "calls", None):
+        if getattr(layer, "calls", None) and "layers" in place["config"]:
             _mark_shared(layer, place["config"], places)
 
 
@@ -82,6 +81,7 @@ def model_from_topology(
         _complete_separable(described["config"], shapes or {})
         model = serialization.deserialize(described)
         model.check_usable()
+        expect(bool(model.calls), source, model.without_graph)
     return model
 
 
@@ -98,18 +98,38 @@ def _unwrapped(topology: Any, source: str) -> dict[str, Any]:
     check_depth(topology, source)
     plain = {naming.snake(k): v for k, v in topology.items()}
     expect("class_name" in plain, source, "the model's topology has no class_name")
-    expect(plain["class_name"] in _MODELS, source, f"{plain['class_name']!r} is not a model, or one that is code")
+    name, config = plain["class_name"], plain.get("config", {})
+    if name not in _MODELS:
+        name = plain.get("registered_name") or name
+        _check_own(name, config, source)
     _refuse_code(plain, source)
-    config: Any = plain.get("config")
-    if plain["class_name"] == "Sequential" and isinstance(config, list):
+    if name == "Sequential" and isinstance(config, list):
         # Keras before 2.2.3
         config = {"layers": config}
-    layers = entry(config, "layers", list, source)
-    expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
+    if "layers" in config or name in _MODELS:
+        layers = entry(config, "layers", list, source)
+        expect(all(isinstance(x, Mapping) for x in layers), source, "a layer of the model is no object")
     if words.is_keras_3(config):
         config = words.read(config)
         words.mark_shared(config)
-    return {"class_name": plain["class_name"], "config": config}
+    return {"class_name": name, "config": config}
+
+
+def _check_own(name: Any, config: Any, source: str) -> None:
+    """Refuse what is no model of a class of a user's that is known.
+
+    Raises:
+        ModelFileError: it is none.
+        ValueError: the class is not known.
+    """
+    nothing = f"{name!r} is not a model, or one that is code"
+    expect(isinstance(config, Mapping), source, nothing)
+    try:
+        kind = serialization.class_of(str(name))
+    except ValueError:
+        expect("layers" in config, source, nothing)
+        raise
+    expect(hasattr(kind, "calls"), source, nothing)
 
 
 def _complete_separable(config: Any, shapes: Mapping[str, Sequence[int]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import math
 import weakref
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,14 +12,14 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from .. import constraints, custom, initializers, naming, regularizers, tree
+from .. import custom, naming, regularizers, tree
 from ..bound import bound
 from ..metrics import Metric
 from ..ops import arithmetic
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
-from . import context, masks, serialization
+from . import context, making, masks, serialization
 from .call_signature import CallSignature
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
@@ -261,32 +260,33 @@ class Layer(Used, metaclass=naming.Configurable):
 
     # -- weights ------------------------------------------------------------------------------------------------------
 
-    def add_weight(
-        self,
-        name: str,
-        shape: Sequence[int],
-        initializer: Any = "glorot_normal",
-        regularizer: Any = None,
-        constraint: Any = None,
-        trainable: bool = True,
-        dtype: str = "float32",
-    ) -> Variable:
+    def add_weight(self, *args: Any, **kwargs: Any) -> Variable:
         """Make a weight that is trained and saved with the layer.
 
-        ``regularizer`` is what it adds to the loss; ``constraint`` is applied after each update.
+        ``add_weight(shape, initializer, dtype)``, as in Keras, with all else by name; with a text first it is
+        ``add_weight(name, shape, initializer, regularizer, constraint, trainable, dtype)``, or TensorFlow.js'
+        ``add_weight(name, shape, dtype, initializer, regularizer, trainable, constraint)``.
+
+        Args:
+            name: ``variable``, ``variable_1`` and so on if left out.
+            shape: ``()`` if left out.
+            initializer: left out, ``"glorot_uniform"``, or ``"zeros"`` for whole numbers; after a text
+                ``"glorot_normal"``.
+            regularizer: what it adds to the loss.
+            constraint: is applied after each update.
+            trainable: whether it is trained.
+            dtype: ``"float32"``.
+
+        Raises:
+            TypeError: unknown arguments, or too many.
+            ValueError: the shape is not known.
         """
-        full_name = f"{context.weight_scope() or self.name}/{name}"
-        fresh = context.take_room(full_name, shape) and not self._fast_weight_init
-        initial = initializers.get(initializer if fresh else "zeros")
-        try:
-            variable = Variable(np.asarray(initial(tuple(shape))).astype(dtype), full_name, trainable)
-        except MemoryError:
-            size = math.prod(shape) * np.dtype(dtype).itemsize
-            raise MemoryError(
-                f"there is no room for the weight {full_name!r} of shape {list(shape)}: it takes {size} bytes"
-            ) from None
-        variable.regularizer, variable.constraint = regularizers.get(regularizer), constraints.get(constraint)
-        variable.owner, variable.initializer = weakref.ref(self), initial
+        own = [weight.name.rpartition("/")[2] for weight in self._weights]
+        asked = making.asked(self.name, args, kwargs, own)
+        full_name = f"{context.weight_scope() or self.name}/{asked.name}"
+        fresh = context.take_room(full_name, asked.shape) and not self._fast_weight_init
+        variable = making.variable(asked, full_name, fresh)
+        variable.owner = weakref.ref(self)
         self._weights.append(variable)
         return variable
 
@@ -370,9 +370,10 @@ class Layer(Used, metaclass=naming.Configurable):
         """Replace the values of all weights, in the order of :meth:`get_weights`."""
         mine = self.weights
         if len(weights) != len(mine):
+            hint = "" if self.built else ": it is not built, call it on data once first"
             raise ValueError(
                 f"set_weights of {self.name!r}: got {len(weights)} values for {len(mine)} weights"
-                f" of shapes {[list(w.shape) for w in mine]}"
+                f" of shapes {[list(w.shape) for w in mine]}{hint}"
             )
         for variable, value in zip(mine, weights, strict=True):
             variable.assign(value if isinstance(value, Tensor) else np.asarray(value, variable.numpy().dtype))

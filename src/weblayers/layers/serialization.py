@@ -127,7 +127,7 @@ def deserialize(value: Any, custom_objects: Mapping[str, Any] | None = None) -> 
 
 
 def _deserialized(name: str, value: Mapping[str, Any]) -> Any:
-    cls = _class_of(name)
+    cls = class_of(name)
     given = value.get("config", {})
     if not isinstance(given, Mapping):
         # a Sequential of Keras before 2.2.3
@@ -136,7 +136,12 @@ def _deserialized(name: str, value: Mapping[str, Any]) -> Any:
     return cls.from_config(config)
 
 
-def _class_of(name: str) -> Any:
+def class_of(name: str) -> Any:
+    """The class of layers, or of models, that files call so.
+
+    Raises:
+        ValueError: there is none; the message says how to make one known.
+    """
     # Keras writes a registered class with its package, as Package>Name
     plain = name if custom.lent(name) else name.rpartition(">")[2]
     if plain not in CLASSES:

@@ -10,11 +10,13 @@ from ..ops import arithmetic as a
 from ..ops import indexing, matrices, movement, normalization, reduction
 from ..ops.dispatch import op
 from ..runtime.tensor import Tensor
+from .matching import of_tensors
 
 # The logarithm of what cannot be, as in Keras: labels that need more steps than there are cost about as much.
 IMPOSSIBLE = -1e5
 
 
+@of_tensors
 def ctc(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """Minus the log probability of labels, over all ways to spread them over the steps. Graves et al. (2006).
 

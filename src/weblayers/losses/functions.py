@@ -11,6 +11,7 @@ from ..ops import arithmetic as a
 from ..ops import indexing, matrices, movement, normalization, reduction
 from ..runtime import tracing
 from ..runtime.tensor import Tensor
+from .matching import of_tensors
 
 # What keeps logarithms and divisions finite.
 EPSILON = 1e-7
@@ -88,7 +89,8 @@ def half_squares(error: Tensor, delta: float) -> Tensor:
 
 def kullback_leibler_divergence(y_true: Tensor, y_pred: Tensor) -> Tensor:
     """``sum(y_true * log(y_true / y_pred))`` of probabilities."""
-    true, pred = (a.clip_by_value(y, EPSILON, 1.0) for y in (y_true, y_pred))
+    # of whole numbers, the bounds would be whole numbers too
+    true, pred = (a.clip_by_value(a.cast(y, "float32"), EPSILON, 1.0) for y in (y_true, y_pred))
     return reduction.sum(a.mul(y_true, a.log(a.div(true, pred))), -1)
 
 
@@ -122,6 +124,7 @@ def smoothed(y_true: Tensor, smoothing: float, to: float) -> Tensor:
     return a.add(a.mul(y_true, 1 - smoothing), smoothing * to) if smoothing else y_true
 
 
+@of_tensors
 def categorical_crossentropy(
     y_true: Tensor, y_pred: Tensor, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Tensor:
@@ -140,6 +143,7 @@ def categorical_crossentropy(
     return a.neg(reduction.sum(a.mul(y_true, a.log(probabilities)), axis))
 
 
+@of_tensors
 def sparse_categorical_crossentropy(
     y_true: Tensor, y_pred: Tensor, from_logits: bool = False, ignore_class: int | None = None, axis: int = -1
 ) -> Tensor:
@@ -208,6 +212,7 @@ def _positive_power(x: Tensor, exponent: float) -> Tensor:
     return a.pow(a.maximum(x, 0.0), exponent)
 
 
+@of_tensors
 def categorical_focal_crossentropy(
     y_true: Tensor,
     y_pred: Tensor,
@@ -226,6 +231,7 @@ def categorical_focal_crossentropy(
     return a.neg(reduction.sum(a.mul(a.mul(y_true, weight), a.log(p)), axis))
 
 
+@of_tensors
 def categorical_generalized_cross_entropy(y_true: Tensor, y_pred: Tensor, q: float = 0.5) -> Tensor:
     """``(1 - p^q) / q`` for the probability p of the right class, a number: for labels with errors.
 
@@ -274,6 +280,7 @@ def binary_squared_hinge(y_true: Tensor, y_pred: Tensor) -> Tensor:
 # -- similarities -----------------------------------------------------------------------------------------------------
 
 
+@of_tensors
 def circle(
     y_true: Tensor, y_pred: Tensor, gamma: float = 80.0, margin: float = 0.4, remove_diagonal: bool = True
 ) -> Tensor:

@@ -8,6 +8,7 @@ from typing import Any
 from .. import naming
 from ..ops import arithmetic as a
 from ..ops import movement, reduction
+from ..ops.dispatch import as_tensor
 from ..runtime.tensor import Tensor
 from . import functions as f
 from .alignment import ctc
@@ -46,16 +47,26 @@ class Loss(naming.Named, metaclass=naming.Configurable):
         """The values per sample."""
         raise NotImplementedError(f"{type(self).__name__} does not say what it computes: define call(y_true, y_pred)")
 
-    def __call__(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None, mask: Any = None) -> Tensor:
         """The loss of a batch, reduced; ``sample_weight`` counts samples, ``mask`` says which positions count.
+
+        All may be tensors, NumPy arrays, lists or numbers.
 
         >>> import weblayers as wl
         >>> wl.losses.MeanSquaredError()(wl.tensor2d([[0], [0]]), wl.tensor2d([[1], [3]])).array_sync()
         5.0
         """
-        return reduced(self.call(matched(y_true, y_pred), y_pred), sample_weight, mask, self.reduction)
+        y_true, y_pred = as_tensor(y_true), as_tensor(y_pred)
+        y_true = matched(y_true, y_pred)
+        values = self.call(y_true, y_pred)
+        counted = self._counted(y_true, values)
+        if counted is not None:
+            mask = counted if mask is None else a.logical_and(mask, counted)
+        return reduced(values, sample_weight, mask, self.reduction)
+
+    def _counted(self, y_true: Tensor, values: Tensor) -> Tensor | None:
+        """Which values count, whatever the mask says; None if all do."""
+        return None
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal loss."""
@@ -91,10 +102,6 @@ def _like(weight: Tensor, values: Tensor) -> Tensor:
     if weight.rank < values.rank:
         return movement.reshape(weight, (*weight.shape, *(1,) * (values.rank - weight.rank)))
     return weight
-
-
-def _both(mask: Tensor | None, other: Tensor) -> Tensor:
-    return other if mask is None else a.logical_and(mask, other)
 
 
 class LossFunction(Loss):
@@ -176,14 +183,11 @@ class SparseCategoricalCrossentropy(_SparseCrossentropy):  # type: ignore[misc, 
         # the class to ignore is often no class of the model, such as -1 or 255
         self.known_targets = self.options.get("ignore_class") is None
 
-    def __call__(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        values, ignored = self.call(y_true, y_pred), self.options.get("ignore_class")
-        if ignored is not None:
-            labels = movement.reshape(a.cast(y_true, "int32"), values.shape)
-            mask = _both(mask, a.not_equal(labels, ignored))
-        return reduced(values, sample_weight, mask, self.reduction)
+    def _counted(self, y_true: Tensor, values: Tensor) -> Tensor | None:
+        ignored = self.options.get("ignore_class")
+        if ignored is None:
+            return None
+        return a.not_equal(movement.reshape(a.cast(y_true, "int32"), values.shape), ignored)
 
 
 BinaryCrossentropy = _class("BinaryCrossentropy", f.binary_crossentropy)
@@ -201,11 +205,8 @@ _Circle = _class("Circle", f.circle, sparse=True, known=False)
 class Circle(_Circle):  # type: ignore[misc, valid-type]  # made from its function
     """The circle loss of embeddings; samples that have no pairs in the batch do not count in the mean."""
 
-    def __call__(
-        self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None, mask: Tensor | None = None
-    ) -> Tensor:
-        values = self.call(y_true, y_pred)
-        return reduced(values, sample_weight, _both(mask, a.greater(values, 0.0)), self.reduction)
+    def _counted(self, y_true: Tensor, values: Tensor) -> Tensor:
+        return a.greater(values, 0.0)
 
 
 # TensorFlow.js' own, whose targets are -1 and 1

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .. import naming, tree
@@ -19,22 +20,30 @@ from .rebuild import rebuilt
 
 
 class _ModelType(naming.Configurable):
-    """Makes ``Model(inputs, outputs)``, as Keras spells it, a functional model."""
+    """Makes models of any class; some are given symbolic inputs and outputs, and then are functional."""
+
+    def is_configuration(cls, given: Mapping[str, Any]) -> bool:
+        wires = tree.leaves(given)
+        are_ends = bool(wires) and all(isinstance(wire, SymbolicTensor) for wire in wires)
+        return not are_ends or {"inputs", "outputs"} <= given.keys()
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        given = {**args[0], **kwargs} if args and isinstance(args[0], Mapping) else kwargs
-        # a class with arguments of its own gets them
-        plain = next(c for c in cls.__mro__ if "__init__" in vars(c)) is Model
-        if plain and (len(args) > 1 or "inputs" in given or "outputs" in given):
-            made = Functional if cls is Model else type(cls)(cls.__name__, (cls, Functional), {})
-            return made(*args, **kwargs)
-        return super().__call__(*args, **kwargs)
+        made = super().__call__(*args, **kwargs)
+        made._makes_graph = not any(isinstance(leaf, SymbolicTensor) for leaf in tree.leaves([args, kwargs]))
+        return made
 
 
 class Model(BaseModel, metaclass=_ModelType):
     """A layer that can be trained. Subclass it for a model of your own: make layers in ``__init__``, use them in
-    :meth:`call`, which may take ``training``. ``Model(inputs, outputs)`` makes a functional model, also of a subclass
-    that only adds methods.
+    :meth:`call`, which may take ``training``.
+
+    Args:
+        inputs, outputs: symbolic tensors, alone, in lists or in dictionaries, for a functional model. A subclass hands
+            them on to ``super().__init__``, or makes them itself.
+        name: of the model.
+
+    Raises:
+        TypeError: inputs without outputs, or outputs without inputs.
 
     >>> import weblayers as wl
     >>> class Twice(wl.Model):
@@ -49,8 +58,36 @@ class Model(BaseModel, metaclass=_ModelType):
     (4, 1)
     """
 
-    def __init__(self, name: str | None = None, **base: Any) -> None:
-        super().__init__(name=name, **base)
+    # whether its class makes inputs and outputs itself, from other arguments
+    _makes_graph = False
+
+    def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **base: Any) -> None:
+        if inputs is None and outputs is None:
+            super().__init__(name=name, **base)
+            return
+        if inputs is None or outputs is None:
+            missing = "inputs" if inputs is None else "outputs"
+            raise TypeError(
+                f"{type(self).__name__} got no {missing}: a functional model takes inputs and outputs, a model whose"
+                " graph is its call method takes neither"
+            )
+        made: Any = self
+        made.__class__ = _functional(type(self))
+        Functional.__init__(made, inputs, outputs, name, **base)
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """A model from what :meth:`get_config` gave, or TensorFlow.js wrote.
+
+        Raises:
+            TypeError: a class of one's own takes other arguments.
+        """
+        if "layers" not in config:
+            # of a class that makes its graph itself
+            return super().from_config(config)
+        inputs, outputs = rebuilt(config)
+        own = {k: config[k] for k in config.keys() & naming.parameters(cls) if k not in naming.parameters(Functional)}
+        return cls(inputs=inputs, outputs=outputs, name=config.get("name"), **own)
 
 
 class Functional(Model):
@@ -72,6 +109,9 @@ class Functional(Model):
     """
 
     name_prefix = "model"
+    graph_is_use = True
+    # the layers that work on the host, and what they give to the others
+    _hosted: Sequence[LayerCall] = ()
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **base: Any) -> None:
         super().__init__(name=name, **base)
@@ -175,6 +215,8 @@ class Functional(Model):
     def _wire_named(self, name: str) -> SymbolicTensor:
         wires = [w for call in self.calls for w in tree.leaves(call.outputs)]
         found = [w for w in wires if name in (w.name, w.source_layer.name)]
+        if not self.built:
+            raise ValueError(self.without_graph)
         if not found:
             known = {n for w in wires for n in (w.name, w.source_layer.name)}
             raise ValueError(f"Cannot find a symbolic tensor for output {name!r}. {naming.suggestion(name, known)}")
@@ -316,6 +358,8 @@ class Functional(Model):
     # -- as plain values ----------------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
+        if self._makes_graph:
+            return self._arguments(but=("inputs", "outputs"))
         numbers = _call_numbers(self.calls)
         layers = []
         for layer in self._graph_layers:
@@ -330,13 +374,23 @@ class Functional(Model):
             # TensorFlow.js has lists only, and does not look here
             **_keys("input_keys", self._inputs_tree),
             **_keys("output_keys", self._outputs_tree),
+            **self._arguments(but=naming.parameters(Functional)),
         }
 
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Functional:
-        """A model from what :meth:`get_config` gave, or TensorFlow.js wrote."""
-        inputs, outputs = rebuilt(config)
-        return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+    def _arguments(self, but: Iterable[str]) -> dict[str, Any]:
+        """The arguments of the class, but for some, that are attributes of the same name, as plain values."""
+        names = naming.parameters(type(self)).keys() & vars(self).keys()
+        return {name: serialization.serialize(getattr(self, name)) for name in sorted(names - set(but))}
+
+
+@functools.cache
+def _functional(cls: type[Model]) -> type[Functional]:
+    """A class as one of functional models."""
+    if cls is Model:
+        return Functional
+    named = {key: getattr(cls, key) for key in ("__module__", "__qualname__", "__doc__")}
+    made: Any = _ModelType(cls.__name__, (cls, Functional), named)
+    return made
 
 
 def _keys(name: str, ends: Any) -> dict[str, list[str]]:

@@ -88,7 +88,8 @@ class BaseModel(Stepping):
     def predict(self, x: Any, config: dict[str, Any] | None = None, **kwargs: Any) -> Any:
         """The model's output for inputs. Returns at once; reading the values waits.
 
-        ``batch_size`` limits how many samples are computed at a time; left out, memory decides.
+        ``batch_size`` limits how many samples are computed at a time; left out, memory decides. ``steps`` is how many
+        batches, of 32 if nothing is said, are looked at.
 
         For a data set it is a promise of the output, and the page has its turn between the batches. Targets in the data
         set are ignored; ``steps`` limits how many batches are looked at. With ``callbacks``, which are told of batches,
@@ -99,7 +100,7 @@ class BaseModel(Stepping):
             options = _predict_dataset_options(**naming.arguments(_predict_dataset_options, "predict", given))
             return Promise(self._predictor.predict_dataset(self, x, options["steps"], options["callbacks"]))
         options = _predict_options(**naming.arguments(_predict_options, "predict", given))
-        return self._predictor.predict(self, x, options["batch_size"], options["callbacks"])
+        return self._predictor.predict(self, x, options["batch_size"], options["callbacks"], options["steps"])
 
     def predict_on_batch(self, x: Any) -> Any:
         """The output for inputs that are computed in one go."""
@@ -114,6 +115,12 @@ class BaseModel(Stepping):
         metrics: Any = None,
         loss_weights: Any = None,
         weighted_metrics: Any = None,
+        *,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: bool | str = "auto",
+        auto_scale_loss: bool = True,
+        **unknown: Any,
     ) -> None:
         """Choose how the model is trained.
 
@@ -124,7 +131,13 @@ class BaseModel(Stepping):
             metrics: names, Metrics or functions, in a list or alone; for several outputs lists in a list or dictionary.
             loss_weights: how much each output's loss counts.
             weighted_metrics: metrics that sample and class weights apply to.
+            run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: are Keras', and change nothing: steps are
+                traced once, compiled, and run ahead.
+
+        Raises:
+            TypeError: an unknown argument; the message names the nearest.
         """
+        naming.arguments(BaseModel.compile, "compile", unknown)
         if isinstance(optimizer, dict) and "class_name" not in optimizer:
             self.compile(**naming.arguments(type(self).compile, "compile", optimizer))
             return
@@ -322,6 +335,7 @@ class BaseModel(Stepping):
                 include_optimizer (False): whether to save loss, metrics, and the optimizer with its state, so that
                 training goes on as if it had not stopped.
                 trainable_only (False): whether to save trainable weights only.
+                overwrite (True): whether to replace a file or folder that is there.
                 quantization: ``"float16"``, ``"uint8"`` or ``"uint16"`` for smaller files; digits are lost.
 
         A model that cannot be saved leaves one that was there before as it was.
@@ -336,9 +350,9 @@ class BaseModel(Stepping):
         options = naming.arguments(_save_options, "save", {**(config or {}), **kwargs})
         return Promise(saving.save_model(self, handler_or_url, **_save_options(**options)))
 
-    def save_weights(self, handler_or_url: Any) -> Promise:
+    def save_weights(self, handler_or_url: Any, overwrite: bool = True) -> Promise:
         """Save the weights alone, anywhere that :meth:`save` can, or in ``.weights.h5`` or ``.safetensors`` files."""
-        return Promise(saving.save_weights(self, handler_or_url))
+        return Promise(saving.save_weights(self, handler_or_url, overwrite))
 
     def load_weights(self, weights: Any, strict: bool = True, **options: Any) -> Promise:
         """Give the weights the values of a file, by their names, all or none.
@@ -347,9 +361,16 @@ class BaseModel(Stepping):
             weights: values by name, or anything that :func:`weblayers.load_layers_model` loads from; also
                 ``.weights.h5`` and ``.safetensors`` files. It takes effect at once where it is an object with values.
             strict: whether every weight must be there, and no other.
+            options: as keywords, in either spelling:
+                skip_mismatch (False): whether layers whose weights have other shapes, or are not all there, stay as
+                they are, with a warning.
+                on_progress, request_init, fetch_func, weight_path_prefix, weight_url_converter: as for
+                :func:`weblayers.load_layers_model`.
 
         Raises:
             ModelFileError: it is no file of weights, or not of these.
+            ValueError: the model has not made its weights yet.
+            TypeError: an unknown option.
 
         >>> import weblayers as wl
         >>> model = wl.sequential([wl.layers.dense(units=1, input_shape=[1], name="line")])
@@ -357,7 +378,8 @@ class BaseModel(Stepping):
         >>> model.predict(wl.tensor2d([[3.0]])).array_sync()
         [[7.0]]
         """
-        work = saving.load_weights(self, weights, strict, options)
+        given = naming.arguments(saving.load_weights_options, "load_weights", {"strict": strict, **options})
+        work = saving.load_weights(self, weights, **saving.load_weights_options(**given))
         return Promise.made_at_once(work) if isinstance(weights, Mapping) else Promise(work)
 
     def load_training_config(self, training_config: dict[str, Any]) -> None:
@@ -365,7 +387,9 @@ class BaseModel(Stepping):
         training.compile_as(self, training_config, "the training configuration")
 
 
-def _predict_options(batch_size: int | None = None, verbose: int = 0, callbacks: Any = None) -> dict[str, Any]:
+def _predict_options(
+    batch_size: int | None = None, verbose: int = 0, callbacks: Any = None, steps: int | None = None
+) -> dict[str, Any]:
     return locals()
 
 
@@ -391,6 +415,9 @@ def _evaluate_dataset_options(
 
 
 def _save_options(
-    include_optimizer: bool = False, trainable_only: bool = False, quantization: str | None = None
+    include_optimizer: bool = False,
+    trainable_only: bool = False,
+    quantization: str | None = None,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     return locals()

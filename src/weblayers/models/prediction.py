@@ -55,7 +55,9 @@ class Predictor:
         """What is kept."""
         return [compiled for compiled, _ in self._kept.values()]
 
-    def predict(self, model: Any, x: Any, batch_size: int | None, callbacks: Any = None) -> Any:
+    def predict(
+        self, model: Any, x: Any, batch_size: int | None, callbacks: Any = None, steps: int | None = None
+    ) -> Any:
         """The output for all samples, in batches; a promise of it where callbacks are told."""
         inputs, arranged = model.model_inputs(x), model.arranged(x)
         samples = inputs[0].shape[0]
@@ -64,6 +66,9 @@ class Predictor:
                 "All input Tensors (x) should have the same number of samples. Got array shapes:"
                 f" {[list(t.shape) for t in inputs]}"
             )
+        if steps is not None:
+            samples = min(samples, positive("predict", "steps", steps) * (batch_size or 32))
+            inputs = [take(t, 0, samples) for t in inputs]
         if not samples:
             shapes = [(0, *(d or 1 for d in shape[1:])) for shape in model.outputs_for(inputs, arranged)[1]]
             empty = [to_tensor(np.zeros(shape, np.float32)) for shape in shapes]

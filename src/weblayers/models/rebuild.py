@@ -1,4 +1,4 @@
-"""Functional models from their configuration, as TensorFlow.js, Keras 2 and Keras 3 write it."""
+"""Functional models from their configuration, as TensorFlow.js, Keras 2 and Keras 3 write it, and from each other."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, NamedTuple
 
-from .. import naming, tree
+from .. import custom, naming, tree
+from ..io.topology import topology_of
 from ..layers import serialization
 from ..layers.base import Layer
 from ..layers.core import InputLayer, input
@@ -58,7 +59,7 @@ def rebuilt(config: dict[str, Any]) -> tuple[Any, Any]:
     described_ends = [_described_places(config[k]) for k in ("input_layers", "output_layers")]
     if _is_keras_3(config):
         # Keras 3 counts a model's own graph among its uses here, and not where layers read its outputs
-        graphs = {name for name, layer in layers.items() if layer.class_name == "Functional"}
+        graphs = {name for name, layer in layers.items() if getattr(layer, "graph_is_use", False)}
         described_ends = [_counted_back(end, graphs) for end in described_ends]
     for name, number, use in _in_order(used, _places_in(described_ends)):
         given = _filled(use.inputs, outputs), *_filled(use.more, outputs)
@@ -174,3 +175,21 @@ def _filled(value: Any, outputs: Mapping[tuple[str, int], list[SymbolicTensor]])
     if isinstance(value, Mapping):
         return {k: _filled(v, outputs) for k, v in value.items()}
     return [_filled(v, outputs) for v in value] if isinstance(value, list | tuple) else value
+
+
+def clone_model(model: Any) -> Any:
+    """A model of the same layers as another, with new weights, as Keras' function of this name makes it.
+
+    Raises:
+        ValueError: the model's graph is its code, or it is not built.
+
+    >>> import weblayers as wl
+    >>> model = wl.Sequential([wl.layers.Dense(2, input_shape=[3])])
+    >>> again = clone_model(model)
+    >>> again.output_shape, again.layers[0] is model.layers[0]
+    ((None, 2), False)
+    """
+    # classes of the user's need not be registered: these layers have them
+    classes = {part.class_name: type(part) for part in model.flatten_layers()}
+    with custom.lending(classes), serialization.sharing():
+        return serialization.deserialize(topology_of(model))

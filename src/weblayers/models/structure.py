@@ -22,6 +22,8 @@ class Container(Layer):
     # the layers of a model name their weights themselves
     anonymous = True
     supports_masking = True
+    # whether Keras 3 counts the model's own graph as its first use
+    graph_is_use = False
     # the uses of layers that make up the model's graph, in an order in which they can be computed; a model whose graph
     # is its code has none
     calls: Sequence[LayerCall] = ()
@@ -86,6 +88,14 @@ class Container(Layer):
     def made_on_host(self, inputs: Sequence[Tensor]) -> Any:
         """The outputs, where nothing is left to compute of what the model's inputs became on the host; else None."""
         return None
+
+    @property
+    def without_graph(self) -> str:
+        """What is said of a model whose graph is not known to whom needs it."""
+        return (
+            f"{self.class_name} {self.name!r} is a model of your own, whose graph is its code: no file can hold that."
+            " Save its weights with save_weights, and load them into a model that the same code has made."
+        )
 
     def summary(
         self,

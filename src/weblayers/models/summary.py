@@ -27,6 +27,10 @@ class Row(NamedTuple):
     parameters: int
     sources: list[str]
 
+    def counted(self, style: str = "") -> str:
+        """The number of parameters in words."""
+        return f"{self.parameters:{style}}" if self.layer.built else "unbuilt"
+
 
 def rows(model: Any, spelling: str = "python") -> list[Row]:
     """One for each layer of the model, in order."""
@@ -34,7 +38,8 @@ def rows(model: Any, spelling: str = "python") -> list[Row]:
     for layer in model.layers:
         before, after = _uses(layer, _SPELLINGS[spelling])
         sources = [_place(w) for c in model.calls if c.layer is layer for w in c.sources]
-        outputs = after[0] if after and after.count(after[0]) == len(after) else "multiple"
+        unknown = "multiple" if layer.built else "?"
+        outputs = after[0] if after and after.count(after[0]) == len(after) else unknown
         found.append(
             Row(layer, ("," if spelling == "tfjs" else ", ").join(before), outputs, layer.count_params(), sources)
         )
@@ -95,7 +100,7 @@ def table(model: Any, line_length: int | None, positions: Sequence[float] | None
     rule = "_" * length
     lines = [rule, _line([*HEADERS, *(["Receives inputs"] if graph else [])], ends), "=" * length]
     for row in rows(model, spelling):
-        cells = [f"{row.layer.name} ({row.layer.class_name})", row.inputs, row.outputs, str(row.parameters)]
+        cells = [f"{row.layer.name} ({row.layer.class_name})", row.inputs, row.outputs, row.counted()]
         lines.append(_line([*cells, *((row.sources[0] if row.sources else "",) if graph else ())], ends))
         lines += [_line(["", "", "", "", more], ends) for more in row.sources[1:]] if graph else []
         lines.append("=" * length if row.layer is model.layers[-1] else rule)
@@ -154,7 +159,7 @@ def _html_rows(model: Any, graph: bool, depth: int) -> Iterator[str]:
             (html.escape(row.layer.name), indent),
             (html.escape(row.layer.class_name), _CELL),
             (html.escape(row.outputs), _SHAPE),
-            (f"{row.parameters:,}", _NUMBER),
+            (row.counted(","), _NUMBER),
             *([(sources, _SHAPE)] if graph else []),
         ]
         yield "<tr>" + "".join(f'<td style="{style}">{text}</td>' for text, style in cells) + "</tr>"

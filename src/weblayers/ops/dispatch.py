@@ -87,7 +87,7 @@ def op(*tensors: str) -> Callable[[F], F]:
                 raise TypeError(f"{fn.__name__}{signature}: {error}") from None
             given = bound.arguments
             if LIST in tensors and isinstance(given[LIST], list | tuple):
-                given[LIST] = [_as_tensor(v) for v in given[LIST]]
+                given[LIST] = [as_tensor(v) for v in given[LIST]]
             flat = [v for tensor in tensors for v in _flat(given.get(tensor))]
             if any(isinstance(v, Node) for v in flat):
                 return fn(*args, **kwargs)
@@ -166,7 +166,8 @@ def _adopted(value: Any) -> Any:
     return value if make is None else make(value)
 
 
-def _as_tensor(value: Any) -> Any:
+def as_tensor(value: Any) -> Any:
+    """What an op takes for a tensor, as one: values of other kinds stay what they are."""
     value = _adopted(value)
     return value if isinstance(value, Tensor | Node | Overriding) else to_tensor(value)
 

@@ -19,8 +19,8 @@ from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor
 from ..runtime.tracing import HostScalar
+from . import accumulation, movement, normalization, reduction
 from . import arithmetic as a
-from . import normalization, reduction
 from .dispatch import op, public
 
 Shape = Sequence[int]
@@ -253,7 +253,8 @@ def multinomial(logits: Any, num_samples: int, seed: float | None = None, normal
     Args:
         logits: unscaled logarithms of the probabilities, ``[outcomes]`` or ``[batch, outcomes]``.
         num_samples: how often to draw.
-        seed: makes the draws those of TensorFlow.js, which are the same for each row.
+        seed: makes the draws those of TensorFlow.js, which are the same for each row, and at each run of a traced
+            function.
         normalized: whether ``logits`` are the probabilities themselves.
 
     >>> import weblayers as wl
@@ -270,6 +271,13 @@ def multinomial(logits: Any, num_samples: int, seed: float | None = None, normal
         drawn = reduction.arg_max(a.add(noise, scores), -1)
         return drawn if tensor.rank == 1 else drawn.transpose()
     shares = tensor if normalized else normalization.softmax(tensor)
+    if tracing.current() is not None:
+        assert seed is not None
+        numbers = to_tensor(np.asarray(random_seed.seeded(num_samples, seed), np.float32)[:, None])
+        limits = movement.reshape(accumulation.cumsum(shares, -1), (*tensor.shape[:-1], 1, tensor.shape[-1]))
+        # what is rounded may end below 1
+        passed = reduction.sum(a.cast(a.greater_equal(numbers, limits), "int32"), -1)
+        return a.minimum(passed, tensor.shape[-1] - 1)
     rows = shares.numpy().reshape(-1, tensor.shape[-1])
     drawn = random_seed.choices(rows, num_samples, seed)
     return to_tensor(drawn.reshape((*tensor.shape[:-1], num_samples)))

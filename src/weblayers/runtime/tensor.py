@@ -354,6 +354,14 @@ class Variable(Tensor):
         self._values = tensor.values
         self._changed()
 
+    def assign_add(self, value: Any) -> Variable:
+        """Add to the values, as in Keras; gives the variable."""
+        return self.write(self + value)
+
+    def assign_sub(self, value: Any) -> Variable:
+        """Subtract from the values, as in Keras; gives the variable."""
+        return self.write(self - value)
+
     def check_assignable(self, value: Tensor) -> None:
         """Raises ValueError for values of another shape or dtype."""
         if value.shape != self.shape or value.dtype != self.dtype:

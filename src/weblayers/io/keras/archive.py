@@ -77,10 +77,10 @@ def read_model(data: bytes, source: str) -> Any:
     return model
 
 
-def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> None:
+def read_weights(model: Any, data: bytes, source: str, strict: bool = True, skip_mismatch: bool = False) -> None:
     """Give a model the weights of a ``.weights.h5`` file of Keras 3."""
     with library.opened(data, source) as file:
-        assigned(model, file, source, strict)
+        assigned(model, file, source, strict, skip_mismatch)
 
 
 def stored_state(file: Any) -> list[np.ndarray]:

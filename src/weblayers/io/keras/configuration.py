@@ -74,10 +74,26 @@ def configuration(model: Any) -> dict[str, Any]:
     return _model(topology["class_name"], topology["config"])
 
 
+def _kind(class_name: str, config: Mapping[str, Any]) -> str:
+    """The class, or Keras' model of which it is one: users may have classes of their own."""
+    if class_name in _MODELS:
+        return _MODELS[class_name]
+    known = serialization.CLASSES.get(class_name.rpartition(">")[2])
+    if "input_layers" in config or getattr(known, "graph_is_use", False):
+        return "Functional"
+    # of one that is not known, a Sequential has these alone
+    is_stack = hasattr(known, "calls") or (known is None and config.keys() == {"name", "layers"})
+    return "Sequential" if is_stack else class_name
+
+
 def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    kinds = {entry.get("name"): entry["class_name"] for entry in config["layers"]}
+    if "layers" not in config:
+        # its class makes them
+        return described_own(class_name, _value(config))
+    kinds = {entry.get("name"): _kind(entry["class_name"], entry["config"]) for entry in config["layers"]}
     layers = [_layer(entry, kinds) for entry in config["layers"]]
-    if class_name == "Sequential" and config["layers"]:
+    kind = "Functional" if "input_layers" in config else "Sequential"
+    if kind == "Sequential" and config["layers"]:
         first = config["layers"][0]["config"]
         shape = first.get("batch_input_shape")
         if shape is not None:
@@ -90,8 +106,10 @@ def _model(class_name: str, config: Mapping[str, Any]) -> dict[str, Any]:
             places = [_place(place, kinds, ("Sequential",)) for place in config[f"{end}_layers"]]
             keys = config.get(f"{end}_keys")
             ends[f"{end}_layers"] = dict(zip(keys, places, strict=True)) if keys else places
-    kind = _MODELS[class_name]
-    return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    if class_name in _MODELS:
+        return described(_MODULES[kind], kind, {"name": config["name"], "trainable": True, "layers": layers, **ends})
+    own = {k: _value(v) for k, v in config.items() if k not in ("input_keys", "output_keys")}
+    return described_own(class_name, {**own, "layers": layers, **ends})
 
 
 def _place(place: list[Any], kinds: Kinds, uncounted: Container[str]) -> list[Any]:
@@ -113,7 +131,7 @@ def _layer(entry: Mapping[str, Any], kinds: Kinds | None = None) -> dict[str, An
             _node(rows, kinds, kind is not None and issubclass(kind, RNN | Bidirectional))
             for rows in entry["inbound_nodes"]
         ]
-    if class_name in _MODELS:
+    if _kind(class_name, entry["config"]) in _MODELS:
         return {**_model(class_name, entry["config"]), **more}
     config = {
         k: write_activation(v) if k.endswith("activation") and isinstance(v, str) else _value(v)

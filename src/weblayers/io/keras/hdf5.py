@@ -12,7 +12,7 @@ import numpy as np
 
 from ...layers import Layer
 from ...runtime.tensor import Variable
-from ..assignment import alike
+from ..assignment import alike, fits, mismatch
 from ..checks import expect, parsed_json
 from ..topology import model_from_topology
 from ..training import compile_as, restore_optimizer
@@ -45,16 +45,16 @@ def read_model(data: bytes, source: str) -> Any:
     return model
 
 
-def read_weights(model: Any, data: bytes, source: str, strict: bool = True) -> None:
+def read_weights(model: Any, data: bytes, source: str, strict: bool = True, skip_mismatch: bool = False) -> None:
     """Give a model the weights of a ``.h5`` file of Keras 2 or 3, of a whole model or of weights."""
     with library.opened(data, source) as file:
         if "layer_names" not in file.attrs and "model_weights" not in file:
-            archive.read_weights(model, data, source, strict)
+            archive.read_weights(model, data, source, strict, skip_mismatch)
             return
-        _assign(model, file.get("model_weights", file), source, strict)
+        _assign(model, file.get("model_weights", file), source, strict, skip_mismatch)
 
 
-def _assign(model: Any, group: Any, source: str, strict: bool) -> None:
+def _assign(model: Any, group: Any, source: str, strict: bool, skip_mismatch: bool = False) -> None:
     layers = {layer.name: layer for layer in model.layers}
     names = [library.text(n) for n in group.attrs.get("layer_names", ())]
     chosen: list[tuple[Variable, np.ndarray]] = []
@@ -62,22 +62,23 @@ def _assign(model: Any, group: Any, source: str, strict: bool) -> None:
         expect(name in group and library.is_group(group[name]), source, f"the layer {name!r} is missing")
         stored = [group[name][library.text(n)] for n in group[name].attrs.get("weight_names", ())]
         if mine not in layers:
-            expect(not (stored and strict), source, f"the model has no layer {name!r}")
+            if stored and strict:
+                mismatch(source, f"the model has no layer {name!r}", skip_mismatch)
             continue
         weights = _in_keras_order(layers.pop(mine))
         if len(stored) != len(weights):
-            missing = f"layer {name!r} has {len(weights)} weights, but the file has {len(stored)} for it"
-            expect(not strict, source, missing)
+            if strict:
+                missing = f"layer {name!r} has {len(weights)} weights, but the file has {len(stored)} for it"
+                mismatch(source, missing, skip_mismatch)
             continue
-        for weight, dataset in zip(weights, stored, strict=True):
-            values = library.values_of(dataset, source)
-            shapes = f"is {list(values.shape)} in the file, but {list(weight.shape)} in the model"
-            expect(values.shape == weight.shape, source, f"the shape of weight {weight.name!r} {shapes}")
-            chosen.append((weight, values))
+        values = [library.values_of(dataset, source) for dataset in stored]
+        if fits(weights, [value.shape for value in values], source, skip_mismatch):
+            chosen += zip(weights, values, strict=True)
     left = [name for name, layer in layers.items() if layer.weights]
-    expect(not (left and strict), source, f"the file has no weights for the layers {', '.join(left)}")
-    for weight, values in chosen:
-        weight.assign(values.astype(weight.dtype))
+    if left and strict:
+        mismatch(source, f"the file has no weights for the layers {', '.join(left)}", skip_mismatch)
+    for weight, value in chosen:
+        weight.assign(value.astype(weight.dtype))
 
 
 def _restore(model: Any, group: Any, source: str) -> None:

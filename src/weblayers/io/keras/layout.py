@@ -11,7 +11,7 @@ from ...layers.attention import GroupQueryAttention
 from ...layers.base import Layer
 from ...layers.wrappers import SpectralNormalization
 from ...runtime.tensor import Variable
-from ..checks import expect
+from ..assignment import fits, mismatch
 from . import library
 from .optimization import snake
 
@@ -94,13 +94,13 @@ def _groups(
             yield from _groups(child, values, f"{path}/{name}".removeprefix("/"), around, done)
 
 
-def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
-    """Give a model the weights of a file, all or none.
+def assigned(model: Any, file: Any, source: str, strict: bool = True, skip_mismatch: bool = False) -> None:
+    """Give a model the weights of a file, all or none; those of layers that are skipped aside.
 
     Raises:
         ModelFileError: weights are missing, or of another shape, or are of no layer of the model.
     """
-    reading = _Reading(source, strict)
+    reading = _Reading(source, strict, skip_mismatch)
     reading.collect(model, file, ())
     if strict:
         reading.check(file)
@@ -111,8 +111,8 @@ def assigned(model: Any, file: Any, source: str, strict: bool = True) -> None:
 class _Reading:
     """What of a file goes to which weight."""
 
-    def __init__(self, source: str, strict: bool) -> None:
-        self.source, self.strict = source, strict
+    def __init__(self, source: str, strict: bool, skip_mismatch: bool) -> None:
+        self.source, self.strict, self.skip_mismatch = source, strict, skip_mismatch
         self.chosen: list[tuple[Variable, np.ndarray]] = []
         self._found: set[int] = set()
         # layers without a group where they were looked for, which may have one where they are a second time
@@ -140,12 +140,13 @@ class _Reading:
             return
         self._found.add(id(layer))
         if len(keys) != len(weights):
-            expect(not self.strict, self.source, _counts(layer, len(weights), len(keys)))
+            if self.strict:
+                mismatch(self.source, _counts(layer, len(weights), len(keys)), self.skip_mismatch)
             return
-        for weight, dataset in zip(weights, (stored[k] for k in keys), strict=True):
-            shapes = f"is {list(dataset.shape or ())} in the file, but {list(weight.shape)} in the model"
-            expect(dataset.shape == weight.shape, self.source, f"the shape of weight {weight.name!r} {shapes}")
-            self.chosen.append((weight, library.values_of(dataset, self.source)))
+        datasets = [stored[k] for k in keys]
+        if fits(weights, [dataset.shape for dataset in datasets], self.source, self.skip_mismatch):
+            values = [library.values_of(dataset, self.source) for dataset in datasets]
+            self.chosen += zip(weights, values, strict=True)
 
     def check(self, file: Any) -> None:
         """Refuse a file that lacks weights, or has more than the model.
@@ -154,10 +155,13 @@ class _Reading:
             ModelFileError: it does.
         """
         for layer in self._missing.values():
-            expect(id(layer) in self._found, self.source, _counts(layer, len(_own(layer)), 0))
+            if id(layer) not in self._found:
+                mismatch(self.source, _counts(layer, len(_own(layer)), 0), self.skip_mismatch)
         left = [d.name for d in library.datasets(file) if d.name not in self._taken and _is_weight(d)]
         places = ", ".join(name.removeprefix("/") for name in left[:5]) + (", ..." if len(left) > 5 else "")
-        expect(not left, self.source, f"the model has no layer for {len(left)} of the file's weights: {places}")
+        if left:
+            many = f"the model has no layer for {len(left)} of the file's weights: {places}"
+            mismatch(self.source, many, self.skip_mismatch)
 
 
 def _counts(layer: Layer, mine: int, there: int) -> str:
