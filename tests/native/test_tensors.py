@@ -442,3 +442,11 @@ def test_bytes_begin_anew_beyond_255(backend):
     halved = wl.function(lambda x: wl.cast(wl.cast(x, "uint8"), "float32") / 2)
     assert halved(values).array_sync() == [v / 2 for v in wanted]
     assert wl.cast(wl.tensor([True, False]), "uint8").array_sync() == [1, 0]
+
+
+def test_variables_need_no_name():
+    """Each has one of its own; numbers and lists are values."""
+    made = [wl.Variable(0.5), wl.Variable([1, 2], trainable=False), wl.variable(wl.scalar(2.0))]
+    assert len({v.name for v in made}) == 3 and all(v.name.startswith("variable_") for v in made)
+    assert [v.shape for v in made] == [(), (2,), ()] and [v.trainable for v in made] == [True, False, True]
+    assert wl.Variable(np.zeros(2), "w").name == "w"

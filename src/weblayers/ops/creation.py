@@ -283,5 +283,4 @@ def variable(initial_value: Any, trainable: bool = True, name: str | None = None
     >>> v = wl.variable(wl.scalar(1)); v.assign(wl.scalar(2)); v.array_sync()
     2.0
     """
-    value = to_tensor(initial_value, dtype)
-    return Variable(value, name or f"variable_{value.id}", trainable)
+    return Variable(to_tensor(initial_value, dtype), name, trainable)

@@ -289,11 +289,11 @@ class Variable(Tensor):
 
     kept = True
 
-    def __init__(self, value: np.ndarray | Tensor, name: str, trainable: bool = True) -> None:
+    def __init__(self, value: Any, name: str | None = None, trainable: bool = True) -> None:
         array = value.numpy() if isinstance(value, Tensor) else np.array(value)
         dtype = build.infer_dtype(array)
         super().__init__(Aval(array.shape, dtype), host=np.asarray(array, DTYPES[dtype], order="C"))
-        self.name, self.trainable = name, trainable
+        self.name, self.trainable = name or f"variable_{self.id}", trainable
         # whether it could be trained when it was made: what says its place among a layer's weights
         self.made_trainable = trainable
         # what is added to it, and trained in its place; and whether files have it by itself
