@@ -40,12 +40,6 @@ TEXT = """
 """
 
 # Before the page's own scripts: a browser that lacks something.
-NO_FLOAT_TARGETS = """
-    const getExtension = WebGL2RenderingContext.prototype.getExtension;
-    WebGL2RenderingContext.prototype.getExtension = function (name) {
-        return name === "EXT_color_buffer_float" ? null : getExtension.call(this, name);
-    };
-"""
 # Plans are modules over the memory `m.m`; Python itself is none of them.
 NO_KERNELS = """
     WebAssembly.Instance = class extends WebAssembly.Instance {
@@ -276,27 +270,21 @@ def test_without_webgl2(site_url):
 
 
 @contextmanager
-def page_without(*scripts: str) -> Iterator[WebDriver]:
-    """Chromium whose pages run scripts before their own."""
-    with open_browser("chromium") as driver:
-        for script in scripts:
-            driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": script})
+def page_without_kernels(flags: tuple[str, ...] = ()) -> Iterator[WebDriver]:
+    """Chromium whose pages have no WebAssembly for plans."""
+    with open_browser("chromium", flags=flags) as driver:
+        driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": NO_KERNELS})
         yield driver
 
 
-def test_without_float_render_targets(site_url):
-    with page_without(NO_FLOAT_TARGETS) as driver:
-        trains(Demo(driver, f"{site_url}/?thread=main"), WEBASSEMBLY, "EXT_color_buffer_float is missing")
-
-
 def test_with_webgl2_alone(site_url):
-    with page_without(NO_KERNELS) as driver:
+    with page_without_kernels() as driver:
         demo = Demo(driver, f"{site_url}/?thread=main")
         trains(demo, "on the graphics processor (WebGL2)", "no SIMD here")
 
 
 def test_with_neither(site_url):
-    with page_without(NO_FLOAT_TARGETS, NO_KERNELS) as driver:
+    with page_without_kernels(NO_WEBGL) as driver:
         demo = Demo(driver, f"{site_url}/?thread=main")
         trains(demo, "on the processor (NumPy, slow)", "no SIMD here")
-        assert "EXT_color_buffer_float is missing" in demo.text("why")
+        assert "WebGL2 is not available" in demo.text("why")

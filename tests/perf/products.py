@@ -31,7 +31,7 @@ def measured(name, batch, x, y, draw_times):
     samples = run.model.samples(run.x, run.y).rows()
     plan, roots = lowered(run.model.steps.train(samples, batch).graph)
     glue = device.current().device
-    loaded = glue.load(plan, at_once(glue.encoding(plan)))
+    loaded = glue.load(at_once(glue.encoding(plan)))
     textures = [glue.alloc(spec) for spec in (*plan.input_specs, *plan.output_specs)]
     inside, alone = (list(times) for times in draw_times(glue._glue, loaded, textures, plan.scalar_inputs))
     glue.free(textures)
