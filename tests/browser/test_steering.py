@@ -1,5 +1,7 @@
 """Trainings that the reader of a page steers: what is kept when, and what the page says of it."""
 
+import time
+
 from tests.browser.elements import ELEMENT, SHADOW, click, problem_or, served, until
 
 # One that is kept at its first epoch, and from then on only when somebody asks for it.
@@ -47,6 +49,8 @@ def test_who_pauses_or_looks_elsewhere_finds_what_was_there(driver, site):
         assert hidden >= 20
         until(driver, f"{LATEST} > {hidden + 20}")
         click(driver, "Pause")
+        # the epoch under way ends, and is kept, after the click
+        time.sleep(1)
         paused = until(driver, f"{kept('left')}.then((epoch) => epoch === {LATEST} + 1 && epoch)")
         assert paused >= hidden + 20
         driver.get("about:blank")
