@@ -56,6 +56,17 @@ def _renamed(weights: list[tuple[str, Tensor]], taken: set[str]) -> dict[str, Te
     return out
 
 
+def _check_free(target: Any, overwrite: bool) -> None:
+    """Refuse to replace what is at a path, unless it may be.
+
+    Raises:
+        FileExistsError: there is something.
+    """
+    is_path = isinstance(target, str | os.PathLike) and "://" not in str(target).removeprefix("file://")
+    if not overwrite and is_path and Path(str(target).removeprefix("file://")).exists():
+        raise FileExistsError(f"{target} is there already, and overwrite=False")
+
+
 async def save_model(
     model: Any,
     target: Any,
@@ -165,17 +176,6 @@ def _load_options(
 
 
 # -- weights alone ----------------------------------------------------------------------------------------------------
-
-
-def _check_free(target: Any, overwrite: bool) -> None:
-    """Refuse to replace what is at a path, unless it may be.
-
-    Raises:
-        FileExistsError: there is something.
-    """
-    is_path = isinstance(target, str | os.PathLike) and "://" not in str(target).removeprefix("file://")
-    if not overwrite and is_path and Path(str(target).removeprefix("file://")).exists():
-        raise FileExistsError(f"{target} is there already, and overwrite=False")
 
 
 async def save_weights(model: Any, target: Any, overwrite: bool = True) -> SaveResult:
