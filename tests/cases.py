@@ -224,6 +224,20 @@ for _kind in ("sum", "prod", "max", "min"):
     ):
         _x = uniform(0.5, 1.5, *_shape)
         case(f"reduce_{_kind} {_shape} over {_axes}", lambda x, k=_kind, a=_axes: b.reduce(k, x, a), _x, rtol=5e-5)
+for _shape, _axes in [
+    ((5, 7), (1,)),
+    ((5, 7), (0, 1)),
+    ((3, 4, 6), (1,)),
+    ((4,), (0,)),
+    ((2, 3, 130), (2,)),
+    ((3, 0), (1,)),
+]:
+    case(
+        f"softmax {_shape} over {_axes}",
+        lambda x, a=_axes: b.bind("softmax", x, axes=a),
+        normal(*_shape),
+        rtol=1e-5,
+    )
 case("reduce_sum in two stages", lambda x: b.reduce("sum", x), normal(64, 96), rtol=1e-4, atol=1e-3)
 case("reduce_prod with a zero", lambda x: b.reduce("prod", x, 1), np.array([[1, 0, 3], [2, 4, 5]], np.float32))
 for _kind in ("max", "min"):

@@ -81,9 +81,12 @@ def page_host(monkeypatch):
     """A page that shows nothing, and knows what it was told."""
     made = Recorder()
     # the names of both are functions of their packages
-    monkeypatch.setattr(importlib.import_module("weblayers.page.hosts"), "_hosts", [made])
+    hosts = importlib.import_module("weblayers.page.hosts")
+    monkeypatch.setattr(hosts, "_hosts", [made])
     monkeypatch.setattr(importlib.import_module("weblayers.vis.visor"), "_visors", [])
-    return made
+    yield made
+    # the runs that a test begins in the context of all tests are no other test's
+    hosts._run.set(None)
 
 
 class JsNull:

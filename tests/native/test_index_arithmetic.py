@@ -33,6 +33,25 @@ def random_sum(s, rng):
     return total, lambda i, j: i * a + (j if inner else j // k) * b + c
 
 
+def random_place(s, rng):
+    """A place by axes, of which the last are seen as one, as those of heads in a row are."""
+    rows, heads, size = (int(n) for n in rng.integers(1, 9, 3))
+    t, h, d = s.fragment("y", HEIGHT), s.mod(s.fragment("x", WIDTH), heads), int(rng.integers(0, size))
+    place = s.add(s.mul(s.add(s.mul(s.add(t, rows), heads), h), size), d)
+    return place, lambda x, y: ((y + rows) * heads + x % heads) * size + d, heads * size
+
+
+@pytest.mark.parametrize("seed", range(100))
+def test_places_in_rows_are_taken_apart(seed):
+    s = Shader()
+    place, exact, width = random_place(s, np.random.default_rng(seed))
+    row, column = s.div(place, width), s.mod(place, width)
+    for x, y in itertools.product(X, Y):
+        assert (evaluated(row, x, y), evaluated(column, x, y)) == divmod(exact(x, y), width)
+    # by what it was put together from
+    assert row.op == "iadd" and row.args[0].op == "fragment_y"
+
+
 @pytest.mark.parametrize("seed", range(300))
 def test_quotients_and_remainders_of_sums(seed):
     rng = np.random.default_rng(seed)

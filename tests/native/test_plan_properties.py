@@ -79,11 +79,11 @@ def most_rounds(plan):
 
 STEPS = {
     "mlp": (lambda: compiled(workloads.mlp(), 128), 11),
-    "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 20),
-    "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 40),
-    "lstm": (lambda: compiled(workloads.lstm(), 32), 150),
-    "gru": (lambda: compiled(workloads.gru(), 32), 265),
-    "transformer": (transformer, 125),
+    "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 19),
+    "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 35),
+    "lstm": (lambda: compiled(workloads.lstm(), 32), 141),
+    "gru": (lambda: compiled(workloads.gru(), 32), 261),
+    "transformer": (transformer, 93),
     "64 equal layers": (lambda: compiled(equal_layers(64), 32), 200),
 }
 
@@ -98,8 +98,8 @@ def test_draws_of_a_step(name):
 
 def test_what_a_transformer_reads_and_writes():
     plan = plan_of(transformer())
-    assert texels_read(plan) <= 36e6
-    assert bytes_written(plan) <= 29e6
+    assert texels_read(plan) <= 35.3e6
+    assert bytes_written(plan) <= 20.4e6
 
 
 # What a step reads, in millions of texels, where fragments write eight rows of products, and its draws.
@@ -109,7 +109,7 @@ HIGH_STEPS = {
     "cnn_batchnorm": (14.4, 40),
     "lstm": (10.4, 142),
     "gru": (8.9, 264),
-    "transformer": (30, 130),
+    "transformer": (27.5, 106),
 }
 
 

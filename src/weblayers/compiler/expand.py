@@ -158,9 +158,19 @@ def _halves(x: Node) -> tuple[Node, Node]:
     return b.slice_(x, [0] * len(hi), hi), b.slice_(x, lo, x.shape)
 
 
+# -- softmax ----------------------------------------------------------------------------------------------------------
+
+
+def _softmax(node: Node) -> Node:
+    (x,), axes = node.inputs, node.param("axes")
+    e = b.unary("exp", x - b.reduce("max", x, axes, keepdims=True))
+    return e / b.reduce("sum", e, axes, keepdims=True)
+
+
 _EXPANSIONS: dict[str, Callable[[Node], Node]] = {
     "scatter_add": _scatter_add,
     "argsort": _argsort,
+    "softmax": _softmax,
     # gradients are made already
     "stop_gradient": lambda node: node.inputs[0],
 }

@@ -238,19 +238,34 @@ def _passed_on(order: Sequence[Node], stored: Set[Node]) -> dict[Node, Node]:
     return found
 
 
+# Where a value is asked for, for one element of a result: there, somewhere else, or all along these axes.
+_Place = bool | tuple[int, ...]
+
+
 def _read_in_place(node: Node, is_stored: Callable[[Node], bool]) -> set[Node]:
     """The stored values that are read at the node's own position and nowhere else."""
     here: set[Node] = set()
     elsewhere: set[Node] = set()
-    stack = [(origin(i), node.prim.elementwise) for i in node.inputs]
-    seen: set[tuple[Node, bool]] = set()
+    stack = [(origin(i), _place_below(node, i, True)) for i in node.inputs]
+    seen: set[tuple[Node, _Place]] = set()
     while stack:
-        n, same = stack.pop()
-        if (n, same) in seen or n.is_host:
+        n, place = stack.pop()
+        if (n, place) in seen or n.is_host:
             continue
-        seen.add((n, same))
+        seen.add((n, place))
         if is_stored(n):
-            (here if same else elsewhere).add(n)
+            (here if place is True else elsewhere).add(n)
         else:
-            stack.extend((origin(i), same and n.prim.elementwise) for i in n.inputs)
+            stack.extend((origin(i), _place_below(n, i, place)) for i in n.inputs)
     return here - elsewhere
+
+
+def _place_below(node: Node, read: Node, place: _Place) -> _Place:
+    """Where what a node reads is asked for. What a row is compared with is at its own place for sums of the row."""
+    if node.prim.elementwise:
+        return place
+    if place is True and node.op.startswith("reduce_"):
+        return node.param("axes")
+    if node.op == "broadcast" and isinstance(place, tuple):
+        return read.shape == tuple(1 if i in place else d for i, d in enumerate(node.shape))
+    return False

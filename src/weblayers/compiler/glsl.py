@@ -7,7 +7,7 @@ import re
 import struct
 from typing import NamedTuple
 
-from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
+from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable, operands
 
 _TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
 
@@ -203,14 +203,6 @@ def _function(name: str, type_: str) -> str:
     return re.sub(r"\bT\b", _TYPES[type_], re.sub(r"\bU\b", unsigned, _FUNCTIONS[name]))
 
 
-def _operands(statement: Statement) -> tuple:
-    if isinstance(statement, Value):
-        return statement.args
-    if isinstance(statement, Assign):
-        return (statement.value,)
-    return (statement.condition,) if isinstance(statement, Leave) else ()
-
-
 class _Printer:
     """Prints statements; what is used once is printed where it is used.
 
@@ -235,7 +227,7 @@ class _Printer:
         for statement in block:
             if isinstance(statement, Loop):
                 self._count(statement.body, level + 1)
-            for v in _operands(statement):
+            for v in operands(statement):
                 if isinstance(v, Value):
                     # a use in an inner loop counts twice: printed there, it would be computed every time
                     self._uses[v] = self._uses.get(v, 0) + (1 if v.level == level else 2)

@@ -417,6 +417,7 @@ def _emitted(
     for node in kernel.outputs:
         for value in emitter.values(node, coords):
             shader.output(shader.splat(value))
+    shader.drop_unused()
     return shader, emitter.uniforms
 
 

@@ -13,6 +13,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any
 
 _FAR = 2**30
@@ -67,6 +68,16 @@ class Leave:
 
 Statement = Value | Variable | Assign | Loop | Leave
 
+
+def operands(statement: Statement) -> tuple:
+    """What a statement computes with."""
+    if isinstance(statement, Value):
+        return statement.args
+    if isinstance(statement, Assign):
+        return (statement.value,)
+    return (statement.condition,) if isinstance(statement, Leave) else ()
+
+
 # So many rounds a loop is thought to make that ends when a condition holds.
 ROUNDS = 4
 
@@ -115,6 +126,19 @@ class Shader:
 
     def output(self, value: Value) -> None:
         self.outputs.append(value)
+
+    def drop_unused(self) -> None:
+        """Take out what nothing depends on: indices on the way to others that turned out to be simpler."""
+        used: set[Value] = set()
+        ends = (s for block in _blocks(self.body) for s in block if not isinstance(s, Value))
+        waiting = [*self.outputs, *(v for s in ends for v in operands(s))]
+        while waiting:
+            value = waiting.pop()
+            if value not in used:
+                used.add(value)
+                waiting += [a for a in value.args if isinstance(a, Value)]
+        for block in _blocks(self.body):
+            block[:] = [s for s in block if not isinstance(s, Value) or s in used]
 
     # -- control ------------------------------------------------------------------------------------------------
 
@@ -214,10 +238,10 @@ class Shader:
             return a
         if a.op == "imul" and a.args[1] % n == 0:
             return self.mul(a.args[0], a.args[1] // n)
-        if parts := self._multiple_and_rest(a, n):
-            return self.add(self.div(parts[0], n), self.div(parts[1], n))
-        if parts := _carried_and_rest(a, n):
-            return self.add(self.div(self.add(a.args[0], parts[0]), n), a.args[1] // n)
+        if parts := self._multiples_and_rest(a, n):
+            return reduce(self.add, [self.div(m, n) for m in parts[0]], self.div(parts[1], n))
+        if carry := _carried_and_rest(a, n):
+            return self.add(self.div(self.add(a.args[0], carry[0]), n), a.args[1] // n)
         if a.lo >= 0 and a.hi < n:
             return 0
         if a.op == "idiv":
@@ -229,27 +253,27 @@ class Shader:
             return a % n
         if a.divisor % n == 0:
             return 0
-        if parts := self._multiple_and_rest(a, n):
+        if parts := self._multiples_and_rest(a, n):
             return self.mod(parts[1], n)
-        if parts := _carried_and_rest(a, n):
-            return self.add(self.mod(self.add(a.args[0], parts[0]), n), parts[1])
+        if carry := _carried_and_rest(a, n):
+            return self.add(self.mod(self.add(a.args[0], carry[0]), n), carry[1])
         if a.lo >= 0 and a.hi < n:
             return a
         return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
 
-    def _multiple_and_rest(self, a: Value, n: int) -> tuple[Int, Int] | None:
-        """A sum as a term that is known to be a multiple of ``n`` and the rest, which is not negative or a number."""
-        if a.op != "iadd":
-            return None
-        x, y, number = *a.args, 0
-        if isinstance(y, int) and x.op == "iadd" and x.divisor % n:
-            (x, y), number = x.args, y
-        for term, rest in ((x, y), (y, x)):
-            if isinstance(term, Value) and term.divisor % n == 0:
+    def _multiples_and_rest(self, a: Value, n: int) -> tuple[list[Value], Int] | None:
+        """A sum as terms that are known to be multiples of ``n`` and the rest, which is not negative or a number."""
+        multiples: list[Value] = []
+        rest: Int = 0
+        for term, factor in _terms(a):
+            number = self.mul(term, factor)
+            # a number stays with the rest, so that it is known what that carries
+            if isinstance(number, Value) and number.divisor % n == 0:
+                multiples.append(number)
+            else:
                 rest = self.add(rest, number)
-                if isinstance(rest, int) or rest.lo >= 0:
-                    return term, rest
-        return None
+        is_split = multiples and (len(multiples) > 1 or rest != 0)
+        return (multiples, rest) if is_split and (isinstance(rest, int) or rest.lo >= 0) else None
 
     def steps(self, a: Int, start: int, n: int) -> tuple[Int, Int]:
         """How many steps of ``n`` from ``start`` to ``a``, which is not negative, and what is left of the last."""
@@ -354,8 +378,26 @@ class Shader:
         return self.op(op, values[0].type, *args)
 
 
+def _blocks(body: list[Statement]) -> Iterator[list[Statement]]:
+    yield body
+    for s in body:
+        if isinstance(s, Loop):
+            yield from _blocks(s.body)
+
+
 def _is_zero(value: Value) -> bool:
     return value.op == "const" and value.args[0] == 0.0
+
+
+def _terms(a: Int, factor: int = 1) -> Iterator[tuple[Int, int]]:
+    """The terms of a sum of multiples of sums, each with what it is multiplied by."""
+    if isinstance(a, Value) and a.op == "iadd":
+        for term in a.args:
+            yield from _terms(term, factor)
+    elif isinstance(a, Value) and a.op == "imul":
+        yield from _terms(a.args[0], factor * a.args[1])
+    else:
+        yield a, factor
 
 
 def _carried_and_rest(a: Value, n: int) -> tuple[int, int] | None:

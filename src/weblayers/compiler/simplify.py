@@ -12,9 +12,10 @@ import numpy as np
 
 from ..graph import build as b
 from ..graph.node import Node, make_node, topological
+from .epilogues import before_moves
 from .expand import expanded
 from .pools import before_unpool
-from .sums import bias_as_row, factored_sums, split_sums
+from .sums import bias_as_row, factored_sums, shorter_sums, split_sums
 from .views import number
 
 Rule = Callable[[Node], Node]
@@ -24,10 +25,11 @@ def simplify(outputs: Sequence[Node], block: int = 4) -> list[Node]:
     """The same values, by other ways; ``block`` is how many rows of a product a fragment may compute."""
     outputs = rewrite(outputs, expanded)
     outputs = rewrite(outputs, algebra)
+    outputs = rewrite(outputs, before_moves)
     outputs = rewrite(outputs, before_unpool)
     outputs = rewrite(outputs, shape_contractions)
     outputs = rewrite(outputs, bias_as_row(outputs))
-    outputs = factored_sums(outputs)
+    outputs = factored_sums(shorter_sums(outputs))
     outputs = rewrite(outputs, lambda node: split_sums(node, block))
     return rewrite(outputs, algebra)
 

@@ -103,6 +103,52 @@ def _is_same_along(x: Node, axes: tuple[int, ...]) -> bool:
     return source is not x and (not source.shape or all(source.shape[a] == 1 for a in axes))
 
 
+# -- sums of products -------------------------------------------------------------------------------------------------
+
+Factors = tuple[frozenset[tuple[Node, int]], frozenset[tuple[tuple[Node, bool], int]]]
+
+
+def shorter_sums(outputs: Sequence[Node]) -> list[Node]:
+    """``sum((a b^T) * x)`` along rows, where there is ``x b`` too, as ``sum(a * (x b))``.
+
+    So a softmax' gradient in attention sums what it passes on over the keys' values and not over the keys, before the
+    product that needs the sum. Dao et al., "FlashAttention" (2022), equation 4.
+    """
+    known: dict[tuple[Factors, Node], Node] = {}
+    new: dict[Node, Node] = {}
+    for node in topological(outputs):
+        made = make_node(node.prim, tuple(new[i] for i in node.inputs), node.params)
+        new[node] = _shorter_sum(made, known) if made.op == "reduce_sum" else made
+        if _is_plain(made, tb=False):
+            x, y = made.inputs
+            known.setdefault((_counted(*_factors(x, (len(x.shape) - 1,))[1:]), y), made)
+    return [new[n] for n in outputs]
+
+
+def _shorter_sum(node: Node, known: dict[tuple[Factors, Node], Node]) -> Node:
+    (x,), axes = node.inputs, node.param("axes")
+    if axes != (len(x.shape) - 1,):
+        return node
+    negative, rest, same = _factors(x, axes)
+    for product in rest:
+        if _is_plain(product, tb=True) and not negative:
+            a, y = product.inputs
+            others = list(rest)
+            others.remove(product)
+            there = known.get((_counted(others, same), y))
+            if there is not None and a.shape[-1] <= x.shape[-1]:
+                return b.reduce("sum", b.mul(a, there), axes)
+    return node
+
+
+def _is_plain(node: Node, tb: bool) -> bool:
+    return node.op == "dot" and not node.param("ta") and node.param("tb") == tb and not node.param("ones")
+
+
+def _counted(rest: list[Node], same: list[tuple[Node, bool]]) -> Factors:
+    return frozenset(Counter(rest).items()), frozenset(Counter(same).items())
+
+
 # -- bias gradients ---------------------------------------------------------------------------------------------------
 
 
@@ -115,11 +161,11 @@ def bias_as_row(outputs: Sequence[Node]) -> Callable[[Node], Node]:
     sums = {_columns_of(n.inputs[0], n.aval.size) for n in order if _sums_rows(n)}
     products: dict[tuple[Node, int], Node] = {}
     for n in order:
-        if _is_kernel_gradient(n) and _rows_of_gradient(n) in sums:
+        if is_kernel_gradient(n) and _rows_of_gradient(n) in sums:
             products.setdefault(_rows_of_gradient(n), n)
 
     def rule(node: Node) -> Node:
-        if _is_kernel_gradient(node) and products.get(_rows_of_gradient(node)) is node:
+        if is_kernel_gradient(node) and products.get(_rows_of_gradient(node)) is node:
             whole = _with_ones(node)
             return b.slice_(whole, (0, 0), node.shape)
         if _sums_rows(node) and (product := products.get(_columns_of(node.inputs[0], node.aval.size))):
@@ -148,7 +194,7 @@ def _sums_rows(node: Node) -> bool:
     return leading and 1 < node.aval.size < node.inputs[0].aval.size
 
 
-def _is_kernel_gradient(node: Node) -> bool:
+def is_kernel_gradient(node: Node) -> bool:
     if node.op == "dot":
         plain = node.param("ta") and not node.param("tb") and not node.param("ones")
         return plain and len(node.shape) == 2 and min(node.shape) > 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from ..graph import build as b
 from ..graph.node import Node
-from .layout import layout_of
+from .layout import layout_of, stripped
 
 # What is stored in any case, or as well as what is made of it.
 _STORED = ("input", "array", "dot", "conv", "conv_kernel_grad", "slots", "pool_max")
@@ -38,12 +38,27 @@ def computed(node: Node) -> Node:
 
 
 def operand(node: Node) -> Node:
-    """What is stored for a product to read a node: reshapes that keep texels whole cost it some address arithmetic."""
-    node = origin(node)
-    inner = node
-    while inner.op == "reshape" and not (layout_of(inner.shape).cols % 4 or layout_of(inner.inputs[0].shape).cols % 4):
+    """What is stored for a product to read a node: moves that keep texels whole cost it some address arithmetic."""
+    node = inner = origin(node)
+    while _keeps_texels(inner):
         inner = origin(inner.inputs[0])
-    return inner if inner.op in _STORED else node
+    return inner if inner.op in _STORED or _is_transposed(node, inner) else node
+
+
+def _keeps_texels(node: Node) -> bool:
+    """Whether a node has the texels of another in another order."""
+    if node.op == "transpose":
+        mine, theirs = stripped(node.shape), stripped(node.inputs[0].shape)
+        return node.param("perm")[len(mine) - 1] == len(theirs) - 1
+    return node.op == "reshape" and not (layout_of(node.shape).cols % 4 or layout_of(node.inputs[0].shape).cols % 4)
+
+
+def _is_transposed(node: Node, inner: Node) -> bool:
+    while node is not inner:
+        if node.op == "transpose":
+            return True
+        node = origin(node.inputs[0])
+    return False
 
 
 def number(node: Node) -> Node | None:

@@ -1,4 +1,4 @@
-"""Many elements to one."""
+"""Many elements to one, and to shares of what they come to."""
 
 from __future__ import annotations
 
@@ -89,3 +89,18 @@ def without_nan(x: np.ndarray, value: float) -> np.ndarray:
 
 define("argmax", _arg, lambda x, axis: np.asarray(np.argmax(without_nan(x, -np.inf), axis), np.int32), flat)
 define("argmin", _arg, lambda x, axis: np.asarray(np.argmin(without_nan(x, np.inf), axis), np.int32), flat)
+
+
+def _softmax(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
+    if not x.size:
+        return x
+    e = np.exp(x - np.max(x, axis=tuple(axes), keepdims=True))
+    return e / np.sum(e, axis=tuple(axes), keepdims=True, dtype=x.dtype)
+
+
+# By its result, which is stored anyway: what is computed on the way to it is then needed nowhere else.
+def _softmax_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
+    return [out * (g - _spread(b.reduce("sum", g * out, axes), x, axes))]
+
+
+define("softmax", lambda x, axes: x, _softmax, _softmax_vjp)

@@ -1,0 +1,147 @@
+"""What is done beside a product's draw, or in it: moves, biases of heads, sums of rows, a softmax' gradient."""
+
+import numpy as np
+import pytest
+
+from tests import textures
+from weblayers.compiler.lower import lower
+from weblayers.compiler.simplify import simplify
+from weblayers.graph import build as b
+from weblayers.graph.evaluate import evaluate
+from weblayers.graph.gradient import gradient
+from weblayers.graph.node import topological
+
+RNG = np.random.default_rng(5)
+
+
+def normal(*shape):
+    return RNG.normal(0, 0.5, shape).astype(np.float32)
+
+
+def agree(inputs, arrays, outputs, block=4):
+    """The plan of the outputs, which computes what NumPy does."""
+    plan = lower(inputs, [], outputs, block=block)
+    expected = evaluate(outputs, dict(zip(inputs, arrays, strict=True)))
+    for got, wanted in zip(textures.run(plan, arrays, outputs), expected, strict=True):
+        np.testing.assert_allclose(got, wanted, rtol=2e-4, atol=2e-5)
+    return plan
+
+
+def attention(samples, steps, heads, size, drops=False):
+    """Attention of a sequence to itself, with its gradients: what a layer of several heads makes of it."""
+    width = 8
+    x = b.input_node((samples * steps, width), "float32")
+    kernels = [b.input_node((width, heads * size), "float32") for _ in "qkv"]
+    biases = [b.input_node((heads, size), "float32") for _ in "qkv"]
+    kept = b.input_node((samples, heads, steps, steps), "float32")
+
+    def of_heads(kernel, bias):
+        wide = b.reshape(b.dot(x, kernel), (samples, steps, heads, size))
+        return b.transpose(wide + b.broadcast(bias, wide.shape), (0, 2, 1, 3))
+
+    q, k, v = map(of_heads, kernels, biases)
+    scores = b.dot(q * 0.5, k, tb=True)
+    shares = b.bind("softmax", scores, axes=(3,))
+    mixed = b.dot(shares * kept if drops else shares, v)
+    out = b.reshape(b.transpose(mixed, (0, 2, 1, 3)), (samples * steps, heads * size))
+    inputs = [x, *kernels, *biases, *([kept] if drops else [])]
+    # what all keys have in common changes nothing: the gradient of their bias is what rounding leaves
+    grads = gradient(b.reduce("sum", out * out * 0.5), [*inputs[:5], inputs[6]])
+    arrays = [normal(*n.shape) for n in inputs[:7]]
+    if drops:
+        arrays.append((RNG.random(kept.shape) < 0.8).astype(np.float32) / np.float32(0.8))
+    return inputs, arrays, [out, *grads]
+
+
+SHAPES = [(2, 64, 4, 16), (2, 50, 3, 4), (3, 7, 2, 8), (2, 6, 3, 3), (1, 5, 1, 4), (2, 1, 2, 4)]
+
+
+@pytest.mark.parametrize("drops", [False, True])
+@pytest.mark.parametrize("block", [4, 8])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_attention_and_its_gradients(shape, block, drops):
+    agree(*attention(*shape, drops), block=block)
+
+
+def test_heads_are_read_where_products_have_left_them():
+    """No draw moves or biases them: each computes a product, a softmax or a sum."""
+    inputs, _, outputs = attention(2, 64, 4, 16)
+    plan = lower(inputs, [], outputs, block=8)
+    # q, k, v and scores; largest and sum, shares; mixed, result, the gradient of that
+    # back: to shares of values, sums and scores, q, k and v; each projection's kernel, bias (in one) and input
+    assert len(plan.draws) <= 26
+    scores = 2 * 4 * 64 * 64 * 4
+    written = [d.viewport[2] * d.viewport[3] * len(d.targets) * 16 for d in plan.draws]
+    # scores, shares, and the gradient of scores: not what is passed on to shares
+    assert sum(w == scores for w in written) == 3
+
+
+@pytest.mark.parametrize("drops", [False, True])
+def test_a_softmax_gradient_sums_over_the_values(drops):
+    _, _, outputs = attention(2, 64, 4, 16, drops)
+    sums = [n for n in topological(simplify(outputs)) if n.op == "reduce_sum" and n.shape == (2, 4, 64)]
+    assert sorted(n.inputs[0].shape[-1] for n in sums) == [16, 64]
+
+
+def test_sums_of_other_products_stay():
+    """Of another matrix than that whose product is there, or of another share."""
+    a, y, z = (b.input_node((6, 4), "float32") for _ in range(3))
+    x, other = (b.input_node((6, 6), "float32") for _ in range(2))
+    product = b.dot(a, y, tb=True)
+    outputs = [
+        b.dot(x, y),
+        b.dot(x, z),
+        b.reduce("sum", product * x, 1),
+        b.reduce("sum", product * other, 1),
+        b.reduce("sum", b.neg(product) * x, 1),
+        b.reduce("sum", product * x * x, 1),
+        b.reduce("sum", product * x, 0),
+        b.reduce("sum", b.dot(z, z, tb=True) * x, 1),
+    ]
+    inputs = [a, y, z, x, other]
+    agree(inputs, [normal(*n.shape) for n in inputs], outputs)
+    assert sum(n.op == "reduce_sum" and n.inputs[0].shape == (6, 4) for n in topological(simplify(outputs))) == 2
+
+
+STATISTICS = [
+    ((64, 40), 1),
+    ((40, 64), 0),
+    ((6, 10, 7), 1),
+    ((5, 3, 130), 2),
+    ((16, 4, 64, 64), 3),
+    ((9, 6, 8), (1, 2)),
+]
+
+
+@pytest.mark.parametrize(("shape", "axis"), STATISTICS, ids=str)
+def test_what_is_known_of_a_row_takes_a_draw(shape, axis):
+    """A mean and what is summed beside it, or a largest value and the sum below it."""
+    x = b.input_node(shape, "float32")
+    largest = b.reduce("max", x, axis, keepdims=True)
+    below = b.reduce("sum", b.unary("exp", x - largest), axis, keepdims=True)
+    mean = b.reduce("sum", x, axis, keepdims=True) / 40.0
+    spread = b.reduce("sum", (x - mean) * (x - mean), axis, keepdims=True)
+    for first, second in ((largest, below), (mean, spread)):
+        plan = agree([x], [normal(*shape)], [first, second])
+        assert len(plan.draws) == 1
+
+
+def test_what_is_read_of_another_row_waits_for_it():
+    x = b.input_node((64, 40), "float32")
+    largest = b.reduce("max", x, 1)
+    turned = b.broadcast(b.reshape(b.reverse(largest, (0,)), (64, 1)), (64, 40))
+    plan = agree([x], [normal(64, 40)], [largest, b.reduce("sum", x - turned, 1)])
+    assert len(plan.draws) == 2
+
+
+@pytest.mark.parametrize("bias", [(4, 5), (1, 4, 5), (20,), (5,), (3, 1, 5)], ids=str)
+def test_biases_of_moved_products(bias):
+    """Of all shapes that can be added to one seen as heads."""
+    x, w, c = b.input_node((6, 7), "float32"), b.input_node((7, 20), "float32"), b.input_node(bias, "float32")
+    product = b.dot(x, w)
+    shape = (6, 20) if bias == (20,) else (2, 3, 4, 5)
+    heads = b.reshape(product, shape)
+    value = b.unary("tanh", heads + b.broadcast(c, shape)) * 3.0 if bias != (20,) else heads + b.broadcast(c, shape)
+    inputs, arrays = [x, w, c], [normal(6, 7), normal(7, 20), normal(*bias)]
+    agree(inputs, arrays, [value, b.transpose(value * 2.0, tuple(reversed(range(len(shape)))))])
+    agree(inputs, arrays, [value, product])
