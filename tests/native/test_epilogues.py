@@ -145,3 +145,35 @@ def test_biases_of_moved_products(bias):
     inputs, arrays = [x, w, c], [normal(6, 7), normal(7, 20), normal(*bias)]
     agree(inputs, arrays, [value, b.transpose(value * 2.0, tuple(reversed(range(len(shape)))))])
     agree(inputs, arrays, [value, product])
+
+
+# -- what lies side by side -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("block", [4, 8])
+@pytest.mark.parametrize(
+    ("widths", "draws"), [((8, 4), 1), ((64, 12, 8), 1), ((4, 3), 2), ((4,) * 7, 1), ((4,) * 14, 3)]
+)
+@pytest.mark.parametrize("turned", [False, True])
+def test_products_read_what_lies_side_by_side(widths, draws, turned, block):
+    """Part by part, where parts are whole texels and a draw can read them all: many are put together first."""
+    parts = [b.input_node((16, w), "float32") for w in widths]
+    w = b.input_node((12, sum(widths)) if turned else (sum(widths), 12), "float32")
+    inputs = [*parts, w]
+    product = b.dot(b.concat(parts, 1), w, tb=turned)
+    plan = agree(inputs, [normal(*n.shape) for n in inputs], [b.unary("relu", product)], block)
+    assert len(plan.draws) == draws
+
+
+def test_what_others_need_as_one_is_stored_as_one():
+    """A kernel's gradient reads columns: then the product reads them too."""
+    parts = [b.input_node((16, 8), "float32") for _ in range(2)]
+    w, dy = b.input_node((16, 12), "float32"), b.input_node((16, 12), "float32")
+    inputs = [*parts, w, dy]
+    joined = b.concat(parts, 1)
+    outputs = [b.dot(joined, w), b.dot(joined, dy, ta=True)]
+    plan = agree(inputs, [normal(*n.shape) for n in inputs], outputs)
+    assert sum(len(d.samplers) == 2 for d in plan.draws) == 3
+    # as an output, and in the axis of rows
+    agree(inputs, [normal(*n.shape) for n in inputs], [joined, b.dot(joined, w)])
+    agree(inputs, [normal(*n.shape) for n in inputs], [b.dot(b.concat(parts, 0), b.slice_(w, (0, 0), (8, 12)))])

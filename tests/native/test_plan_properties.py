@@ -82,7 +82,7 @@ STEPS = {
     "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 19),
     "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 35),
     "lstm": (lambda: compiled(workloads.lstm(), 32), 141),
-    "gru": (lambda: compiled(workloads.gru(), 32), 261),
+    "gru": (lambda: compiled(workloads.gru(), 32), 223),
     "transformer": (transformer, 93),
     "64 equal layers": (lambda: compiled(equal_layers(64), 32), 200),
 }
@@ -108,7 +108,7 @@ HIGH_STEPS = {
     "mnist_cnn": (6.6, 20),
     "cnn_batchnorm": (14.4, 40),
     "lstm": (10.4, 142),
-    "gru": (8.9, 264),
+    "gru": (8.3, 226),
     "transformer": (27.5, 106),
 }
 

@@ -22,7 +22,7 @@ from .kernel import Kernel
 from .layout import MAX_EXTENT, Layout, Placement, layout_of
 from .shader import Int
 from .simplify import simplify
-from .views import computed, origin
+from .views import computed, origin, side_by_side
 
 
 def _executed_as_a_whole(*_: object, **__: object) -> np.ndarray:
@@ -164,7 +164,10 @@ class Loop:
         self._after = dict(zip([body.carries[i] for i in live], ends, strict=False))
         self._ends = dict(zip(wanted, ends[len(live) :], strict=True))
         self._put_together = _put_together(self._ends.values(), ends[: len(live)])
-        kernels = fuse([n for n in ends if n not in self._put_together], share=True)
+        pieces = [n for found in self._put_together.values() for n in found]
+        stored = [n for n in dict.fromkeys([*ends, *pieces]) if n not in self._put_together]
+        self._kept = {*self._ends.values(), *pieces}
+        kernels = fuse(stored, share=True)
         self._stacks = {n: s for k in kernels for n, s in self._stacked(k).items()}
         self._repeated = [self._shared(k) for k in kernels]
 
@@ -177,7 +180,7 @@ class Loop:
     def _stacked(self, kernel: Kernel) -> dict[Node, Stack]:
         """Where a kernel's outputs live: side by side, as the targets of a draw lie at the same place."""
         carried = [c for c, after in self._after.items() if after in kernel.outputs]
-        kept = any(n in self._ends.values() for n in kernel.outputs)
+        kept = any(n in self._kept for n in kernel.outputs)
         turns = any(c in kernel.reads for c in carried) or (carried and not kept)
         count, textures = self.body.steps if kept else 1, 2 if turns and self.body.steps > 1 else 1
         return {n: Stack(n, count, textures) for n in kernel.outputs}
@@ -257,13 +260,16 @@ def _put_together(wanted: Iterable[Node], after: Sequence[Node]) -> dict[Node, l
     """Values that are wanted of all steps, which no step needs, and which are put together of others: of what pieces.
 
     Gradients of gates are such: of all gates for one product, of some of them for others. It is done for all steps at
-    once.
+    once. A step's product reads them part by part.
     """
-    wanted, inside = list(dict.fromkeys(wanted)), set(topological(after))
-    found: dict[Node, list[Node]] = {}
+    wanted, order = list(dict.fromkeys(wanted)), topological(after)
+    apart = {side_by_side(n) for n in order}
+    inside = {*after, *(i for n in order for i in n.inputs if side_by_side(n) is not origin(i))}
+    found: dict[Node, list[Node]] = {n: list(n.inputs) for n in wanted if n in apart and n not in inside}
     for whole in wanted:
         if whole.op == "concat" and whole not in inside and not any(whole in pieces for pieces in found.values()):
-            pieces = _pieces(whole, [n for n in wanted if n is not whole and n not in found])
+            known = [*wanted, *(piece for pieces in found.values() for piece in pieces)]
+            pieces = _pieces(whole, [n for n in known if n is not whole and n not in found])
             if pieces is not None:
                 found[whole] = pieces
     return found

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence, Set
 from ..graph.node import Node, topological
 from .kernel import MAX_SAMPLERS, ROOTS
 from .pools import spread_in_place
-from .views import is_leaf, is_view, operand, origin
+from .views import is_leaf, is_view, operands_of, origin, side_by_side
 
 # So many values may be read to compute one, as its kernel may have others beside it.
 MAX_READS = MAX_SAMPLERS - 2
@@ -62,11 +62,13 @@ class _Storing:
     def __init__(self, order: Sequence[Node], outputs: Iterable[Node], inline: Set[Node], pools: Set[Node]) -> None:
         self.stored, self._inline, self._pools = {*outputs, *pools}, inline, pools
         spread = spread_in_place(order)
+        products = [n for n in order if n.op in ROOTS]
+        self.stored |= operands_of(products, self.stored) - spread
+        # what products read part by part
+        self._apart = {side_by_side(n) for n in products} - self.stored
         for n in order:
             if is_leaf(n) or n.op == "slots":
                 self.stored.add(n)
-            elif n.op in ROOTS:
-                self.stored |= {operand(i) for i in n.inputs} - spread
             elif n.op == "loop":
                 self.stored |= {origin(i) for i in n.inputs if not i.is_host}
             elif n in spread:
@@ -127,12 +129,13 @@ class _Storing:
             return
         self._bound(n)
         settled = n in self.stored or self._is_root(n)
-        if not settled and n not in self._inline and (self._too_deep(n) or self._is_worth_storing(n)):
+        inline = n in self._inline or n in self._apart
+        if not settled and not inline and (self._too_deep(n) or self._is_worth_storing(n)):
             self.stored.add(n)
             settled = True
         if settled:
             self._settle(n)
-        elif n in self._inline or not self._store_below(n):
+        elif inline or not self._store_below(n):
             self._extend(n)
 
     def _store_below(self, n: Node) -> bool:

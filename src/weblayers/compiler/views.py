@@ -6,6 +6,8 @@ compiler reads through them, so that they need neither a draw nor a texture of t
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Set
+
 from ..graph import build as b
 from ..graph.node import Node
 from .layout import layout_of, stripped
@@ -43,6 +45,28 @@ def operand(node: Node) -> Node:
     while _keeps_texels(inner):
         inner = origin(inner.inputs[0])
     return inner if inner.op in _STORED or _is_transposed(node, inner) else node
+
+
+def side_by_side(product: Node) -> Node | None:
+    """The left side of a product, if that can be read part by part: a concatenation of whole texels."""
+    if product.op != "dot" or product.param("ta"):
+        return None
+    left = origin(product.inputs[0])
+    is_along = left.op == "concat" and left.param("axis") == len(left.shape) - 1 == len(stripped(left.shape)) - 1
+    return left if is_along and not any(i.shape[-1] % 4 for i in left.inputs) else None
+
+
+def operands_of(products: Iterable[Node], whole: Set[Node]) -> set[Node]:
+    """What is stored for products to read, and the ``whole`` values that are stored in any case.
+
+    What lies side by side is read part by part, if no other product needs it as one.
+    """
+    products = list(products)
+    apart = {n: left for n in products if (left := side_by_side(n)) is not None}
+    needed = {operand(i) for n in products for i in n.inputs[n in apart :]} | whole
+    for left in apart.values():
+        needed |= {left} if left in needed else {operand(i) for i in left.inputs}
+    return needed
 
 
 def _keeps_texels(node: Node) -> bool:

@@ -124,7 +124,34 @@ def each(loop: Node, value: Node) -> Node:
         skipped = int(body.backwards)
         rest = b.slice_(after, (skipped, *(0 for _ in value.shape)), (body.steps - 1 + skipped, *value.shape))
         return b.concat([rest, begin] if body.backwards else [begin, rest], 0)
+    if value not in topological(body.next, body.leaves) and (lifted := _of_slices(loop, value)) is not None:
+        return lifted
     return b.bind("each", loop, value=value, steps=body.steps)
+
+
+def _of_slices(loop: Node, value: Node) -> Node | None:
+    """A value that no step waits for, of all steps at once: elementwise functions of slices and of parts of them."""
+    body: Body = loop.param("body")
+    order = [n for n in topological([value], body.leaves) if n not in body.leaves]
+    inside = body.leaves.intersection(i for n in order for i in n.inputs)
+    if not inside.issubset({*body.slices, *body.captured}):
+        return None
+    stacks = {leaf: each(loop, leaf) for leaf in inside}
+    for n in order:
+        known = [stacks.get(i) for i in n.inputs]
+        if not any(known):
+            continue
+        inputs = tuple(_repeated(i, body.steps) if k is None else k for i, k in zip(n.inputs, known, strict=True))
+        if n.prim.elementwise:
+            stacks[n] = make_node(n.prim, inputs, n.params)
+        elif n.op == "slice":
+            start, stop, step = ((at, *n.param(name)) for at, name in ((0, "start"), (body.steps, "stop"), (1, "step")))
+            stacks[n] = b.slice_(inputs[0], start, stop, step)
+        elif n.op == "reshape":
+            stacks[n] = b.reshape(inputs[0], (body.steps, *n.shape))
+        else:
+            return None
+    return stacks[value]
 
 
 def final(loop: Node, value: Node) -> Node:

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from ...graph.node import Node
 from ..shader import Int, Shader, Value
+from ..views import side_by_side
 from .emitter import Accumulators, Coord, Emitter, Position, handles
 
 
 @handles("dot")
 def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
-    a, b = node.inputs
+    b = node.inputs[1]
     s, ta, tb = e.shader, node.param("ta"), node.param("tb")
     if not all(c.vec for c in coords):
         # single elements are parts of texels: neighbours then share a loop
         texels = e.values(node, [c if c.vec else Coord(c.row, s.div(c.col, 4), True, c.run) for c in coords])
         return [t if c.vec else s.component(t, s.mod(c.col, 4)) for t, c in zip(texels, coords, strict=True)]
-    depth = a.shape[-2 if ta else -1]
+    parts = _parts(e, node)
     places = [e.position(node.shape, c).at for c in coords]
-    acc = Accumulators(s, ["v"] * len(coords), 0.0, looped=depth >= 4)
+    acc = Accumulators(s, ["v"] * len(coords), 0.0, looped=any(depth >= 4 for _, depth in parts))
 
-    def left(k: Int, width: int) -> list[list[Value]]:
+    def left(part: Node, k: Int, width: int) -> list[list[Value]]:
         """Per lane: op(a) at that lane's row and ``width`` neighbouring inner positions."""
         if ta:
             return [
@@ -30,17 +32,18 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                         e,
                         node,
                         p[-2],
-                        e.value(a, e.coord(a.shape, Position((*p[:-2], s.add(k, j), p[-2]), None))),
+                        e.value(part, e.coord(part.shape, Position((*p[:-2], s.add(k, j), p[-2]), None))),
                     )
                     for j in range(width)
                 ]
                 for p in places
             ]
-        texels = e.values(a, [e.coord(a.shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
+        texels = e.values(part, [e.coord(part.shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
         return [[s.component(t, j) for j in range(width)] for t in texels]
 
-    def step(k: Int, width: int) -> None:
-        columns = left(k, width)
+    def step(part: Node, first: int, k: Int, width: int) -> None:
+        columns = left(part, k, width)
+        k = s.add(k, first)
         for lane, p in enumerate(places):
             if tb:
                 # four rows of b, each along the inner axis, turned into columns
@@ -52,8 +55,20 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 texels = e.values(b, [e.coord(b.shape, Position(r, len(r) - 1)) for r in rows])
                 multiply_add(e, acc, lane, columns[lane], texels)
 
-    over_inner(e, depth, step)
+    first = 0
+    for part, depth in parts:
+        over_inner(e, depth, partial(step, part, first))
+        first += depth
     return [acc.get(lane) for lane in range(len(acc))]
+
+
+def _parts(e: Emitter, node: Node) -> list[tuple[Node, int]]:
+    """What lies side by side on the left of a product, and how deep each is: read one after the other."""
+    a = node.inputs[0]
+    whole = side_by_side(node)
+    if whole is None or whole in e.sources:
+        return [(a, a.shape[-2 if node.param("ta") else -1])]
+    return [(part, part.shape[-1]) for part in whole.inputs]
 
 
 def over_inner(e: Emitter, depth: int, step: Callable[[Int, int], None]) -> None:
