@@ -1,6 +1,17 @@
 """How two processes share the tests: one has the engine in browsers, the other all else, and pages, file by file."""
 
+import os
+from pathlib import Path
+
 import pytest
+
+# Keras compares with what is computed here, which takes JAX longer to compile than to compute: processes share that.
+os.environ |= {
+    "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",
+    "JAX_COMPILATION_CACHE_DIR": str(Path(__file__).parents[1] / "build" / "jax"),
+    "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
+}
 
 # What has pages of its own, with elements on them.
 PAGES = {

@@ -353,7 +353,8 @@ def test_own_training_loops(browser, backend):
         a = [(await w.data()).tolist() for w in fitted.get_weights()]
         b = [(await w.data()).tolist() for w in own.get_weights()]
         apart = max(float(np.abs(np.subtract(p, q)).max()) for p, q in zip(a, b))
-        [apart, plans[-1] - plans[-3], calls[-1] - calls[-2]]
+        # what has been computed may be copied between two steps, once in a while
+        [apart, plans[-1] - plans[-3], min(np.diff(calls).tolist())]
         """,
         timeout=200,
     )

@@ -126,6 +126,50 @@ def test_what_is_known_of_a_row_takes_a_draw(shape, axis):
         assert len(plan.draws) == 1
 
 
+@pytest.mark.parametrize("shape", [(32, 16, 16, 12), (4096, 8), (1009, 16), (2, 2048, 3), (5000,)], ids=str)
+def test_a_variance_takes_two_draws(shape):
+    """Both sums of parts, then of all: as exact far from zero as in two passes."""
+    x = b.input_node(shape, "float32")
+    axes = tuple(range(max(1, len(shape) - 1)))
+    count = float(np.prod([shape[a] for a in axes]))
+    mean = b.reduce("sum", x, axes, keepdims=True) / count
+    variance = b.reduce("sum", (x - mean) * (x - mean), axes) / count
+    values = normal(*shape) + np.float32(300)
+    plan = lower([x], [], [b.reshape(mean, variance.shape), variance])
+    got = textures.run(plan, [values], [b.reshape(mean, variance.shape), variance])
+    np.testing.assert_allclose(got[0], values.astype(np.float64).mean(axes), rtol=1e-6)
+    np.testing.assert_allclose(got[1], values.astype(np.float64).var(axes), rtol=1e-4)
+    # of primes, what is left over is summed apart
+    assert len(plan.draws) <= (4 if shape[0] == 1009 else 2)
+
+
+def test_the_gradient_of_a_variance_sums_no_distances():
+    x, w = b.input_node((64, 8), "float32"), b.input_node((64, 8), "float32")
+    mean = b.reduce("sum", x, 0, keepdims=True) / 64.0
+    variance = b.reduce("sum", (x - mean) * (x - mean), 0, keepdims=True) / 64.0
+    normalized = (x - mean) * b.unary("rsqrt", variance + 0.001)
+    outputs = gradient(b.reduce("sum", normalized * w), [x])
+    agree([x, w], [normal(64, 8) + 3, normal(64, 8)], outputs)
+    sums = [n for n in topological(simplify(outputs)) if n.op == "reduce_sum" and n.inputs[0].shape == (64, 8)]
+    # the mean, the variance, what comes back, and that times the distances
+    assert len(sums) == 4
+
+
+def test_sums_of_other_distances_stay():
+    """From what is no mean, is another's, or is one along other axes."""
+    x, y = b.input_node((24, 8), "float32"), b.input_node((24, 8), "float32")
+    means = [
+        b.reduce("sum", x, 0, keepdims=True) / 23.0,
+        b.reduce("sum", y, 0, keepdims=True) / 24.0,
+        b.reduce("sum", x, 1, keepdims=True) / 8.0,
+        b.reduce("sum", x, 0, keepdims=True) / 24.0 * 2.0,
+    ]
+    factor = b.reduce("max", y, 0, keepdims=True)
+    outputs = [b.reduce("sum", (x - m) * factor, 0) for m in means]
+    agree([x, y], [normal(24, 8) + 1, normal(24, 8)], outputs)
+    agree([x, y], [normal(24, 8) + 1, normal(24, 8)], [b.reduce("sum", (x - means[0]) * (x - means[0]), 0)])
+
+
 def test_what_is_read_of_another_row_waits_for_it():
     x = b.input_node((64, 40), "float32")
     largest = b.reduce("max", x, 1)

@@ -80,10 +80,10 @@ def most_rounds(plan):
 STEPS = {
     "mlp": (lambda: compiled(workloads.mlp(), 128), 11),
     "mnist_cnn": (lambda: compiled(workloads.mnist_cnn(), 64), 19),
-    "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 35),
+    "cnn_batchnorm": (lambda: compiled(workloads.cnn_batchnorm(), 32), 29),
     "lstm": (lambda: compiled(workloads.lstm(), 32), 141),
     "gru": (lambda: compiled(workloads.gru(), 32), 223),
-    "transformer": (transformer, 93),
+    "transformer": (transformer, 92),
     "64 equal layers": (lambda: compiled(equal_layers(64), 32), 200),
 }
 
@@ -106,7 +106,7 @@ def test_what_a_transformer_reads_and_writes():
 HIGH_STEPS = {
     "mlp": (2.7, 12),
     "mnist_cnn": (6.6, 20),
-    "cnn_batchnorm": (14.4, 40),
+    "cnn_batchnorm": (13.7, 29),
     "lstm": (10.4, 142),
     "gru": (8.3, 226),
     "transformer": (27.5, 106),

@@ -14,8 +14,9 @@ from ..graph import build as b
 from ..graph.node import Node, make_node, topological
 from .epilogues import before_moves
 from .expand import expanded
+from .factors import factored_sums, shorter_sums
 from .pools import before_unpool
-from .sums import bias_as_row, factored_sums, shorter_sums, split_sums
+from .sums import bias_as_row, split_squares, split_sums
 from .views import number
 
 Rule = Callable[[Node], Node]
@@ -30,6 +31,7 @@ def simplify(outputs: Sequence[Node], block: int = 4) -> list[Node]:
     outputs = rewrite(outputs, shape_contractions)
     outputs = rewrite(outputs, bias_as_row(outputs))
     outputs = factored_sums(shorter_sums(outputs))
+    outputs = rewrite(outputs, split_squares)
     outputs = rewrite(outputs, lambda node: split_sums(node, block))
     return rewrite(outputs, algebra)
 

@@ -6,7 +6,7 @@ Everything else is computed wherever it is needed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 
 from ..graph.node import Node, topological
 from .kernel import MAX_SAMPLERS, ROOTS
@@ -74,7 +74,7 @@ class _Storing:
             elif n in spread:
                 self.stored |= {origin(i) for i in n.inputs}
         self._users = self._readers(order)
-        self._rounds = self._rounds_around(order)
+        self._rounds, self._least_rounds = self._rounds_around(order, max), self._rounds_around(order, min)
         self._places = self._places_asked(order)
         self._reads: dict[Node, frozenset[Node]] = {}
         self._depth: dict[Node, int] = {}
@@ -98,12 +98,12 @@ class _Storing:
                 users[i] += mine
         return users
 
-    def _rounds_around(self, order: Sequence[Node]) -> dict[Node, int]:
-        """How often the next reduction that a value goes into computes it."""
+    def _rounds_around(self, order: Sequence[Node], choose: Callable[[list[int]], int]) -> dict[Node, int]:
+        """How often the next reduction that a value goes into computes it: that of most rounds, or of least."""
         rounds: dict[Node, int] = {}
         for n in reversed(order):
-            around = (_extent(u) if _reduces(u) else 1 if u in self.stored else rounds[u] for u in self._users[n])
-            rounds[n] = max(around, default=1)
+            around = [_extent(u) if _reduces(u) else 1 if u in self.stored else rounds[u] for u in self._users[n]]
+            rounds[n] = choose(around or [1])
         return rounds
 
     def _places_asked(self, order: Sequence[Node]) -> dict[Node, int]:
@@ -254,13 +254,21 @@ class _Storing:
         else:
             each = sum(self._cost(i) for i in inputs) + n.prim.cost
         # users of one shape tend to share a kernel, where the value is computed once
-        evaluations = {u.shape: _evaluations(n, u) for u in users}
+        evaluations = {u.shape: self._evaluations(n, u) for u in users}
         extra = (sum(evaluations.values()) - n.aval.size) * each
         if extra > RECOMPUTE_LIMIT + STORE_COST * n.aval.size:
             return True
         # what is cheap by itself is stored, if at all, where a reduction reads it
         rounds = self._rounds[n] if _reduces(n) else max((_extent(u) for u in users if _reduces(u)), default=1)
         return each > 100 and max(len(evaluations), rounds) * each > SERIAL_LIMIT
+
+    def _evaluations(self, n: Node, user: Node) -> float:
+        """At how many elements a value is computed for a user that computes it itself."""
+        if user.op == "broadcast":
+            # what a row is compared with is the same in all rounds over the row
+            is_of_rows = n.aval.size * self._least_rounds[user] == user.aval.size
+            return n.aval.size if is_of_rows else user.aval.size / BLOCK
+        return user.aval.size if user.op.startswith("unpool") else n.aval.size
 
     def _ends_product(self, n: Node) -> bool:
         """Whether a product's kernel can store a value in place of the product itself, which nobody else reads."""
@@ -290,13 +298,6 @@ class _Storing:
 
 def _inputs(n: Node) -> list[Node]:
     return [x for x in map(origin, n.inputs) if not x.is_host]
-
-
-def _evaluations(n: Node, user: Node) -> float:
-    """At how many elements a value is computed for a user that computes it itself."""
-    if user.op == "broadcast":
-        return user.aval.size / BLOCK
-    return user.aval.size if user.op.startswith("unpool") else n.aval.size
 
 
 def _reads_in_part(n: Node) -> bool:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from ..graph import build as b
 from ..graph.node import Node, Shape, make_node, topological
 from ..graph.primitives.reduction import COMBINE
 from ..graph.rounding import RowsRounded, rounded_up
+from .factors import is_same_along, sums_rows
 from .layout import layout_of
 
 # A reduction of more rounds than this runs in two stages, unless its result alone keeps the GPU busy. Whole texels are
@@ -21,134 +22,6 @@ BUSY_FRAGMENTS = 1024
 SHORT_PRODUCT = 64
 
 
-# -- factors of sums ------------------------------------------------------------------------------------------------
-
-
-def factored_sums(outputs: Sequence[Node]) -> list[Node]:
-    """A sum of products, some factors of which are the same for all summands, as a sum times these factors.
-
-    What normalization sums for its gradients so comes down to two sums of a tensor, which one draw computes.
-    """
-    order = topological(outputs)
-    users = Counter(i for n in order for i in set(n.inputs))
-    # in the order in which nodes were seen: a product of the same factors is the same node
-    numbers: dict[Node, int] = {}
-    new: dict[Node, Node] = {}
-    for node in order:
-        made = make_node(node.prim, tuple(new[i] for i in node.inputs), node.params)
-        if node.op == "reduce_sum" and node.dtype == "float32":
-            (x,) = made.inputs
-            # a value that others read too is there: over many rows, only what needs less is summed in its place
-            alone = _sums_rows(node) and users[node.inputs[0]] == 1
-            if alone or _is_separable(x, made.param("axes"), 1 if _sums_rows(node) else 2):
-                made = _sum(x, made.param("axes"), numbers)
-        numbers.setdefault(made, len(numbers))
-        new[node] = made
-    return [new[n] for n in outputs]
-
-
-def _sum(x: Node, axes: tuple[int, ...], numbers: dict[Node, int]) -> Node:
-    negative, rest, same = _factors(x, axes)
-    if not rest:
-        return b.reduce("sum", x, axes)
-    if len(rest) == 1 and rest[0].op in ("add", "sub") and _is_separable(rest[0], axes, 2):
-        total = make_node(rest[0].prim, tuple(_sum(i, axes, numbers) for i in rest[0].inputs), {})
-    else:
-        product = x
-        if same or negative:
-            product, *others = sorted(rest, key=lambda n: numbers.get(n, -1))
-            for factor in others:
-                product = b.mul(product, factor)
-        total = b.reduce("sum", product, axes)
-    for factor, divides in same:
-        shape = tuple(d for i, d in enumerate(factor.shape) if i not in axes) if factor.shape else ()
-        factor = b.broadcast(b.reshape(factor, shape), total.shape)
-        total = b.div(total, factor) if divides else b.mul(total, factor)
-    return b.neg(total) if negative else total
-
-
-def _is_separable(x: Node, axes: tuple[int, ...], most: int) -> bool:
-    """Whether a sum's terms all lose factors when they are summed apart, and keep at most so many."""
-    terms, stack = list[Node](), [x]
-    while stack:
-        n = stack.pop()
-        stack.extend(n.inputs) if n.op in ("add", "sub", "neg") else terms.append(n)
-    parts = [_factors(n, axes) for n in terms]
-    return len(terms) > 1 and all(1 <= len(rest) <= most and same for _, rest, same in parts)
-
-
-def _factors(x: Node, axes: tuple[int, ...]) -> tuple[bool, list[Node], list[tuple[Node, bool]]]:
-    """A product's sign, the factors that differ along axes, and those that do not, with whether they divide."""
-    negative, rest, same = False, list[Node](), list[tuple[Node, bool]]()
-    stack = [x]
-    while stack:
-        n = stack.pop()
-        if n.op == "mul":
-            stack.extend(reversed(n.inputs))
-        elif n.op == "neg":
-            negative = not negative
-            stack.append(n.inputs[0])
-        elif n.op == "div" and _is_same_along(n.inputs[1], axes):
-            stack.append(n.inputs[0])
-            same.append((n.inputs[1].inputs[0], True))
-        elif _is_same_along(n, axes):
-            same.append((n.inputs[0], False))
-        else:
-            rest.append(n)
-    return negative, rest, same
-
-
-def _is_same_along(x: Node, axes: tuple[int, ...]) -> bool:
-    (source,) = x.inputs if x.op == "broadcast" else (x,)
-    return source is not x and (not source.shape or all(source.shape[a] == 1 for a in axes))
-
-
-# -- sums of products -------------------------------------------------------------------------------------------------
-
-Factors = tuple[frozenset[tuple[Node, int]], frozenset[tuple[tuple[Node, bool], int]]]
-
-
-def shorter_sums(outputs: Sequence[Node]) -> list[Node]:
-    """``sum((a b^T) * x)`` along rows, where there is ``x b`` too, as ``sum(a * (x b))``.
-
-    So a softmax' gradient in attention sums what it passes on over the keys' values and not over the keys, before the
-    product that needs the sum. Dao et al., "FlashAttention" (2022), equation 4.
-    """
-    known: dict[tuple[Factors, Node], Node] = {}
-    new: dict[Node, Node] = {}
-    for node in topological(outputs):
-        made = make_node(node.prim, tuple(new[i] for i in node.inputs), node.params)
-        new[node] = _shorter_sum(made, known) if made.op == "reduce_sum" else made
-        if _is_plain(made, tb=False):
-            x, y = made.inputs
-            known.setdefault((_counted(*_factors(x, (len(x.shape) - 1,))[1:]), y), made)
-    return [new[n] for n in outputs]
-
-
-def _shorter_sum(node: Node, known: dict[tuple[Factors, Node], Node]) -> Node:
-    (x,), axes = node.inputs, node.param("axes")
-    if axes != (len(x.shape) - 1,):
-        return node
-    negative, rest, same = _factors(x, axes)
-    for product in rest:
-        if _is_plain(product, tb=True) and not negative:
-            a, y = product.inputs
-            others = list(rest)
-            others.remove(product)
-            there = known.get((_counted(others, same), y))
-            if there is not None and a.shape[-1] <= x.shape[-1]:
-                return b.reduce("sum", b.mul(a, there), axes)
-    return node
-
-
-def _is_plain(node: Node, tb: bool) -> bool:
-    return node.op == "dot" and not node.param("ta") and node.param("tb") == tb and not node.param("ones")
-
-
-def _counted(rest: list[Node], same: list[tuple[Node, bool]]) -> Factors:
-    return frozenset(Counter(rest).items()), frozenset(Counter(same).items())
-
-
 # -- bias gradients ---------------------------------------------------------------------------------------------------
 
 
@@ -158,7 +31,7 @@ def bias_as_row(outputs: Sequence[Node]) -> Callable[[Node], Node]:
     The sum is the product with one more row of ones: no draw of its own, and the bias lies under the kernel.
     """
     order = topological(outputs)
-    sums = {_columns_of(n.inputs[0], n.aval.size) for n in order if _sums_rows(n)}
+    sums = {_columns_of(n.inputs[0], n.aval.size) for n in order if sums_rows(n)}
     products: dict[tuple[Node, int], Node] = {}
     for n in order:
         if is_kernel_gradient(n) and _rows_of_gradient(n) in sums:
@@ -168,7 +41,7 @@ def bias_as_row(outputs: Sequence[Node]) -> Callable[[Node], Node]:
         if is_kernel_gradient(node) and products.get(_rows_of_gradient(node)) is node:
             whole = _with_ones(node)
             return b.slice_(whole, (0, 0), node.shape)
-        if _sums_rows(node) and (product := products.get(_columns_of(node.inputs[0], node.aval.size))):
+        if sums_rows(node) and (product := products.get(_columns_of(node.inputs[0], node.aval.size))):
             whole = _with_ones(product)
             rows, cols = whole.shape
             return b.reshape(b.slice_(whole, (rows - 1, 0), (rows, cols)), node.shape)
@@ -186,12 +59,6 @@ def _columns_of(x: Node, columns: int) -> tuple[Node, int]:
 
 def _rows_of_gradient(product: Node) -> tuple[Node, int]:
     return _columns_of(product.inputs[1], product.shape[1])
-
-
-def _sums_rows(node: Node) -> bool:
-    """Whether a node is a sum over the first axes, so that it is the sum of a matrix' rows."""
-    leading = node.op == "reduce_sum" and node.param("axes") == tuple(range(len(node.param("axes"))))
-    return leading and 1 < node.aval.size < node.inputs[0].aval.size
 
 
 def is_kernel_gradient(node: Node) -> bool:
@@ -292,29 +159,87 @@ def _divisor_at_least(n: int, wanted: int) -> int:
     return next(d for d in range(max(1, min(n, wanted)), n + 1) if n % d == 0)
 
 
-def _split_reduction(node: Node) -> Node:
-    """Reduce in parts first, so that the parts run beside each other."""
+class _Cut(NamedTuple):
+    """A reduction in two stages: of parts of an axis, seen as an axis of its own, and of what these come to."""
+
+    axis: int
+    number: int
+    length: int
+    # what is reduced first, and what of its results then
+    inner: tuple[int, ...]
+    outer: tuple[int, ...]
+
+    def parts(self, x: Node) -> Node:
+        shape = (*x.shape[: self.axis], self.number, self.length, *x.shape[self.axis + 1 :])
+        return b.reshape(_along(x, self.axis, 0, self.number * self.length), shape)
+
+
+def _cut(node: Node) -> _Cut | None:
+    """How a reduction is cut so that its parts run beside each other; None if it is none the better for it."""
     (x,) = node.inputs
     axes = node.param("axes")
     length = math.prod(x.shape[a] for a in axes)
     rounds = length // 4 if axes[-1] == len(x.shape) - 1 else length
     if rounds <= LONG_REDUCTION or 2 * _fragments(node.shape) >= BUSY_FRAGMENTS:
-        return node
+        return None
     kept, axis, wanted = _parts(x.shape, axes)
-    size = x.shape[axis]
-    part = _part_length(size, wanted, last=axis == len(x.shape) - 1)
-    if part >= size:
+    part = _part_length(x.shape[axis], wanted, last=axis == len(x.shape) - 1)
+    if part >= x.shape[axis]:
+        return None
+    inner = [a if a < axis else a + 1 for a in axes if a not in (*kept, axis)] + [axis + 1]
+    outer = [a - sum(1 for other in axes if other < a and other not in kept) for a in (*kept, axis)]
+    return _Cut(axis, x.shape[axis] // part, part, tuple(sorted(inner)), tuple(sorted(outer)))
+
+
+def _split_reduction(node: Node) -> Node:
+    """Reduce in parts first, so that the parts run beside each other."""
+    cut = _cut(node)
+    if cut is None:
         return node
-    kind = node.op.removeprefix("reduce_")
-    count = size // part
-    shape = (*x.shape[:axis], count, part, *x.shape[axis + 1 :])
-    whole = b.reshape(_along(x, axis, 0, count * part), shape)
-    partial = b.reduce(kind, whole, [a if a < axis else a + 1 for a in axes if a not in (*kept, axis)] + [axis + 1])
-    rest = [a - sum(1 for other in axes if other < a and other not in kept) for a in (*kept, axis)]
-    total = b.reduce(kind, b.bind("store", partial), rest)
-    if size % part == 0:
+    (x,), kind = node.inputs, node.op.removeprefix("reduce_")
+    partial = b.bind("store", b.reduce(kind, cut.parts(x), cut.inner))
+    total, done, size = b.reduce(kind, partial, cut.outer), cut.number * cut.length, x.shape[cut.axis]
+    if done == size:
         return total
-    return b.bind(COMBINE[kind], total, b.reduce(kind, _along(x, axis, count * part, size), axes))
+    return b.bind(COMBINE[kind], total, b.reduce(kind, _along(x, cut.axis, done, size), node.param("axes")))
+
+
+def split_squares(node: Node) -> Node:
+    """Squares of distances from what the sum of the same values gives: their mean, for a variance.
+
+    Each part knows its own mean when it has its sum, so one draw computes both sums of all parts. Chan, Golub and
+    LeVeque, "Updating Formulae and a Pairwise Algorithm for Computing Sample Variances" (1979).
+    """
+    found = _distances(node)
+    cut = _cut(node) if found else None
+    if not found or cut is None or cut.number * cut.length < found[0].shape[cut.axis]:
+        return node
+    x, centre = found
+    values = cut.parts(x)
+    length = math.prod(values.shape[a] for a in cut.inner)
+    # the sum's parts are cut alike, and so are these
+    mean = b.bind("store", b.reduce("sum", values, cut.inner)) / float(length)
+    inside = values - _spread(mean, values.shape, cut.inner)
+    within = b.bind("store", b.reduce("sum", inside * inside, cut.inner))
+    apart = mean - _spread(b.reshape(centre, node.shape), mean.shape, cut.outer)
+    return b.reduce("sum", within + apart * apart * float(length), cut.outer)
+
+
+def _distances(node: Node) -> tuple[Node, Node] | None:
+    """The values and the centre of a sum of squares, if the centre comes from the sum of the values."""
+    if node.op != "reduce_sum" or node.inputs[0].op != "mul":
+        return None
+    distance, other = node.inputs[0].inputs
+    if distance is not other or distance.op != "sub" or not is_same_along(distance.inputs[1], node.param("axes")):
+        return None
+    x, centre = distance.inputs[0], distance.inputs[1].inputs[0]
+    total = b.reduce("sum", x, node.param("axes"))
+    return (x, centre) if centre.aval.size == node.aval.size and total in topological([centre], {x}) else None
+
+
+def _spread(x: Node, shape: Shape, axes: Sequence[int]) -> Node:
+    """A reduced value over the axes that it was reduced along."""
+    return b.broadcast(b.reshape(x, tuple(1 if i in axes else d for i, d in enumerate(shape))), shape)
 
 
 def _fragments(shape: Shape) -> int:
