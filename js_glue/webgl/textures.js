@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Textures by number, and a pool of freed ones. Every texture is a 2D array texture of immutable storage, read by
- * texelFetch only.
+ * Textures by number, and a pool of freed ones. Every texture is a 2D array texture of immutable storage, with
+ * one level and no filter: it is read texel by texel.
  */
 
 /** Bytes of a texel. */

@@ -75,7 +75,8 @@ class Browser:
     """A page with Pyodide, the glue registered and weblayers loaded.
 
     Attributes: `name` (chromium, firefox, webkit), `pyodide_version`, `url` of the Pyodide distribution that
-    the page was served from, `driver` (selenium's), `is_running` (it has neither hung nor crashed).
+    the page was served from, `distribution` (its folder), `driver` (selenium's), `is_running` (it has neither hung nor
+    crashed).
     """
 
     PythonError = PythonError
@@ -86,7 +87,7 @@ class Browser:
         self.name = name
         self.url = url
         self._display = display
-        self._distribution = distribution
+        self.distribution = distribution
         self.is_running = False
         self._opened = ExitStack()
 
@@ -106,7 +107,7 @@ class Browser:
 
     def reload(self) -> None:
         """Load the page anew: what Python had is gone, what the browser has stored stays."""
-        name, driver, url, distribution = self.name, self.driver, self.url, self._distribution
+        name, driver, url, distribution = self.name, self.driver, self.url, self.distribution
 
         class Runner(RUNNERS[name]):
             script_timeout = SCRIPT_TIMEOUT

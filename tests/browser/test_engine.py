@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.browser.conftest import computing
+from tests.browser.conftest import OLDEST_PYODIDE, computing
 from tests.golden import records
 from tests.native.test_api import KERAS_PROGRAM, TFJS_PROGRAM
 
@@ -380,6 +380,28 @@ def test_tensors_move_between_backends(browser, backend):
         """,
         backend=backend,
     ) == [[[3, 5], [7, 9]], [[3, 5], [7, 9]], backend]
+
+
+def test_every_texel_of_the_largest_textures_is_found(browser, webgl):
+    """Rows and columns of up to 16,384 texels, of sizes of which no float is the exact share."""
+    wrong = browser.run_python(
+        """
+        import numpy as np
+        import weblayers as wl
+        wrong = []
+        for n in (16384, 16383, 12289, 8191, 4099, 3):
+            for shape in ((1, 4 * n), (2, 4 * n - 1), (4 * n, 1), (4 * n - 3, 5)):
+                x = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+                back = await (wl.tensor(x) * 2 + 1).data()
+                turned = await wl.reverse(wl.tensor(x), [0, 1]).data()
+                if not np.array_equal(back.reshape(shape), x * 2 + 1):
+                    wrong.append(["in place", *shape])
+                if not np.array_equal(turned.reshape(shape), x[::-1, ::-1]):
+                    wrong.append(["reversed", *shape])
+        wrong
+        """
+    )
+    assert not wrong
 
 
 def test_a_broken_shader_names_its_line(browser, webgl):
