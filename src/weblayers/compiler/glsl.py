@@ -50,6 +50,8 @@ _FLOAT = {
     "or": "float({0} != 0.0 || {1} != 0.0)",
     "not": "float({0} == 0.0)",
     "where": "({0} != 0.0 ? {1} : {2})",
+    # no branch: a texel is then read in any case
+    "select": "mix({2}, {1}, {0})",
     # not max(x, 0.0): what GLSL's max makes of a NaN is undefined, and a NaN must stay visible
     # a NaN stays, whatever the compiler thinks of comparisons: these are the bits from -0 to -infinity
     "relu": "((floatBitsToUint({0}) ^ 0x80000000u) <= 0x7f800000u ? 0.0 : {0})",
@@ -63,6 +65,7 @@ _VECTOR = {
     "or": "vec4(notEqual(abs({0}) + abs({1}), vec4(0.0)))",
     "not": "vec4(equal({0}, vec4(0.0)))",
     "where": "mix({2}, {1}, notEqual({0}, vec4(0.0)))",
+    "select": "mix({2}, {1}, bvec4({0}))",
     "relu": "mix({0}, vec4(0.0), lessThanEqual(floatBitsToUint({0}) ^ 0x80000000u, uvec4(0x7f800000u)))",
 }
 
@@ -77,7 +80,6 @@ _OTHER = {
     "ige": "{0} >= {1}",
     "ieq": "{0} == {1}",
     "band": "{0} && {1}",
-    "select": "({0} ? {1} : {2})",
     "to_int": "int({0})",
     "to_float": "float({0})",
     "splat": "vec4({0})",

@@ -239,6 +239,9 @@ def conv_kernel_grad(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Va
         image = s.add(s.mul(p[0], part), n) if splits else n
         g = e.value(dy, e.coord(dy.shape, Position((image, *o, p[-1]), None if single else len(dy.shape) - 1)))
         index, ok = _input_position(e, node, size, o, tap)
+        if block == 1:
+            # it is read from somewhere in its row, so that nobody divides to find the row
+            index[-1] = s.clamp(index[-1], 0, size[-1] - 1)
         pixel = e.value(x, e.coord(x.shape, Position((image, *index, channel), None)))
         pixel = s.select(ok, pixel, s.const(0.0))
         if node.param("ones"):
