@@ -7,6 +7,7 @@ import pytest
 
 import weblayers as wl
 from tests.models import cnn, lstm
+from tests.perf import workloads
 from weblayers.compiler.lower import explained, lower
 from weblayers.compiler.pieces import at_once
 from weblayers.compiler.wire import serialize
@@ -110,6 +111,14 @@ def test_statistics_of_a_batch_are_the_normalizations():
     rows = model.explain(*data_of(model, 8)).rows
     assert all("norm" in row.layers for row in rows if row.part == "forward" and "reduce_sum" in row.computes)
     assert ("weight gradients", ["norm"]) in [(row.part, row.layers) for row in rows]
+
+
+def test_statistics_of_as_many_channels_as_samples_are_the_normalizations():
+    """Their moving averages may be updated by the draw that has the loss of each sample."""
+    model = workloads.cnn_batchnorm()
+    rows = model.explain(*data_of(model, 32)).rows
+    of_channels = [row for row in rows if row.part.startswith("forward") and "rsqrt" in row.computes]
+    assert ["batch_normalization" in row.layers[0].lower() for row in of_channels] == [True, True]
 
 
 def test_what_was_trained_last_is_explained(backend):

@@ -186,10 +186,12 @@ class _Purposes:
             mine = [layer_of[n] for n in outputs if maker.setdefault(n, _group(kernel)) is _group(kernel)]
             if mine:
                 found[i] = list(dict.fromkeys(mine))
+        makers = set(found)
         for i in range(len(self._kernels) - 1, -1, -1):
-            for writer in self._writers_of(self._kernels[i]) if i in found else ():
+            for writer in set(self._writers_of(self._kernels[i])) - makers if i in found else ():
                 only_data = self._data.issuperset(self._kernels[writer].reads)
-                found.setdefault(writer, [] if only_data else found[i][:1])
+                # of several who need it, the first is whom it is for
+                found[writer] = [] if only_data else found[i][:1]
         return found
 
     def _updated_by(self, gradient: Draw) -> list[int]:
