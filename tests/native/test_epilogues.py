@@ -83,6 +83,17 @@ def test_a_softmax_gradient_sums_over_the_values(drops):
     assert sorted(n.inputs[0].shape[-1] for n in sums) == [16, 64]
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("other", [1, -1])
+def test_sums_of_products_keep_their_signs(sign, other):
+    a, y = b.input_node((6, 4), "float32"), b.input_node((6, 4), "float32")
+    x = b.input_node((6, 6), "float32")
+    shares = x if sign == 1 else b.neg(x)
+    summed = x if other == 1 else b.neg(x)
+    outputs = [b.dot(shares, y), b.reduce("sum", b.dot(a, y, tb=True) * summed, 1)]
+    agree([a, y, x], [normal(*n.shape) for n in (a, y, x)], outputs)
+
+
 def test_sums_of_other_products_stay():
     """Of another matrix than that whose product is there, or of another share."""
     a, y, z = (b.input_node((6, 4), "float32") for _ in range(3))

@@ -91,7 +91,8 @@ def is_same_along(x: Node, axes: tuple[int, ...]) -> bool:
 
 # -- sums of products -------------------------------------------------------------------------------------------------
 
-Factors = tuple[frozenset[tuple[Node, int]], frozenset[tuple[tuple[Node, bool], int]]]
+# a product's sign, and how often it has each of its factors
+Factors = tuple[bool, frozenset[tuple[Node, int]], frozenset[tuple[tuple[Node, bool], int]]]
 
 
 def shorter_sums(outputs: Sequence[Node]) -> list[Node]:
@@ -107,7 +108,7 @@ def shorter_sums(outputs: Sequence[Node]) -> list[Node]:
         new[node] = _shorter_sum(made, known) if made.op == "reduce_sum" else made
         if _is_plain(made, tb=False):
             x, y = made.inputs
-            known.setdefault((_counted(*_factors(x, (len(x.shape) - 1,))[1:]), y), made)
+            known.setdefault((_counted(*_factors(x, (len(x.shape) - 1,))), y), made)
     return [new[n] for n in outputs]
 
 
@@ -117,11 +118,11 @@ def _shorter_sum(node: Node, known: dict[tuple[Factors, Node], Node]) -> Node:
         return node
     negative, rest, same = _factors(x, axes)
     for product in rest:
-        if _is_plain(product, tb=True) and not negative:
+        if _is_plain(product, tb=True):
             a, y = product.inputs
             others = list(rest)
             others.remove(product)
-            there = known.get((_counted(others, same), y))
+            there = known.get((_counted(negative, others, same), y))
             if there is not None and a.shape[-1] <= x.shape[-1]:
                 return b.reduce("sum", b.mul(a, there), axes)
     return node
@@ -131,8 +132,8 @@ def _is_plain(node: Node, tb: bool) -> bool:
     return node.op == "dot" and not node.param("ta") and node.param("tb") == tb and not node.param("ones")
 
 
-def _counted(rest: list[Node], same: list[tuple[Node, bool]]) -> Factors:
-    return frozenset(Counter(rest).items()), frozenset(Counter(same).items())
+def _counted(negative: bool, rest: list[Node], same: list[tuple[Node, bool]]) -> Factors:
+    return negative, frozenset(Counter(rest).items()), frozenset(Counter(same).items())
 
 
 def sums_rows(node: Node) -> bool:
