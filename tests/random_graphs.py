@@ -254,6 +254,8 @@ def _reduced(g, x):
 @kind(range(1, 6))
 def _softmax(g, x):
     axis = len(x.shape) - 1
+    if g.chance.happens():
+        return b.bind("softmax", x, axes=b.normalize_axes(axis, len(x.shape)))
     e = b.unary("exp", x - b.stop_gradient(b.reduce("max", x, axis, True)))
     return e / b.reduce("sum", e, axis, True)
 
