@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..graph import build as b
 from ..graph.node import Node, Shape, make_node, topological
-from ..graph.primitives.reduction import COMBINE
+from ..graph.primitives.reduction import COMBINE, spread
 from ..graph.rounding import RowsRounded, rounded_up
 from .factors import is_same_along, sums_rows
 from .layout import layout_of
@@ -219,9 +219,9 @@ def split_squares(node: Node) -> Node:
     length = math.prod(values.shape[a] for a in cut.inner)
     # the sum's parts are cut alike, and so are these
     mean = b.bind("store", b.reduce("sum", values, cut.inner)) / float(length)
-    inside = values - _spread(mean, values.shape, cut.inner)
+    inside = values - spread(mean, values, cut.inner)
     within = b.bind("store", b.reduce("sum", inside * inside, cut.inner))
-    apart = mean - _spread(b.reshape(centre, node.shape), mean.shape, cut.outer)
+    apart = mean - spread(b.reshape(centre, node.shape), mean, cut.outer)
     return b.reduce("sum", within + apart * apart * float(length), cut.outer)
 
 
@@ -235,11 +235,6 @@ def _distances(node: Node) -> tuple[Node, Node] | None:
     x, centre = distance.inputs[0], distance.inputs[1].inputs[0]
     total = b.reduce("sum", x, node.param("axes"))
     return (x, centre) if centre.aval.size == node.aval.size and total in topological([centre], {x}) else None
-
-
-def _spread(x: Node, shape: Shape, axes: Sequence[int]) -> Node:
-    """A reduced value over the axes that it was reduced along."""
-    return b.broadcast(b.reshape(x, tuple(1 if i in axes else d for i, d in enumerate(shape))), shape)
 
 
 def _fragments(shape: Shape) -> int:

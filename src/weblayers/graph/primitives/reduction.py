@@ -16,19 +16,19 @@ def _reduced(x: Aval, axes: Sequence[int]) -> Aval:
     return Aval(tuple(d for i, d in enumerate(x.shape) if i not in axes), x.dtype)
 
 
-def _spread(g: Node, x: Node, axes: Sequence[int]) -> Node:
+def spread(g: Node, x: Node, axes: Sequence[int]) -> Node:
     """A reduced value put back over the axes it was reduced from."""
     return b.broadcast(b.reshape(g, tuple(1 if i in axes else d for i, d in enumerate(x.shape))), x.shape)
 
 
 def _sum_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
-    return [_spread(g, x, axes)]
+    return [spread(g, x, axes)]
 
 
 # Ties share the gradient evenly, as Keras does on JAX.
 def _extremum_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
-    hit = b.cast(b.compare("eq", x, _spread(out, x, axes)), "float32")
-    return [hit * _spread(g / b.reduce("sum", hit, axes), x, axes)]
+    hit = b.cast(b.compare("eq", x, spread(out, x, axes)), "float32")
+    return [hit * spread(g / b.reduce("sum", hit, axes), x, axes)]
 
 
 # Right where no more than one factor is zero needs the product of the others: exclusive products along the axes.
@@ -37,8 +37,8 @@ def _prod_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | N
     zeros = b.reduce("sum", zero, axes)
     rest = b.reduce("prod", b.where(zero, 1.0, x), axes)
     one_zero = b.where(b.compare("eq", zeros, 1), rest, 0.0)
-    others = b.where(zero, _spread(one_zero, x, axes), _spread(out, x, axes) / b.where(zero, 1.0, x))
-    return [_spread(g, x, axes) * others]
+    others = b.where(zero, spread(one_zero, x, axes), spread(out, x, axes) / b.where(zero, 1.0, x))
+    return [spread(g, x, axes) * others]
 
 
 def _sum(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
@@ -100,7 +100,7 @@ def _softmax(x: np.ndarray, axes: Sequence[int]) -> np.ndarray:
 
 # By its result, which is stored anyway: what is computed on the way to it is then needed nowhere else.
 def _softmax_vjp(g: Node, out: Node, x: Node, axes: Sequence[int]) -> list[Node | None]:
-    return [out * (g - _spread(b.reduce("sum", g * out, axes), x, axes))]
+    return [out * (g - spread(b.reduce("sum", g * out, axes), x, axes))]
 
 
 define("softmax", lambda x, axes: x, _softmax, _softmax_vjp)
