@@ -24,6 +24,16 @@ def backend(request):
         wl.set_backend("numpy")
 
 
+# Layers that tests are given as parameters draw their seeds when tests are collected.
+wl.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def seeded():
+    """What is drawn does not depend on chance, nor on the tests before."""
+    wl.set_random_seed(0)
+
+
 @pytest.fixture(autouse=True)
 def plans_are_verified():
     verify.enable()

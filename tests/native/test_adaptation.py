@@ -19,11 +19,6 @@ LAYERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    wl.set_random_seed(0)
-
-
 def model_of(name, **options):
     make, x = LAYERS[name]
     wire = wl.input(shape=x.shape[1:], dtype=str(x.dtype))

@@ -19,11 +19,6 @@ Y = (X @ np.array([[1.0], [-2.0], [0.5]]) + 0.3).astype(np.float32)
 STEPS = 6
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    wl.set_random_seed(0)
-
-
 def model(optimizer=None):
     made = wl.sequential([L.dense(1, kernel_initializer="ones", input_shape=[3])])
     made.compile(optimizer or wl.train.adam(0.1), "mse")

@@ -38,11 +38,6 @@ def recorded():
 CALLS = list(recorded())
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    wl.set_random_seed(0)
-
-
 def is_array(value):
     return isinstance(value, np.ndarray)
 

@@ -22,12 +22,6 @@ L = wl.layers
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    """What is drawn does not depend on the tests before."""
-    wl.set_random_seed(0)
-
-
 # arguments, and the shape of an input
 UNRECORDED = {
     "AdaptiveAveragePooling2D": ({"output_size": 2}, (1, 5, 6, 3)),

@@ -11,12 +11,6 @@ L = wl.layers
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    """What is drawn does not depend on the tests before."""
-    wl.set_random_seed(0)
-
-
 def images(*shape):
     return RNG.random(shape, np.float32)
 

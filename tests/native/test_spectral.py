@@ -9,11 +9,6 @@ L = wl.layers
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    wl.set_random_seed(0)
-
-
 @pytest.mark.parametrize("inner, shape", [(lambda: L.dense(5), (3, 4)), (lambda: L.conv2d(4, 3), (2, 6, 6, 2))])
 def test_the_largest_singular_value_becomes_one(inner, shape):
     layer = L.spectral_normalization(layer=inner(), power_iterations=30)

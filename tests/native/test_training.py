@@ -18,11 +18,6 @@ Y = (X @ np.array([[1.0], [-2.0], [0.5]]) + 0.3).astype(np.float32)
 pytestmark = pytest.mark.usefixtures("backend")
 
 
-@pytest.fixture(autouse=True)
-def seeded():
-    wl.set_random_seed(0)
-
-
 def model(optimizer=None, metrics=None):
     made = wl.sequential([wl.layers.dense(units=1, input_shape=[3])])
     made.compile(optimizer or wl.train.sgd(0.1), "mse", metrics)
