@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ["KERAS_BACKEND"] = "numpy"
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import keras

@@ -10,7 +10,7 @@ import sys
 import traceback
 from pathlib import Path
 
-os.environ["KERAS_BACKEND"] = "jax"
+os.environ["KERAS_BACKEND"] = "numpy"
 
 import keras
 import numpy as np
