@@ -21,7 +21,14 @@ REPORT = {
                 "tfjs_cpu": {"fit": 1.5, "minimize": 1.25},
                 "jax_wasm": {"step": 0.3},
             },
-            "first_step_ms": {"wasm": 41.26, "webgl": 200, "tfjs_webgl": 500, "tfjs_cpu": 2, "jax_wasm": 30},
+            "first_step_ms": {
+                "wasm": 41.26,
+                "webgl": 200,
+                "page": 50,
+                "tfjs_webgl": 500,
+                "tfjs_cpu": 2,
+                "jax_wasm": 30,
+            },
             "compile_ms": {"wasm": {"trace": 3.21, "lower": 12.3, "print": 4.4, "compile": 1.7}},
             "cannot": {},
         },
@@ -108,9 +115,10 @@ def test_the_readme_is_written_between_its_markers_alone():
 def test_browsers_are_columns_beside_each_other():
     other = {**REPORT, "browser": "Firefox 2", "workloads": {}}
     head, *rows = tables.browser_rows([REPORT, other])
-    assert head[1:] == ["Chromium", "Firefox", "Chromium, first step", "Firefox, first step"]
+    firsts = [f"{name}, {what}" for what in ("first step", "first step of a page") for name in ("Chromium", "Firefox")]
+    assert head[1:] == ["Chromium", "Firefox", *firsts]
     assert [row for row in rows if row[0] == tables.WORKLOADS["xor"]] == [
-        [tables.WORKLOADS["xor"], "4", "-", "2.5", "-"]
+        [tables.WORKLOADS["xor"], "4", "-", "2.5", "-", "10", "-"]
     ]
 
 

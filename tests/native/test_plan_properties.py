@@ -16,7 +16,8 @@ from weblayers.compiler.kernel import Kernel
 from weblayers.compiler.layout import layout_of, whole
 from weblayers.compiler.lower import lower
 from weblayers.compiler.plan import Draw, Plan, Slot, TextureSpec
-from weblayers.compiler.shader import Loop, Shader, Value, rounds, work
+from weblayers.compiler.shader import Shader
+from weblayers.compiler.statements import Loop, Value, rounds, work
 from weblayers.graph import build as b
 from weblayers.graph import scan
 from weblayers.graph.evaluate import evaluate

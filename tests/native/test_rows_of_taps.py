@@ -6,7 +6,7 @@ from tests.native.test_plan_properties import compiled, fragments, texels_read
 from tests.native.test_spread_pixels import checked, convolved, with_slopes
 from tests.perf import workloads
 from weblayers.compiler.lower import lower
-from weblayers.compiler.shader import Leave, Loop
+from weblayers.compiler.statements import Leave, Loop
 from weblayers.graph import build as b
 
 

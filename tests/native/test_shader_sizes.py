@@ -6,7 +6,7 @@ import pytest
 import weblayers as wl
 from tests.native.test_plan_properties import plan_of
 from weblayers.compiler.lower import lower
-from weblayers.compiler.shader import FREE, Loop, Value
+from weblayers.compiler.statements import FREE, Loop, Value
 from weblayers.graph.gradient import gradient
 from weblayers.graph.node import Aval
 from weblayers.runtime import tracing

@@ -12,7 +12,8 @@ function median(values) {
 /**
  * @typedef {object} Contender a library on a workload; everything it needs is there before anything is measured
  * @property {() => Promise<number>} firstStep milliseconds
- * @property {() => Promise<Record<string, number>>} measured milliseconds of a step, every way there is
+ * @property {() => Promise<Record<string, number>>} measured milliseconds of a step, every way there is; of none if it is
+ *   there for its first step
  * @property {() => void} dispose
  * @property {Record<string, number>} [parts] milliseconds of the first step's compiling
  * @property {() => {draws: number, multiply_adds: number}} [counted] of a step
@@ -44,6 +45,7 @@ export const CONTENDERS = {
   wasm: () => ours("wasm"),
   webgl: () => ours("webgl"),
   numpy: () => ours("numpy"),
+  page: () => ours("page"),
   tfjs_webgl: () => tfjs("webgl"),
   tfjs_cpu: () => tfjs("cpu"),
   tfjs_wasm: () => tfjs("wasm"),
@@ -67,8 +69,9 @@ export async function measured(name, makers, rounds, say) {
       const contender = await makers[who](name, workload, steps[who]);
       result.first_step_ms[who] = await contender.firstStep();
       // warms everything up that is measured
-      await contender.measured();
-      contenders[who] = contender;
+      const ways = await contender.measured();
+      if (Object.keys(ways).length) contenders[who] = contender;
+      else contender.dispose();
       if (contender.parts && who !== "numpy") result.compile_ms[who] = contender.parts;
       say(`${name}: first step of ${who} ${result.first_step_ms[who].toFixed(0)} ms`);
     } catch (error) {

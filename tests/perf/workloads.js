@@ -35,35 +35,35 @@ export const WORKLOADS = {
   },
   mlp: {
     input: [784], target: [10], batch: 128,
-    steps: { wasm: 50, webgl: 30, numpy: 4, tfjs_webgl: 10, tfjs_wasm: 10, jax_wasm: 20 },
+    steps: { wasm: 50, webgl: 30, page: 30, numpy: 4, tfjs_webgl: 10, tfjs_wasm: 10, jax_wasm: 20 },
   },
   mnist_cnn: {
     input: [28, 28, 1], target: [10], batch: 64,
-    steps: { wasm: 20, webgl: 20, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 4, jax_wasm: 4 },
+    steps: { wasm: 20, webgl: 20, page: 20, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 4, jax_wasm: 4 },
   },
   lstm: {
     input: [40, 16], target: [10], batch: 32,
-    steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5, jax_wasm: 3 },
+    steps: { wasm: 20, webgl: 10, page: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5, jax_wasm: 3 },
   },
   gru: {
     input: [40, 16], target: [10], batch: 32,
-    steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5 },
+    steps: { wasm: 20, webgl: 10, page: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 5 },
   },
   text: {
     input: [40], target: [2], batch: 32, tokens: WORDS,
-    steps: { wasm: 20, webgl: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 3 },
+    steps: { wasm: 20, webgl: 10, page: 10, numpy: 2, tfjs_webgl: 3, tfjs_wasm: 3 },
   },
   cnn_batchnorm: {
     input: [32, 32, 3], target: [10], batch: 32,
-    steps: { wasm: 10, webgl: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 2 },
+    steps: { wasm: 10, webgl: 10, page: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 2 },
   },
   autoencoder: {
     input: [28, 28, 1], target: [28, 28, 1], batch: 32,
-    steps: { wasm: 20, webgl: 10, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 4 },
+    steps: { wasm: 20, webgl: 10, page: 10, numpy: 1, tfjs_webgl: 4, tfjs_wasm: 4 },
   },
   transformer: {
     input: [64], target: [64, VOCABULARY], batch: 16, tokens: VOCABULARY,
-    steps: { wasm: 10, webgl: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 3 },
+    steps: { wasm: 10, webgl: 10, page: 10, numpy: 1, tfjs_webgl: 3, tfjs_wasm: 3, jax_wasm: 3 },
   },
   predict_mobilenet: {
     input: [128, 128, 3], target: [1000], batch: 1, predicts: true,

@@ -13,7 +13,7 @@ from .loops import StepKernel
 from .lower import Lowering, explained
 from .pieces import at_once
 from .plan import Draw, Plan, Slot
-from .shader import Loop, Statement, Value, rounds
+from .statements import Loop, Statement, Value, rounds
 from .views import is_leaf, operand, origin
 
 # Floats of a texel, and their bytes.

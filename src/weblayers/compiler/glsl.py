@@ -7,7 +7,8 @@ import re
 import struct
 from typing import NamedTuple
 
-from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable, operands
+from .shader import Shader
+from .statements import Assign, Leave, Loop, Statement, Value, Variable, operands
 
 _TYPES = {"f": "float", "v": "vec4", "i": "int", "b": "bool"}
 

@@ -20,8 +20,8 @@ from .emit import Emitter, Window
 from .fuse import fuse
 from .kernel import Kernel
 from .layout import MAX_EXTENT, Layout, Placement, layout_of
-from .shader import Int
 from .simplify import simplify
+from .statements import Int
 from .views import computed, origin, side_by_side
 
 

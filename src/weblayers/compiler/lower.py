@@ -21,8 +21,9 @@ from .layout import MAX_EXTENT, Layout, Placement, layout_of, pack, whole
 from .loops import StepKernel, opened, unrolled
 from .pieces import Pieces, at_once
 from .plan import Draw, Placed, Plan, Slot, TextureSpec, filling, input_format, spec_of
-from .shader import Int, Shader
+from .shader import Shader
 from .simplify import simplify
+from .statements import Int
 from .views import computed, is_leaf
 
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..graph.node import Node, Shape
 from .layout import Layout, Placement
-from .shader import Shader, work
+from .shader import Shader
+from .statements import work
 
 
 @dataclass(frozen=True)

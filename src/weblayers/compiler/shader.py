@@ -1,10 +1,8 @@
-"""A small intermediate representation of fragment shaders, and its builder.
+"""Builds fragment shaders of :mod:`.statements`.
 
 Kernels are written once, against this builder. `glsl` prints what they build, `softgpu` executes it with NumPy.
 The builder shares equal expressions, moves loop-invariant ones out of loops, and folds integer arithmetic: indices
 carry their range and a known divisor, so that most divisions of an index disappear.
-
-Types: ``f`` float, ``v`` vec4, ``i`` int, ``b`` bool. An int operand may be a plain Python int.
 """
 
 from __future__ import annotations
@@ -12,78 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-_FAR = 2**30
-
-
-class Value:
-    """An expression, emitted once in the block of its ``level`` (0 is the body, each loop adds one)."""
-
-    __slots__ = ("args", "divisor", "hi", "id", "level", "lo", "op", "type")
-
-    def __init__(self, op: str, type_: str, args: tuple, level: int, id_: int) -> None:
-        self.op, self.type, self.args, self.level, self.id = op, type_, args, level, id_
-        self.lo, self.hi, self.divisor = -_FAR, _FAR, 1
-
-    def __repr__(self) -> str:
-        return f"{self.type}{self.id}"
-
-
-Int = Value | int
-
-
-@dataclass(eq=False)
-class Variable:
-    """A mutable local: the accumulator of a loop."""
-
-    type: str
-    init: float
-    id: int
-
-
-@dataclass(eq=False)
-class Assign:
-    variable: Variable
-    value: Value
-
-
-@dataclass(eq=False)
-class Loop:
-    """``for (index = 0; index < count; index++) body``: counts are literals, which every driver compiles best."""
-
-    index: Value
-    count: int
-    body: list = field(default_factory=list)
-
-
-@dataclass(eq=False)
-class Leave:
-    """``if (condition) break``: ends the loop around it."""
-
-    condition: Value
-
-
-Statement = Value | Variable | Assign | Loop | Leave
-
-
-def operands(statement: Statement) -> tuple:
-    """What a statement computes with."""
-    if isinstance(statement, Value):
-        return statement.args
-    if isinstance(statement, Assign):
-        return (statement.value,)
-    return (statement.condition,) if isinstance(statement, Leave) else ()
-
-
-# So many rounds a loop is thought to make that ends when a condition holds.
-ROUNDS = 4
-
-
-def level_of(value: Any) -> int:
-    return value.level if isinstance(value, Value) else 0
+from .statements import FAR, Assign, Int, Leave, Loop, Statement, Value, Variable, blocks, operands
 
 
 class Shader:
@@ -93,6 +23,9 @@ class Shader:
         self.blocks: list[list[Statement]] = [[]]
         self.memo: list[dict] = [{}]
         self.outputs: list[Value] = []
+        # what divisions came to: where a value is known, what was computed of it alone is too
+        self._quotients: dict[tuple[Value, int], Int] = {}
+        self._remainders: dict[tuple[Value, int], Int] = {}
         self._next = 0
 
     @property
@@ -130,14 +63,14 @@ class Shader:
     def drop_unused(self) -> None:
         """Take out what nothing depends on: indices on the way to others that turned out to be simpler."""
         used: set[Value] = set()
-        ends = (s for block in _blocks(self.body) for s in block if not isinstance(s, Value))
+        ends = (s for block in blocks(self.body) for s in block if not isinstance(s, Value))
         waiting = [*self.outputs, *(v for s in ends for v in operands(s))]
         while waiting:
             value = waiting.pop()
             if value not in used:
                 used.add(value)
                 waiting += [a for a in value.args if isinstance(a, Value)]
-        for block in _blocks(self.body):
+        for block in blocks(self.body):
             block[:] = [s for s in block if not isinstance(s, Value) or s in used]
 
     # -- control ------------------------------------------------------------------------------------------------
@@ -159,10 +92,10 @@ class Shader:
     @contextmanager
     def at_level(self, level: int) -> Iterator[None]:
         """Emit into the open block of ``level``: before the loops around it, which are not emitted until they end."""
-        blocks, memo = self.blocks[level + 1 :], self.memo[level + 1 :]
+        inner, memo = self.blocks[level + 1 :], self.memo[level + 1 :]
         del self.blocks[level + 1 :], self.memo[level + 1 :]
         yield
-        self.blocks += blocks
+        self.blocks += inner
         self.memo += memo
 
     def leave(self, condition: Value) -> None:
@@ -187,7 +120,7 @@ class Shader:
         if lo == hi:
             return lo
         value = self.op(op, "i", *args)
-        value.lo, value.hi, value.divisor = max(lo, -_FAR), min(hi, _FAR), divisor
+        value.lo, value.hi, value.divisor = max(lo, -FAR), min(hi, FAR), divisor
         return value
 
     def fragment(self, axis: str, extent: int) -> Int:
@@ -236,6 +169,11 @@ class Shader:
             return a // n
         if n == 1:
             return a
+        if (found := self._quotients.get((a, n))) is None:
+            found = self._quotients[a, n] = self._div(a, n)
+        return found
+
+    def _div(self, a: Value, n: int) -> Int:
         if a.op == "imul" and a.args[1] % n == 0:
             return self.mul(a.args[0], a.args[1] // n)
         if parts := self._multiples_and_rest(a, n):
@@ -253,6 +191,11 @@ class Shader:
             return a % n
         if a.divisor % n == 0:
             return 0
+        if (found := self._remainders.get((a, n))) is None:
+            found = self._remainders[a, n] = self._mod(a, n)
+        return found
+
+    def _mod(self, a: Value, n: int) -> Int:
         if parts := self._multiples_and_rest(a, n):
             return self.mod(parts[1], n)
         if carry := _carried_and_rest(a, n):
@@ -261,19 +204,27 @@ class Shader:
             return a
         return self._int("imod", (a, n), 0, n - 1, math.gcd(a.divisor, n))
 
-    def _multiples_and_rest(self, a: Value, n: int) -> tuple[list[Value], Int] | None:
+    def _multiples_and_rest(self, a: Value, n: int) -> tuple[list[Int], Int] | None:
         """A sum as terms that are known to be multiples of ``n`` and the rest, which is not negative or a number."""
-        multiples: list[Value] = []
-        rest: Int = 0
+        multiples, others = [], []
+        number = least = 0
         for term, factor in _terms(a):
-            number = self.mul(term, factor)
             # a number stays with the rest, so that it is known what that carries
-            if isinstance(number, Value) and number.divisor % n == 0:
-                multiples.append(number)
+            if isinstance(term, int):
+                number += term * factor
+            elif term.divisor * factor % n == 0:
+                multiples.append((term, factor))
             else:
-                rest = self.add(rest, number)
-        is_split = multiples and (len(multiples) > 1 or rest != 0)
-        return (multiples, rest) if is_split and (isinstance(rest, int) or rest.lo >= 0) else None
+                others.append((term, factor))
+                least += min(term.lo * factor, term.hi * factor)
+        # nothing is emitted before it is known that it serves
+        is_split = multiples and (len(multiples) > 1 or others or number)
+        if not is_split or (others and least + number < 0):
+            return None
+        rest: Int = number
+        for other in others:
+            rest = self.add(rest, self.mul(*other))
+        return [self.mul(*each) for each in multiples], rest
 
     def steps(self, a: Int, start: int, n: int) -> tuple[Int, Int]:
         """How many steps of ``n`` from ``start`` to ``a``, which is not negative, and what is left of the last."""
@@ -378,13 +329,6 @@ class Shader:
         return self.op(op, values[0].type, *args)
 
 
-def _blocks(body: list[Statement]) -> Iterator[list[Statement]]:
-    yield body
-    for s in body:
-        if isinstance(s, Loop):
-            yield from _blocks(s.body)
-
-
 def _is_zero(value: Value) -> bool:
     return value.op == "const" and value.args[0] == 0.0
 
@@ -412,23 +356,3 @@ def _carried_and_rest(a: Value, n: int) -> tuple[int, int] | None:
     rest = y % n % math.gcd(x.divisor, n)
     carried = y % n - rest
     return None if carried == y else (carried, rest)
-
-
-# What costs nothing by itself.
-FREE = frozenset(("const", "read", "uniform", "component", "splat"))
-
-
-def work(block: Sequence[Statement]) -> int:
-    """How many statements a fragment executes, loops counted out."""
-    total = 0
-    for s in block:
-        if isinstance(s, Loop):
-            total += rounds(s) * work(s.body)
-        elif not isinstance(s, Value) or s.op not in FREE:
-            total += 1
-    return total
-
-
-def rounds(loop: Loop) -> int:
-    """How often a loop is thought to run."""
-    return min(loop.count, ROUNDS) if any(isinstance(s, Leave) for s in loop.body) else loop.count

@@ -13,7 +13,8 @@ import numpy as np
 from ..graph.primitives.sources import pcg4d
 from ..graph.registry import PRIMITIVES
 from .plan import Plan, TextureSpec
-from .shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
+from .shader import Shader
+from .statements import Assign, Leave, Loop, Statement, Value, Variable
 
 Array = np.ndarray
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from ...graph.node import Node
-from ..shader import Int, Shader, Value
+from ..shader import Shader
+from ..statements import Int, Value
 from ..views import side_by_side
 from .emitter import Accumulators, Coord, Emitter, Position, handles
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...graph.node import Node
-from ..shader import Int, Value
+from ..statements import Int, Value
 from .contraction import multiply_add, over_inner, row_is, transposed
 from .emitter import Accumulators, Coord, Emitter, Position, handles
 

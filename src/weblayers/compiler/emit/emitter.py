@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 from ...graph.node import Node, Shape
 from ..layout import MAX_EXTENT, Layout, Placement, layout_of, stripped
-from ..shader import Int, Shader, Value, level_of
+from ..shader import Shader
+from ..statements import Int, Value, level_of
 
 
 class Run(NamedTuple):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from ...graph.node import Node
 from ..layout import layout_of, stripped
-from ..shader import Int, Value
+from ..statements import Int, Value
 from .emitter import Coord, Emitter, Position, handles
 
 

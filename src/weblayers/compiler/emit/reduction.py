@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from ...graph.node import Node
 from ...graph.primitives.reduction import COMBINE, IDENTITY
 from ..layout import stripped
-from ..shader import Int, Value
+from ..statements import Int, Value
 from .emitter import Accumulators, Coord, Emitter, Position, handles, level
 
 # Up to so many texels or rows are read in straight-line code: neighbouring reductions then share what they read.

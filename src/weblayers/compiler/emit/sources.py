@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...graph.node import Node
-from ..shader import Value
+from ..statements import Value
 from .emitter import Coord, Emitter, handles
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from ...graph.node import Node
 from ...graph.primitives.reduction import IDENTITY
 from ..layout import stripped
-from ..shader import Int, Value
+from ..statements import Int, Value
 from .emitter import Accumulators, Coord, Emitter, Position, handles, level
 from .reduction import keep_better
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..shader import Value
+from ..statements import Value
 
 # What varies in an address: the draw's first column, the column counted from it, the row, or an index that is no sum;
 # the number tells neighbouring fragments apart.

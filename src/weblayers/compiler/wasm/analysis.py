@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ..shader import FREE, Assign, Leave, Loop, Shader, Statement, Value, Variable, rounds
+from ..shader import Shader
+from ..statements import FREE, Assign, Leave, Loop, Statement, Value, Variable, rounds
 
 X, Y = 1, 2
 

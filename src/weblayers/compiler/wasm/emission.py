@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
+from ..shader import Shader
+from ..statements import Assign, Leave, Loop, Statement, Value, Variable
 from . import assembler as wasm
 from .addresses import COLUMN, FIRST, ROW, Shape, Sum
 from .analysis import NONE, Analysis, X, Y, is_lane, meeting

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..shader import Loop, Value, Variable
+from ..statements import Loop, Value, Variable
 from . import assembler as wasm
 from .analysis import Analysis, Jam, X, Y
 from .assembler import F32, I32, V128, Function

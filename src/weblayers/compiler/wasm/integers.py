@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..shader import Value
+from ..statements import Value
 from . import assembler as wasm
 from .addresses import FIRST, Atom, Indices, Shape, Sum
 from .assembler import I32

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ..shader import Assign, Leave, Loop, Shader, Statement, Value, Variable
+from ..shader import Shader
+from ..statements import Assign, Leave, Loop, Statement, Value, Variable
 from .instructions import COMPARISONS, PREDICATES, VECTOR
 from .mathematics import FUNCTIONS
 
