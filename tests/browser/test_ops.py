@@ -116,8 +116,8 @@ def test_an_eager_op_is_one_call(browser, webgl):
 
 
 def test_ten_thousand_ops_end_with_the_memory_they_began_with(browser, webgl):
-    if browser.name != "chromium":
-        pytest.skip("the counts are the same in every browser")
+    if browser.name != "chromium" or browser.pyodide_version.startswith("0."):
+        pytest.skip("the counts are the same in every browser and Pyodide")
     before, after = browser.run_python(
         """
         import gc

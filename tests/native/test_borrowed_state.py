@@ -212,8 +212,7 @@ class Watch(wl.Callback):
         self.calls.append("epoch ends")
 
 
-@pytest.mark.parametrize("watched", [False, True])
-@pytest.mark.parametrize("times", [1, 3])
+@pytest.mark.parametrize(("times", "watched"), [(1, False), (3, True)])
 def test_a_fit_that_is_cancelled_at_any_moment_keeps_the_steps_it_has_made(times, watched, moving_clock, monkeypatch):
     # compiling takes as many turns as the machine needs
     monkeypatch.setattr(pieces, "TURN_SECONDS", np.inf)

@@ -74,7 +74,7 @@ def close(found, expected, tolerance):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
 
 
-def moments(calls, count=20):
+def moments(calls, count=12):
     """Seeded moments: some of each kind of call, the others anywhere."""
     chosen = random.Random(0)
     numbers = {name: [i + 1 for i, c in enumerate(calls) if c == name] for name in set(calls)}

@@ -14,8 +14,8 @@ from weblayers.optimizers import TABLE
 
 # The first layer goes by the seed: so many seeds meet all classes.
 MODELS = len(beginnings())
-GRAPHS = 600
-UPDATES = 200
+GRAPHS = 400
+UPDATES = 140
 # Seeds of one test: a failure names its own, and a test's overhead is small beside them.
 TOGETHER = 10
 # What graphs begin with.
