@@ -350,6 +350,25 @@ def _loop(g, x):
     return scan.each(loop, value) if g.chance.happens() else scan.last(loop, 0)
 
 
+@kind(range(2, 5))
+def _states(g, x):
+    """States that read what others have just become, or were: one of them is wanted, in the end or of all steps."""
+    shape, width = x.shape[1:], x.shape[-1]
+    first = [g.input(shape) for _ in range(g.chance.number(2, 3))]
+    mixes = [b.constant(g.chance.rng.standard_normal((width, width)).astype(np.float32) * 0.5) for _ in first]
+
+    def step(carries, slices):
+        after = []
+        for old, mix in zip(carries, mixes, strict=True):
+            seen = b.unary("tanh", g.chance.one_of([*slices, *carries, *after]))
+            mixed = b.dot(b.reshape(seen, (seen.aval.size // width, width)), mix)
+            after.append(old * 0.5 + b.reshape(mixed, shape))
+        return after, [b.unary("tanh", after[0])]
+
+    loop, (value,) = scan.over([x], first, step, g.chance.happens())
+    return scan.each(loop, value) if g.chance.happens(0.3) else scan.last(loop, g.chance.number(0, len(first) - 1))
+
+
 @kind()
 def _slope(g, x):
     """A gradient, which is differentiated again."""

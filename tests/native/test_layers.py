@@ -283,6 +283,22 @@ def test_a_step_cannot_assign_variables():
         wl.sequential([L.rnn(cell=Forgetful(), input_shape=[4, 3])])
 
 
+@pytest.mark.parametrize("steps", range(1, 7))
+@pytest.mark.parametrize("cells", [(L.lstm_cell, L.lstm_cell), (L.gru_cell, L.simple_rnn_cell)])
+def test_a_stack_of_cells_of_which_the_last_step_is_wanted(steps, cells, backend):
+    """What a step has stored may be needed no more, and be written once more all the same."""
+    model = wl.sequential([L.rnn([cell(3) for cell in cells], input_shape=[steps, 5])])
+    model.compile("sgd", "mse")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal((4, steps, 5)).astype(np.float32), rng.random((4, 3), np.float32)
+    model.fit(x, y, epochs=2, verbose=0)
+    predicted, loss = model.predict(x).numpy(), float(model.evaluate(x, y))
+    wl.set_backend("numpy")
+    expected = model.apply(x).numpy()
+    np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-5)
+    assert loss == pytest.approx(np.mean((expected - y) ** 2), rel=1e-4)
+
+
 def test_a_loop_inside_a_loop():
     layer = L.rnn(cell=Inner(), input_shape=[4, 3])
     x = np.random.default_rng(0).random((2, 4, 3), np.float32)

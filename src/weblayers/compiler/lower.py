@@ -214,11 +214,13 @@ class Lowering:
         return numbers
 
     def _allocate(self) -> dict[Node, int]:
-        """Temporary buffers, reused once nothing reads them any more; constants keep theirs."""
-        last: dict[Node, int] = {}
-        for i, kernel in enumerate(self._kernels):
-            for n in kernel.reads:
-                last[self._home(n)[0]] = i
+        """Temporary buffers, reused once nothing reads them any more; constants keep theirs.
+
+        Nor writes: a loop writes a stack in turns, and the last of it need not be read.
+        """
+        homes = {n: self._home(n)[0] for k in self._kernels for n in (*k.reads, *k.outputs)}
+        steps = [({homes[n]: None for n in k.reads}, {homes[n]: None for n in k.outputs}) for k in self._kernels]
+        last = {owner: i for i, (reads, writes) in enumerate(steps) for owner in reads | writes}
         external = self._external_inputs.keys() | self._external_outputs.keys()
         numbers: dict[Node, int] = {}
         free: dict[TextureSpec, list[int]] = {}
@@ -228,13 +230,14 @@ class Lowering:
                     numbers[n] = self._texture(spec_of(layout_of(n.shape)))
                     self.plan.constants[numbers[n]] = pack(n.param("value").array, layout_of(n.shape))
             for n in kernel.outputs:
-                owner = self._home(n)[0]
+                owner = homes[n]
                 if owner not in external and owner not in numbers:
                     spec = self._spec(owner)
                     numbers[owner] = free[spec].pop() if free.get(spec) else self._texture(spec)
-            for owner in dict.fromkeys(self._home(n)[0] for n in kernel.reads):
+            for owner in steps[i][0] | steps[i][1]:
                 if owner in numbers and owner.op != "array" and last[owner] == i:
                     free.setdefault(self._spec(owner), []).append(numbers[owner])
+        verify.reuse(steps, numbers)
         return numbers
 
     def _spec(self, owner: Node) -> TextureSpec:

@@ -6,8 +6,9 @@ are on in tests and in debug mode.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
+from ..graph.node import Node
 from .kernel import MAX_SAMPLERS, MAX_TARGETS
 from .plan import Draw, Plan
 
@@ -36,6 +37,23 @@ def plan(made: Plan, swaps: Mapping[int, int]) -> None:
     inputs = {made.inputs[i].texture for i in swaps}
     if len(outputs) != len(inputs):
         raise RuntimeError(f"the state in {len(inputs)} textures is replaced by {len(outputs)}")
+
+
+def reuse(steps: Iterable[tuple[Iterable[Node], Iterable[Node]]], buffers: Mapping[Node, int]) -> None:
+    """Check that buffers are given to others only when nobody needs them: ``steps`` are the nodes that each draw reads
+    and writes, ``buffers`` where they lie.
+
+    Raises:
+        RuntimeError: a draw finds the values of another node in a buffer.
+    """
+    if not _enabled:
+        return
+    holders: dict[int, Node] = {}
+    for i, (reads, writes) in enumerate(steps):
+        for node in reads:
+            if node in buffers and holders.setdefault(buffers[node], node) is not node:
+                raise RuntimeError(f"draw {i} reads {node!r} where {holders[buffers[node]]!r} has been written")
+        holders |= {buffers[node]: node for node in writes if node in buffers}
 
 
 def _known_before(made: Plan) -> set[int]:
