@@ -299,6 +299,29 @@ def test_a_stack_of_cells_of_which_the_last_step_is_wanted(steps, cells, backend
     assert loss == pytest.approx(np.mean((expected - y) ** 2), rel=1e-4)
 
 
+async def loss_of_a_step(model, x, y):
+    return float(await model.train_on_batch(x, y))
+
+
+def test_time_steps_are_normalized_by_themselves(backend):
+    """And the moving averages follow step after step, as in Keras and TensorFlow.js."""
+    rng = np.random.default_rng(0)
+    x = (rng.standard_normal((8, 3, 2)) * np.array([1, 5, 9])[None, :, None]).astype(np.float32)
+    mean, variance = np.zeros(2), np.ones(2)
+    for t in range(3):
+        mean = 0.99 * mean + 0.01 * x[:, t].mean(0)
+        variance = 0.99 * variance + 0.01 * x[:, t].var(0)
+    layer = L.time_distributed(L.batch_normalization())
+    model = wl.sequential([L.input_layer(input_shape=[3, 2]), layer])
+    model.compile(wl.train.sgd(0.0), "mse")
+    wanted = (x - x.mean(0)) / np.sqrt(x.var(0) + 1e-3)
+    assert asyncio.run(loss_of_a_step(model, x, wanted)) < 1e-9
+    for found, expected in zip(layer.get_weights()[2:], (mean, variance), strict=True):
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-6)
+    averaged = (x - mean) / np.sqrt(variance + 1e-3)
+    np.testing.assert_allclose(model.predict(x).numpy(), averaged, rtol=1e-4, atol=1e-4)
+
+
 def test_a_loop_inside_a_loop():
     layer = L.rnn(cell=Inner(), input_shape=[4, 3])
     x = np.random.default_rng(0).random((2, 4, 3), np.float32)

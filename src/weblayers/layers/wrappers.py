@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import custom, initializers, naming, tree
 from ..ops import arithmetic as a
-from ..ops import matrices, movement, reduction
+from ..ops import matrices, movement, reduction, slicing
 from ..runtime import tracing
 from ..runtime.tensor import Tensor, Variable
 from . import context, serialization
@@ -30,7 +30,9 @@ class Wrapper(Layer):
 
 
 class TimeDistributed(Wrapper):
-    """Applies a layer to every time step of ``[batch, steps, ...]``.
+    """Applies a layer to every time step of ``[batch, steps, ...]``: to all at once, as if there were so many more
+    samples. A layer that keeps something of a call, as in training a batch normalization does of its batch, is applied
+    to one step after the other, which takes as many draws more.
 
     >>> import weblayers as wl
     >>> wl.layers.time_distributed(layer=wl.layers.dense(units=3)).apply(wl.ones([2, 5, 4])).shape
@@ -52,11 +54,27 @@ class TimeDistributed(Wrapper):
 
     def call(self, inputs: Tensor, training: bool = False, mask: Tensor | None = None) -> Tensor:
         batch, steps = inputs.shape[:2]
+        if remembers(self.layer, training):
+            return movement.stack([self._step(inputs, t, training, mask) for t in range(steps)], 1)
         flat = movement.reshape(inputs, (batch * steps, *inputs.shape[2:]))
         if mask is not None and mask.rank > 2:
             flat.mask = movement.reshape(mask, (batch * steps, *mask.shape[2:]))
         out = self.layer.apply(flat, training=training)
         return movement.reshape(out, (batch, steps, *out.shape[1:]))
+
+    def _step(self, inputs: Tensor, t: int, training: bool, mask: Tensor | None) -> Tensor:
+        step = slicing.get_item(inputs, (slice(None), t))
+        if mask is not None and (mask.rank > 2 or self.layer.supports_masking):
+            step.mask = slicing.get_item(mask, (slice(None), t))
+        return self.layer.apply(step, training=training)
+
+
+def remembers(layer: Layer, training: bool) -> bool:
+    """Whether a call of a layer leaves something behind that is neither trained nor lost: statistics, states."""
+    return any(
+        getattr(part, "stateful", False) or (training and part.trainable and part.non_trainable_weights)
+        for part in layer.flatten_layers()
+    )
 
 
 class SpectralNormalization(Wrapper):
