@@ -3,7 +3,7 @@
 
 import { axisX, axisY, cell, dot, text } from "@observablehq/plot";
 import { bytesOf, canvasOf, colorMap, colorsOf } from "./colors.js";
-import { isNumber, limits, written } from "./numbers.js";
+import { isNumber, limits, short, written } from "./numbers.js";
 import { legend, plotted, roomFor, tick, tips, titled, view } from "./plots.js";
 
 /** @typedef {import("./types.js").View} View */
@@ -88,7 +88,8 @@ function isSame(a, b) {
  * @param {any} options
  * @param {number} width
  */
-function cellAxes({ rows, columns, xs, ys }, options, width) {
+function cellAxes({ rows, columns, ...names }, options, width) {
+  const [xs, ys] = [names.xs.map(short), names.ys.map(short)];
   const left = roomFor(ys, options.yLabel);
   const band = (width - left - 16) / columns;
   const most = Math.max(1, ...xs.map((each) => each.length));

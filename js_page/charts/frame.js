@@ -78,6 +78,8 @@ export class Frame {
     this.figure.style.fontSize = fontSize ? `${fontSize}px` : "";
     this.figure.style.width = width ? `${width}px` : "";
     this.name(chart.title ? `${chart.title}: ${chart.text}` : chart.text, chart.kind === "table");
+    // also what there is that cannot be drawn
+    this._empty.textContent = chart.text || NOTHING;
     this._offerData(chart);
   }
 

@@ -175,7 +175,8 @@ export class Lines {
       scales: {
         x: {
           time: false,
-          range: (_, low, high) => options.xAxisDomain ?? (low === high ? [low - 0.5, high + 0.5] : [low, high]),
+          // uPlot itself gives a single point a scale on whose edge it lies
+          range: (_, low, high) => options.xAxisDomain ?? this._wide() ?? [low, high],
         },
         y: {
           distr: isLog ? 3 : 1,
@@ -214,6 +215,12 @@ export class Lines {
         })),
       ],
     };
+  }
+
+  /** The scale of a single point. @returns {[number, number] | undefined} */
+  _wide() {
+    const [first] = this._xs;
+    return first === this._xs[this._xs.length - 1] ? [first - 0.5, first + 0.5] : undefined;
   }
 
   /** The arrow keys go from point to point. @param {KeyboardEvent} event */

@@ -20,6 +20,22 @@ export function written(value, digits = 4) {
     : String(Number(value.toPrecision(digits)));
 }
 
+// Letters of a name beside a chart; the whole one is in its tip and in its table.
+const MOST_LETTERS = 18;
+
+/** A name that leaves room for others. @param {string} name */
+export const short = (name) => (name.length > MOST_LETTERS ? `${name.slice(0, MOST_LETTERS - 1)}…` : name);
+
+/**
+ * What a scale of bars goes over: from 0, and of nothing but zeros to 1.
+ * @param {import("./types.js").Numbers} values
+ * @returns {[number, number]}
+ */
+export function span(values) {
+  const [low, high] = limits(values) ?? [0, 1];
+  return low === 0 && high === 0 ? [0, 1] : [Math.min(0, low), Math.max(0, high)];
+}
+
 /**
  * The lowest and highest; null where there are no numbers.
  * @param {import("./types.js").Numbers} values

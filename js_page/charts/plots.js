@@ -3,7 +3,7 @@
 
 import { axisX, axisY, barY, dot, gridX, gridY, plot, pointer, rectY, ruleY, tip } from "@observablehq/plot";
 import { colorsOf } from "./colors.js";
-import { isNumber, limits, written } from "./numbers.js";
+import { isNumber, short, span, written } from "./numbers.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
 
@@ -120,23 +120,26 @@ export const makeBars = view((chart, width, place) => {
   /** @type {{labels: string[], values: ArrayLike<number>}} */
   const { labels, values } = /** @type {any} */ (chart.data);
   const rows = labels.map((label, i) => ({ i, label, value: values[i] }));
-  const most = Math.max(...labels.map((label) => label.length));
+  const names = labels.map(short);
+  const most = Math.max(...names.map((name) => name.length));
   const band = (width - 70) / labels.length;
   const isTurned = 7 * most + 6 > band;
   const every = Math.ceil(16 / band);
-  const [low, high] = limits(values) ?? [0, 1];
+  const domain = span(values);
   return [
     plotted(chart, width, {
-      marginLeft: roomFor([written(low), written(high)], options.yLabel),
+      // a turned name ends below its bar and begins to the left of it
+      marginLeft: Math.max(roomFor(domain.map((each) => written(each)), options.yLabel), isTurned ? 5 * most - band / 2 : 0),
       marginBottom: (isTurned ? Math.min(110, 5.5 * most + 20) : 26) + (options.xLabel ? 18 : 0),
       x: { type: "band", padding: 0.2 },
+      y: { domain, nice: true },
       marks: [
         gridY(),
         axisX(
           rows.map((row) => row.i).filter((i) => i % every === 0),
           {
             ...titled(options.xLabel),
-            tickFormat: (/** @type {number} */ i) => labels[i],
+            tickFormat: (/** @type {number} */ i) => names[i],
             tickRotate: isTurned ? -40 : 0,
             tickSize: 0,
           },
@@ -178,10 +181,10 @@ export const makeHistogram = view((chart, width, place) => {
     numbers,
     plotted(chart, width, {
       height: options.height ?? 200,
-      marginLeft: roomFor([written(limits(counts)?.[1] ?? 0)], options.yLabel),
+      marginLeft: roomFor([written(span(counts)[1])], options.yLabel),
       marginBottom: 28 + (options.xLabel ? 18 : 0),
       x: { domain: [edges[0], edges[edges.length - 1]] },
-      y: { zero: true },
+      y: { domain: span(counts), nice: true },
       marks: [
         gridY(),
         axisX({ ...titled(options.xLabel), ticks: Math.max(2, width / 80), tickFormat: tick }),

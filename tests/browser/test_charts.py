@@ -148,6 +148,46 @@ def test_fields_lie_where_the_axes_say(driver, folder):
     assert edges == pytest.approx([44, 16, 16, 28], abs=0.1)
 
 
+def test_bars_of_nothing_have_no_height(driver, folder):
+    for name, values in {"zeros": [0, 0], "some": [0, 2]}.items():
+        render.barchart(None, {"a": values[0], "b": values[1]}).save(folder / f"{name}.html")
+        driver.get((folder / f"{name}.html").as_uri())
+        wait_for(driver, "document.querySelectorAll('[aria-label=bar] rect').length == 2")
+        heights = [
+            float(r.get_attribute("height")) for r in driver.find_elements("css selector", "[aria-label=bar] rect")
+        ]
+        assert heights[0] == 0 and (heights[1] > 50) == (values[1] > 0)
+
+
+LONG = "a class with a name as they come from files, of sixty letters and more " * 2
+
+
+@pytest.mark.parametrize(
+    "chart",
+    [
+        render.barchart(None, {LONG: 1, "b": 2}),
+        render.heatmap(None, {"values": [[1, 2], [3, 4]], "xTickLabels": [LONG, "b"], "yTickLabels": [LONG, "d"]}),
+        render.linechart(None, {LONG: [1, 2], LONG.replace(" ", "_"): [2, 1]}, x_label=LONG),
+        render.scatterplot(None, {LONG.replace(" ", "_"): [[1, 2]], "b": [[2, 1]]}),
+    ],
+    ids=lambda chart: chart.kind,
+)
+def test_long_names_stay_in_their_chart(driver, folder, chart):
+    chart.save(folder / "long.html")
+    show_page(driver, 390, 500, "light")
+    driver.get((folder / "long.html").as_uri())
+    wait_for(driver, "document.querySelector('.wl-place :is(canvas, svg, table)')")
+    outside = driver.execute_script("""
+        const figure = document.querySelector(".wl-chart").getBoundingClientRect();
+        return [...document.querySelectorAll(".wl-place :is(text, span, th, td)")].filter((each) => {
+            const { left, right, bottom, width } = each.getBoundingClientRect();
+            return width && (left < figure.left - 2 || right > figure.right + 2 || bottom > figure.bottom + 2);
+        }).map((each) => each.textContent);
+    """)
+    show_page(driver, 760, 500, "light")
+    assert not outside
+
+
 def test_data_are_a_table_on_request(driver, folder):
     render.linechart(None, {"loss": [3, float("nan"), 1]}, x_label="epoch").save(folder / "data.html")
     driver.get((folder / "data.html").as_uri())

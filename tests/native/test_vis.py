@@ -179,14 +179,11 @@ NOTHING = "nothing to show yet"
     [
         render.linechart(None, {}),
         render.barchart(None, []),
-        render.barchart(None, [NAN, INF]),
         render.histogram(None, []),
         render.heatmap(None, []),
-        render.heatmap(None, [[NAN]]),
         render.confusion_matrix(None, []),
         render.table(None, {"headers": ["a"], "values": []}),
         render.images(None, []),
-        render.scatterplot(None, {"a": [NAN, NAN]}),
         show.history(None, {}),
     ],
     ids=lambda chart: chart.kind,
@@ -194,6 +191,56 @@ NOTHING = "nothing to show yet"
 def test_nothing_is_shown_as_such(chart, script, tmp_path):
     assert NOTHING in chart.text
     chart.save(tmp_path / "nothing.html")
+
+
+@pytest.mark.parametrize(
+    ("chart", "text"),
+    [
+        (render.linechart(None, {"a": [NAN, NAN]}), "a: none of 2 values is a finite number"),
+        (render.scatterplot(None, {"a": [NAN, NAN]}), "a: none of 2 points is a finite number"),
+        (render.barchart(None, [NAN, INF]), "none of 2 values is a finite number"),
+        (render.heatmap(None, [[NAN]]), "none of 1 value is a finite number"),
+        (render.histogram(None, [NAN, NAN, INF]), "2 NaN, 1 infinite"),
+    ],
+    ids=lambda value: getattr(value, "kind", None),
+)
+def test_what_cannot_be_drawn_is_said(chart, text):
+    assert chart.text == text
+
+
+@pytest.mark.parametrize(
+    "values", [[0.3, 0.1 + 0.2], [1.0, 1.0 + 2e-16], [1e308, -1e308], [1.79e308] * 2, [1e20] * 3, [5e-324, 0], [3] * 4]
+)
+def test_any_numbers_have_a_histogram(values):
+    data = render.histogram(None, values).data
+    counts, edges = data["counts"], data["edges"]
+    assert counts.sum() == len(values)
+    assert np.isfinite(edges).all() and (np.diff(edges) >= 0).all() and edges[0] < edges[-1]
+    assert edges[0] <= min(values) and max(values) <= edges[-1]
+
+
+def test_histograms_of_plain_numbers_are_those_of_numpy():
+    values = np.random.default_rng(0).normal(size=500) * 40
+    data = render.histogram(None, values, max_bins=9).data
+    counts, edges = np.histogram(values, 9)
+    np.testing.assert_array_equal(data["counts"], counts)
+    np.testing.assert_allclose(data["edges"], edges)
+
+
+def test_what_is_no_class_of_the_model_is_refused():
+    def model(points):
+        return points[:, :1] > 0
+
+    points = np.array([[0.0, 1.0], [NAN, 1.0]])
+    with pytest.raises(ValueError, match="labels hold class 1000; the model has 2 classes, 0 to 1"):
+        render.boundary(None, model, points, [0, 1000])
+    assert render.boundary(None, model, points, [0, 1]).text.endswith(
+        "1 point, 1 of them on the side of their class; 1 point that cannot be drawn, as no finite number"
+    )
+    with pytest.raises(ValueError, match="there would be 1000001 classes"):
+        asyncio.run(wl.vis.metrics.confusion_matrix([0, 1_000_000], [0, 1]))
+    with pytest.raises(TypeError, match="a list of kernels .*, got Sequential"):
+        render.network(None, wl.sequential([wl.layers.dense(1, input_shape=[2])]))
 
 
 # -- showing ----------------------------------------------------------------------------------------------------------

@@ -79,10 +79,14 @@ def boundary(
     steps = (np.arange(resolution) + 0.5) / resolution
     xs, ys = left + steps * (end - left), high - steps * (high - low)
     grid = np.stack(np.meshgrid(xs, ys), -1).reshape(-1, 2)
-    taken, sure, classes = _decided(_said(model, grid), threshold)
-    many = max(classes, int(right.max(initial=0)) + 1)
+    taken, sure, many = _decided(_said(model, grid), threshold)
+    if len(right) and right.max() >= many:
+        raise ValueError(f"labels hold class {right.max()}; the model has {many} classes, 0 to {many - 1}")
     names = given.labels(class_labels, many, "classes") or [f"class {i}" for i in range(many)]
     shares = np.bincount(taken, minlength=many) / len(taken)
+    known = np.isfinite(places).all(1)
+    gaps = len(places) - int(known.sum())
+    places, right = places[known], right[known]
     text = ", ".join(
         f"{n} on {s:.0%} of the plane" if not i else f"{n} on {s:.0%}" for i, (n, s) in _each(names, shares)
     )
@@ -91,6 +95,8 @@ def boundary(
         if labels is not None:
             hits = int(np.sum(_decided(_said(model, places), threshold)[0] == right))
             text += f", {hits} of them on the side of their class"
+    if gaps:
+        text += f"; {words.count(gaps, 'point')} that cannot be drawn, as no finite number"
     drawn = {
         "field": taken.astype(np.float64),
         "sureness": sure.astype(np.float64),

@@ -16,6 +16,9 @@ from ..runtime.tensor import Tensor
 
 __all__ = ["accuracy", "confusion_matrix", "per_class_accuracy"]
 
+# Numbers beyond are no classes; a matrix of as many would take a page's memory.
+MOST_CLASSES = 10_000
+
 
 async def accuracy(labels: Any, predictions: Any) -> float:
     """The share of predictions that are the labels.
@@ -85,6 +88,11 @@ async def _classes(labels: Any, predictions: Any, num_classes: int | None) -> tu
     if both.size and not (np.all(both >= 0) and np.all(both == np.floor(both))):
         raise ValueError("labels and predictions must be the numbers of classes, from 0 on")
     occurring = int(both.max()) + 1 if both.size else 0
+    if num_classes is None and occurring > MOST_CLASSES:
+        raise ValueError(
+            f"with the number {occurring - 1} there would be {occurring} classes, and more than {MOST_CLASSES} are not"
+            " counted: labels and predictions are the numbers of classes, from 0 on"
+        )
     if num_classes is not None and occurring > num_classes:
         raise ValueError(f"there are {num_classes} classes, but also the number {occurring - 1}")
     return right.astype(np.int64), taken.astype(np.int64), occurring if num_classes is None else num_classes

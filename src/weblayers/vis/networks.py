@@ -46,6 +46,11 @@ def network(
     >>> wl.vis.render.network(None, [[[0.5, -2]], [[1], [0.25]]], labels=[["x"], ["a", "b"], ["y"]]).text
     '1 input, layers of 2 and 1 neurons; 4 connections, 1 of them negative; the strongest from x to b, -2'
     """
+    if not isinstance(kernels, list | tuple):
+        raise TypeError(
+            f"a network is drawn of a list of kernels [inputs, outputs], got {type(kernels).__name__}; a model of dense"
+            " layers has [layer.kernel for layer in model.layers]"
+        )
     weights = [given.matrix(kernel, "a kernel") for kernel in kernels]
     if not weights or any(not w.size for w in weights):
         raise ValueError("a network has a layer at least, and no layer of it is empty")

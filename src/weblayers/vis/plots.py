@@ -162,7 +162,7 @@ def histogram(
     values = given.vector(data, "values") if entries else given.array(data, "values").reshape(-1)
     numbers = statistics(values)
     finite = values[np.isfinite(values)]
-    counts, edges = np.histogram(finite, max_bins) if len(finite) else (np.zeros(1), np.array([0.0, 1.0]))
+    counts, edges = _binned(finite.astype(np.float64), max_bins) if len(finite) else (np.zeros(1), np.array([0.0, 1.0]))
     drawn = {"edges": edges, "counts": counts.astype(np.float64), "stats": numbers}
     options = drawing_options(
         stats=stats, x_label=x_label, y_label=y_label, color=color, width=width, height=height, font_size=font_size
@@ -209,10 +209,26 @@ def table(
     )
 
 
+def _binned(values: np.ndarray, many: int) -> tuple[np.ndarray, np.ndarray]:
+    """How many values are in so many equal bins, and their edges."""
+    low, high = float(values.min()), float(values.max())
+    # in shares of a power of two, which are exact, and whose differences are no infinity
+    size = 2.0 ** min(np.frexp(max(abs(low), abs(high), 1.0))[1], 1023)
+    low, high = low / size, high / size
+    if high - low < many * 1e-15:
+        # bins of what lies so near to each other would be narrower than rounding
+        room = max(0.5 / size, 1e-3)
+        low, high = low - room, high + room
+    counts, edges = np.histogram(values / size, many, (low, high))
+    most = np.finfo(np.float64).max / size
+    return counts, np.clip(edges, -most, most) * size
+
+
 def statistics(values: np.ndarray) -> dict[str, float]:
     """What there is to say of numbers besides how they are spread; NaN where there are none."""
     finite = values[np.isfinite(values)]
-    low, high, mean = (finite.min(), finite.max(), finite.mean()) if finite.size else [float("nan")] * 3
+    with np.errstate(over="ignore"):
+        low, high, mean = (finite.min(), finite.max(), finite.mean()) if finite.size else [float("nan")] * 3
     return {
         "values": int(finite.size),
         "min": float(low),

@@ -31,6 +31,15 @@ def count(many: int, noun: str) -> str:
     return f"{many} {noun}{ending}"
 
 
+def none(many: int, noun: str = "value") -> str:
+    """Of numbers none of which can be drawn: that there are none at all, or what they are.
+
+    >>> none(0), none(2)
+    ('nothing to show yet', 'none of 2 values is a finite number')
+    """
+    return f"none of {count(many, noun)} is a finite number" if many else NOTHING
+
+
 def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     """The way that a line takes.
 
@@ -39,7 +48,7 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     """
     known = np.isfinite(y) & np.isfinite(x)
     if not known.any():
-        return f"{name}: {NOTHING}" if not len(y) else f"{name}: none of {count(len(y), 'value')} is a finite number"
+        return f"{name}: {none(len(y))}"
     gaps = len(y) - int(known.sum())
     missing = f", {count(gaps, 'gap')}" if gaps else ""
     # of batches, some may have been left out
@@ -67,7 +76,7 @@ def cloud(name: str, x: np.ndarray, y: np.ndarray) -> str:
     """Where points lie."""
     known = np.isfinite(y) & np.isfinite(x)
     if not known.any():
-        return f"{name}: {NOTHING}"
+        return f"{name}: {none(len(y), 'point')}"
     (left, right), (low, high) = ((number(v[known].min()), number(v[known].max())) for v in (x, y))
     return f"{name}: {count(int(known.sum()), 'point')}, x from {left} to {right}, y from {low} to {high}"
 
@@ -75,7 +84,7 @@ def cloud(name: str, x: np.ndarray, y: np.ndarray) -> str:
 def bars(labels: Sequence[str], values: np.ndarray) -> str:
     known = np.flatnonzero(np.isfinite(values)).tolist()
     if not known:
-        return NOTHING
+        return none(len(values))
     if len(known) <= 8:
         return ", ".join(f"{labels[i]}: {number(values[i])}" for i in known)
     top, bottom = (known[int(pick(values[known]))] for pick in (np.argmax, np.argmin))
@@ -87,7 +96,7 @@ def bars(labels: Sequence[str], values: np.ndarray) -> str:
 
 def histogram(edges: np.ndarray, counts: np.ndarray, stats: dict[str, float]) -> str:
     if not counts.sum():
-        return NOTHING if not stats["values"] else _faults(stats).removeprefix(", ")
+        return _faults(stats).removeprefix(", ") or NOTHING
     most = int(counts.argmax())
     return (
         f"{count(int(stats['values']), 'value')} from {number(stats['min'])} to {number(stats['max'])},"
@@ -102,7 +111,7 @@ def _faults(stats: dict[str, float]) -> str:
 
 def heatmap(values: np.ndarray, row_labels: Sequence[str] | None, column_labels: Sequence[str] | None) -> str:
     if not np.isfinite(values).any():
-        return NOTHING
+        return none(values.size)
     rows, columns = values.shape
     low, high = np.nanmin(_finite(values)), np.nanmax(_finite(values))
     at = divmod(int(np.nanargmax(_finite(values))), columns)
