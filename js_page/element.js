@@ -14,10 +14,7 @@ import { View } from "./view.js";
 
 /** @typedef {import("./program.js").ProgramEvent} ProgramEvent */
 /** @typedef {"idle" | "loading" | "running" | "done" | "failed"} State */
-/**
- * One run: who was told to stop it, whether it has ended, and Python's word that it has.
- * @typedef {{isStopped: boolean, isOver: boolean, ended?: Promise<boolean>}} Run
- */
+/** One run: whether it was told to stop, and whether it has ended. @typedef {{isStopped: boolean, isOver: boolean}} Run */
 
 // What a control has Python do for longer can be stopped, as who looks at the buttons sees then.
 const WORKING_MS = 200;
@@ -48,7 +45,7 @@ class WeblayersRun extends HTMLElement {
       stop: () => this.stop(),
       runtime: () => this.runtime,
       figures: () => this._call("figures"),
-      copyLink: () => this._copyLink(),
+      copyLink: async () => this._view.tell(await copyLink()),
     });
     /** @type {Map<string, import("./controls.js").Made>} */
     this._controls = new Map();
@@ -120,11 +117,6 @@ class WeblayersRun extends HTMLElement {
       document.removeEventListener("visibilitychange", this._onVisibility);
       this._end();
     });
-  }
-
-  async _copyLink() {
-    const isCopied = await copyLink();
-    this._view.say(isCopied ? "The link is copied: it has the settings" : "The page's address has the settings: copy it");
   }
 
   async _connected() {
@@ -211,8 +203,8 @@ class WeblayersRun extends HTMLElement {
   }
 
   /**
-   * End what trains, in order, and let the program go on from there; one that does not train is ended where it waits,
-   * and one that does not listen with all that it knew.
+   * End what trains, in order, and let the program go on from there for a while; one that does not train, or goes on for
+   * longer, is ended where it waits, and one that does not listen with all that it knew.
    */
   async stop() {
     const run = this._run;
@@ -224,22 +216,27 @@ class WeblayersRun extends HTMLElement {
     const session = this._session;
     if (!session || !(this._state === "running" || session.isTraining || session.isWorking)) return;
     run.isStopped = true;
-    await (session.isTraining ? this._endTraining(session) : this._endProgram(session));
-    // the program may go on from where its training has ended
-    if (run === this._run && this._state !== "running") this._view.say("Stopped");
+    // a control that has begun the training, else the program, may go on from where it has ended
+    const isOver = session.isWorking ? () => !session.isWorking : () => run.isOver;
+    const { isTraining } = session;
+    if (isTraining) await this._endTraining(session);
+    if (!isTraining || !(await session.finishes(isOver))) await this._endInOrder(session, session.endProgram());
+    session.isStopping = false;
+    if (run !== this._run) return;
+    if (this._state === "done") this._view.say("Stopped");
+    else this._view.rest();
   }
 
-  /** In order, or, where it does not listen, with all that Python knew. @param {Session} session */
+  /** @param {Session} session */
   async _endTraining(session) {
     this._setPaused(false);
-    this._view.say("Stopping …");
-    if (!(await session.endTraining())) this._end(session);
+    await this._endInOrder(session, session.endTraining());
   }
 
-  /** In order, or, where it does not listen, with all that Python knew. @param {Session} session */
-  async _endProgram(session) {
-    this._view.say("Stopping …");
-    if (!(await session.endProgram())) this._end(session);
+  /** Where something does not listen, it ends with all that Python knew. @param {Session} session @param {Promise<boolean>} ended */
+  async _endInOrder(session, ended) {
+    this._view.tell("Stopping …");
+    if (!(await ended)) this._end(session);
   }
 
   /** Have nothing of the runs before go on. */
@@ -247,7 +244,7 @@ class WeblayersRun extends HTMLElement {
     const session = this._session;
     if (!session) return;
     if (session.isTraining) await this._endTraining(session);
-    await this._endProgram(session);
+    await this._endInOrder(session, session.endProgram());
     this._setTraining(false);
   }
 
@@ -357,9 +354,9 @@ class WeblayersRun extends HTMLElement {
       case "paused":
         return this._setPaused(true);
       case "progress":
-        return view.progress(this._training, event.epoch, event.step, event.logs);
+        return this._session?.isStopping || view.progress(this._training, event.epoch, event.step, event.logs);
       case "epoch":
-        view.epoch(this._training, event.epoch, event.logs);
+        if (!this._session?.isStopping) view.epoch(this._training, event.epoch, event.logs);
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
       case "backend":
         return this._fire("backend", { backend: event.backend, words: view.setBackend(event.backend, event.why), why: event.why });
@@ -419,7 +416,11 @@ class WeblayersRun extends HTMLElement {
   /** @param {boolean} isTraining */
   _setTraining(isTraining) {
     if (this._session) this._session.isTraining = isTraining;
-    if (!isTraining) this._isPaused = false;
+    if (!isTraining) {
+      this._isPaused = false;
+      // the status tells of it no more, unless another follows at once
+      setTimeout(() => this._session?.isTraining || this._session?.isStopping || this._view.rest(), WORKING_MS);
+    }
     this._setState(this._state);
   }
 

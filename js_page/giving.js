@@ -13,14 +13,14 @@ export function download(name, data, type) {
   setTimeout(() => URL.revokeObjectURL(anchor.href), READ_MS);
 }
 
-/** @returns {Promise<boolean>} whether the reader's clipboard has the page's address */
+/** Put the page's address into the reader's clipboard. @returns {Promise<string>} what to say of it */
 export async function copyLink() {
   try {
     await navigator.clipboard.writeText(location.href);
-    return true;
+    return "The link is copied: it has the settings";
   } catch {
     // no permission, or no clipboard where the page is not served by https
-    return false;
+    return "The page's address has the settings: copy it";
   }
 }
 

@@ -12,6 +12,8 @@ import { ENDED, startHost } from "./host.js";
 
 // How long something has to end in order.
 const STOP_MS = 3000;
+// How long a program may go on once its training was ended: to evaluate, to save, to draw.
+const FINISH_MS = 5000;
 
 /** Whether something has failed because its Python was ended. @param {unknown} error */
 export const isEnded = (error) => error instanceof Error && error.message === ENDED;
@@ -55,6 +57,8 @@ export class Session {
     this.isLoaded = false;
     /** Whether something trains, as Python tells. */
     this.isTraining = false;
+    /** Whether its reader has asked for an end, and for nothing since. */
+    this.isStopping = false;
     /** Whether tasks go on that controls have begun, as Python tells. */
     this.hasTasks = false;
     // what controls have it do, and it has not come back from
@@ -89,6 +93,7 @@ export class Session {
 
   /** @param {string} event @param {any} value */
   async hear(event, value) {
+    this.isStopping = false;
     this._asked++;
     try {
       await this.call("hear", event, value);
@@ -105,16 +110,25 @@ export class Session {
    * @returns {Promise<boolean>} whether the program got to its end
    */
   run(source, name, settings, home) {
+    this.isStopping = false;
     this._ended = this.call("run", source, name, settings, home);
     return this._ended;
   }
 
   /** End what trains, in order. @returns {Promise<boolean>} whether it listens */
   async endTraining() {
+    this.isStopping = true;
     await within(STOP_MS, Promise.all([this.call("resume"), this.call("stop")]));
-    const limit = performance.now() + STOP_MS;
-    while (this.isTraining && !this._isOver && performance.now() < limit) await after(20);
-    return !this.isTraining;
+    return this._comesTrue(STOP_MS, () => !this.isTraining);
+  }
+
+  /**
+   * Wait for what goes on where a training was ended.
+   * @param {() => boolean} isOver
+   * @returns {Promise<boolean>} whether it is over soon, or its reader wants something else meanwhile
+   */
+  finishes(isOver) {
+    return this._comesTrue(FINISH_MS, () => isOver() || !this.isStopping);
   }
 
   /** End the program, and what its controls have begun, where they wait. @returns {Promise<boolean>} whether they do */
@@ -127,6 +141,14 @@ export class Session {
     this._isOver = true;
     this._leave?.(new Error(ENDED));
     this._host.then((host) => host.end()).catch(() => {});
+  }
+
+  /** Whether something is true before so long, or Python is gone. @param {number} ms @param {() => boolean} condition */
+  async _comesTrue(ms, condition) {
+    const limit = performance.now() + ms;
+    const isSettled = () => this._isOver || condition();
+    while (!isSettled() && performance.now() < limit) await after(20);
+    return isSettled();
   }
 
   /** @param {import("./program.js").LoadOptions} options */

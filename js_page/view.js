@@ -103,7 +103,17 @@ export class View {
   /** @param {string} text */
   say(text) {
     this._text = text;
+    this.rest();
+  }
+
+  /** Say something for as long as it is true: until {@link rest}. @param {string} text */
+  tell(text) {
     this._status.textContent = text;
+  }
+
+  /** Say again what was said last. */
+  rest() {
+    this._status.textContent = this._text;
   }
 
   /** @param {string} backend @param {string} why @returns {string} what it says of it */
@@ -140,7 +150,7 @@ export class View {
     const timer = setInterval(() => {
       const quiet = performance.now() - this._lastByte;
       if (quiet < QUIET_MS) return;
-      this._status.textContent = `${this._text} (nothing has come for ${Math.round(quiet / 1000)} s: the network may be slow or gone)`;
+      this.tell(`${this._text} (nothing has come for ${Math.round(quiet / 1000)} s: the network may be slow or gone)`);
     }, 1000);
     return { end: () => clearInterval(timer) };
   }
@@ -152,19 +162,19 @@ export class View {
   progress({ epochs = 1, steps }, epoch, step, logs) {
     const share = steps ? step / steps : 0;
     this._progress.value = (epoch + share) / epochs;
-    this.say(`Epoch ${epoch + 1} of ${epochs}, step ${step}${steps ? ` of ${steps}` : ""} · ${numbers(logs)}`);
+    this.tell(`Epoch ${epoch + 1} of ${epochs}, step ${step}${steps ? ` of ${steps}` : ""} · ${numbers(logs)}`);
   }
 
   /** @param {{epochs?: number}} training @param {number} epoch @param {Record<string, number>} logs */
   epoch({ epochs = 1 }, epoch, logs) {
     this._progress.value = (epoch + 1) / epochs;
-    this.say([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
+    this.tell([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
   }
 
   /** Of runs side by side. @param {number} done @param {number} all */
   runs(done, all) {
     this._progress.value = all ? done / all : 1;
-    this.say(`${done} of ${all} runs are done`);
+    this.tell(`${done} of ${all} runs are done`);
   }
 
   /** Measure while the figures are open. */

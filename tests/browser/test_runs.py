@@ -1,6 +1,7 @@
 """Runs of `<weblayers-run>`: how they begin and end, what they cost, and many of them side by side."""
 
 import io
+import textwrap
 import time
 
 import pytest
@@ -219,6 +220,39 @@ def test_the_last_of_runs_that_follow_each_other_counts(chromium, site):
         time.sleep(0.5)
         assert chromium.execute_script("return events.length") == count
         assert chromium.execute_script(f"return {SHADOW}.querySelector('.log').textContent") == "2\n"
+
+
+def test_a_program_may_finish_after_its_training_was_stopped_but_not_go_on(chromium, site):
+    """One that evaluates and saves gets to its end; one that never ends is ended, also where a control has begun it."""
+    finite = LONG + "import asyncio\nawait asyncio.sleep(1)\nprint(float(model.evaluate(x, x[:, :1])) > 0)\n"
+    endless = LONG + "import asyncio\nwhile True:\n    await asyncio.sleep(0.05)\n    print('alive')\n"
+    clicked = f"from weblayers import page\nasync def main():\n{textwrap.indent(endless, ' ')}\npage.button('Go', main)"
+    status, log = (f"{SHADOW}.querySelector('.{part}').textContent" for part in ("status", "log"))
+    stop = f"[...{SHADOW}.querySelectorAll('button')].find((b) => b.textContent === 'Stop').ariaDisabled"
+    with served(site(finite, "")) as url:
+        chromium.get(url)
+        for source in (finite, endless, clicked):
+            chromium.execute_script(f"{ELEMENT}.source = arguments[0]; {ELEMENT}.run()", source)
+            if source == clicked:
+                until(chromium, f"{ELEMENT}.state === 'done'")
+                click(chromium, "Go")
+            until(chromium, f"{SHADOW} && {status}.startsWith('Epoch')")
+            chromium.execute_script(f"window.stopped = false; {ELEMENT}.stop().then(() => {{ stopped = true; }})")
+            if source == finite:
+                until(chromium, "stopped")
+                assert "True" in chromium.execute_script(f"return {SHADOW}.textContent")
+            else:
+                until(chromium, f"{log}.includes('alive')")
+                # which no fit does now
+                assert chromium.execute_script(f"return {status}") == "Stopping …"
+                until(chromium, "stopped", seconds=10)
+            assert chromium.execute_script(f"return [{ELEMENT}.state, {status}, {stop}]") == ["done", "Stopped", "true"]
+        # a control's training says no epoch once it has ended by itself
+        short = clicked.replace("100000", "300").replace("while True", "while False")
+        chromium.execute_script(f"{ELEMENT}.source = arguments[0]; {ELEMENT}.run()", short)
+        until(chromium, f"{ELEMENT}.state === 'done'")
+        click(chromium, "Go")
+        until(chromium, f"{log}.includes('after') && {status} === 'Done'")
 
 
 def test_what_a_control_began_can_be_stopped(chromium, site):
