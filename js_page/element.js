@@ -184,7 +184,7 @@ class WeblayersRun extends HTMLElement {
     run.isOver = true;
     if (run === this._run) {
       this._setTraining(false);
-      if (this._view.hasFailed) return this._setState("failed");
+      if (this._view.failures.hasFailed) return this._setState("failed");
       this._setState("done");
       this._view.say(stopped ? "Stopped" : "Done");
     }
@@ -377,7 +377,7 @@ class WeblayersRun extends HTMLElement {
         this._setTraining(event.training ?? false);
         return this._fail(/** @type {any} */ (event));
       case "mended":
-        return view.forgive(event.id);
+        return view.failures.forgive(event.id);
     }
   }
 

@@ -41,6 +41,7 @@ progress::-webkit-progress-value { background: var(--accent); }
 progress::-moz-progress-bar { background: var(--accent); }
 .problem { margin: 0.8rem; padding: 0.6rem 0.8rem; border: 1px solid var(--bad); border-radius: 7px; }
 .problem strong { color: var(--bad); display: block; overflow-wrap: anywhere; }
+.problem > div + div { margin-top: 0.6rem; padding-top: 0.6rem; border-top: 1px solid var(--line); }
 .problem p { margin: 0.3rem 0 0; }
 .problem pre { max-height: 16rem; overflow: auto; }
 .source { border-bottom: 1px solid var(--line); }

@@ -1,6 +1,7 @@
 // @ts-check
 /** What the reader of a page sees of an element: buttons, status, progress, problems, output. */
 
+import { Failures } from "./failures.js";
 import { loaded } from "./loading.js";
 
 // Of a program that prints without end, the last lines.
@@ -38,13 +39,7 @@ export class View {
     this._progress = /** @type {HTMLProgressElement} */ (make("progress", "", frame));
     this._progress.setAttribute("aria-label", "Progress");
     this._progress.max = 1;
-    this._problem = make("div", "problem", frame);
-    this._problem.setAttribute("role", "alert");
-    this._problem.hidden = true;
-    /** @type {string | null} what it says, and of which control */
-    this._told = null;
-    /** @type {string | null} */
-    this._culprit = null;
+    this.failures = new Failures(make("div", "problem", frame));
     this._source = make("div", "source", frame);
     this._source.hidden = true;
     this._body = make("div", "body", frame);
@@ -55,7 +50,7 @@ export class View {
     this._log.setAttribute("role", "log");
     this._log.setAttribute("aria-label", "Output");
     this._costs = /** @type {HTMLDetailsElement} */ (make("details", "costs", frame));
-    this._costs.append(element("summary", "What it costs"));
+    make("summary", "", this._costs).textContent = "What it costs";
     this._costs.addEventListener("toggle", () => this._watchCosts());
     /** @type {Promise<import("./monitor.js").Monitor> | null} */
     this._monitor = null;
@@ -125,7 +120,7 @@ export class View {
   }
 
   clear() {
-    this._hideProblem();
+    this.failures.clear();
     this._lines = [];
     this._log.replaceChildren();
     this.controls.replaceChildren();
@@ -222,39 +217,10 @@ export class View {
     this._restsUntil = now + REST * (now - begun);
   }
 
-  /** Whether the program has failed, and not a control of it. */
-  get hasFailed() {
-    return !this._problem.hidden && !this._culprit;
-  }
-
-  /** A control works again: what it has said is over. @param {string} id */
-  forgive(id) {
-    if (this._culprit === id) this._hideProblem();
-  }
-
-  _hideProblem() {
-    this._problem.hidden = true;
-    this._problem.replaceChildren();
-    this._told = this._culprit = null;
-  }
-
-  /** @param {{text: string, id?: string | null, advice?: string, line?: number | null, source?: string, traceback?: string}} problem */
-  showProblem({ text, id = null, advice, line, source, traceback }) {
-    // A reader that speaks says it once, however often a slider is moved.
-    const told = JSON.stringify([id, text, line]);
-    if (told === this._told) return;
-    this._told = told;
-    this._culprit = id;
-    const at = line ? [`Line ${line}`, source].filter(Boolean).join(": ") : "";
-    this._problem.replaceChildren(element("strong", text));
-    for (const each of [at, advice]) if (each) this._problem.append(element("p", each));
-    if (traceback) {
-      const details = document.createElement("details");
-      details.append(element("summary", "Details"), element("pre", traceback));
-      this._problem.append(details);
-    }
-    this._problem.hidden = false;
-    if (!id) this.say("Stopped by an error");
+  /** @param {import("./failures.js").Problem} problem */
+  showProblem(problem) {
+    this.failures.show(problem);
+    if (!problem.id) this.say("Stopped by an error");
   }
 
   // -- the program's text -----------------------------------------------------------------------------
@@ -304,13 +270,6 @@ function make(tag, name, parent) {
   const made = document.createElement(tag);
   if (name) made.className = name;
   parent.appendChild(made);
-  return made;
-}
-
-/** @param {string} tag @param {string} text */
-function element(tag, text) {
-  const made = document.createElement(tag);
-  made.textContent = text;
   return made;
 }
 

@@ -332,13 +332,20 @@ def test_the_visor(chromium, site):
 
 
 def test_errors_name_the_line(chromium, site):
-    with served(site("import numpy\nprint('said', end='')\nvalue = 3\nvalue.nothing()\n")) as url:
+    late = "async def late():\n    await asyncio.sleep(1)\n    1 / 0\ntask = asyncio.create_task(late())\n"
+    program = f"print('said', end='')\nvalue = 3\nimport asyncio\n{late}await asyncio.sleep(0)\nvalue.nothing()\n"
+    with served(site(program)) as url:
         chromium.get(url)
         text = problem(chromium)
         # what was said before is told before
         assert chromium.execute_script("return events.map(([type]) => type)") == ["ready", "log", "error"]
-    assert "AttributeError: 'int' object has no attribute 'nothing'" in text
-    assert "Line 4: value.nothing()" in text
+        assert "AttributeError: 'int' object has no attribute 'nothing'" in text
+        assert "Line 9: value.nothing()" in text
+        # a task that fails later is told of beside it
+        said = f"{SHADOW}.querySelector('.problem')"
+        until(chromium, f"{said}.textContent.includes('ZeroDivisionError')")
+        assert chromium.execute_script(f"return {said}.firstChild.textContent") == text
+        assert chromium.execute_script(f"return {ELEMENT}.state") == "failed"
 
 
 def test_errors_of_controls_name_the_line_too(chromium, site):
