@@ -36,6 +36,25 @@ def test_the_learning_rate_is_that_of_the_next_step(told):
     asyncio.run(main())
 
 
+def test_epochs_and_rounds_are_as_many_as_model_fit_would_make(told):
+    async def main():
+        model = network()
+        steered = page.training(model, "line")
+        for count in (0, -1, 1.5):
+            with pytest.raises(ValueError, match="training.fit: expected epochs to be a positive integer"):
+                await fit(steered, epochs=count)
+            with pytest.raises(ValueError, match="training.rounds: expected count to be a positive integer"):
+                _ = [number async for number in steered.rounds(count)]
+        for _ in range(2):
+            assert (await fit(steered, epochs=2, initial_epoch=2)).epoch == []
+        assert steered.epoch == 0 and model.optimizer.iterations == 0
+        assert (await fit(steered, epochs=3, initial_epoch=2)).epoch == [2]
+        # what has trained goes on
+        assert (await fit(steered, epochs=3, initial_epoch=2)).epoch == [3, 4, 5]
+
+    asyncio.run(main())
+
+
 def test_another_batch_size_is_that_of_the_next_epoch(told):
     async def main():
         model, sizes, epochs = network(), [], []

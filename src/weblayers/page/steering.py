@@ -107,6 +107,7 @@ class Training(Callback):
 
         Raises:
             TypeError: a ``batch_size``, although the reader chooses it.
+            ValueError: ``epochs`` is no positive integer.
             RuntimeError: another training has been made with this one's name.
         """
         if is_dataset(x) and isinstance(y, Mapping):
@@ -114,7 +115,7 @@ class Training(Callback):
         given = {naming.snake(key): value for key, value in {**(config or {}), **options}.items()}
         if "batch_size" in given and self._batch is not None:
             raise TypeError("training.fit takes no batch_size beside that of page.training, which the reader sets")
-        epochs, callbacks = given.pop("epochs", 1), given.pop("callbacks", None)
+        epochs, callbacks = positive("training.fit", "epochs", given.pop("epochs", 1)), given.pop("callbacks", None)
         callbacks = [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]
         # who ends the training at the end of an epoch does not end the epoch: the first to be told counts it, and the
         # last knows whether anybody ends it
@@ -152,9 +153,10 @@ class Training(Callback):
         are kept.
 
         Raises:
+            ValueError: ``count`` is no positive integer.
             RuntimeError: another training has been made with this one's name.
         """
-        last = await self._begun(count, 0)
+        last = await self._begun(positive("training.rounds", "count", count), 0)
         lease = self._rounds = Lease(self.name)
         lease.paused, self._begins_paused = self._begins_paused, False
         reporter = reins.Reporter()
@@ -188,9 +190,11 @@ class Training(Callback):
         if not self._is_restored:
             self._is_restored = True
             self.epoch, self._last = await self._keeper.restore(_forget_steps, is_told=self._is_first)
-            self.epoch = self.epoch or initial_epoch
-        # another may have been made meanwhile
-        return None if self._is_replaced else self._end_after(epochs)
+        # another may have been made meanwhile; and what has not begun has no end to go on from
+        if self._is_replaced or (not self.epoch and initial_epoch >= epochs):
+            return None
+        self.epoch = self.epoch or initial_epoch
+        return self._end_after(epochs)
 
     def _end_after(self, epochs: int) -> int:
         """Where a training ends: what had come to its end goes on, to where an earlier visit would have."""
