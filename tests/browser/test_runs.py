@@ -332,6 +332,8 @@ def test_values_keep_their_shapes(chromium, site):
 
     def kind(value):
         return type(value).__name__
+
+    page.on("x", lambda value: page.send("back", [value, *([str(each.dtype) for each in value["a"]] if value else [])]))
     """
     with served(site(program)) as url:
         chromium.get(url)
@@ -346,9 +348,19 @@ def test_values_keep_their_shapes(chromium, site):
             ]));
             """
         )
-    values = {"a": [[0, 3], [1, 4], [2, 5]], "t": [[1, 1]], "b": [True]}
-    assert [{key: each[key] for key in values} for each in found[:2]] == [values, values]
-    assert found[2:] == ["NoneType", "int"]
+        values = {"a": [[0, 3], [1, 4], [2, 5]], "t": [[1, 1]], "b": [True]}
+        assert [{key: each[key] for key in values} for each in found[:2]] == [values, values]
+        assert found[2:] == ["NoneType", "int"]
+        typed = ("Float32Array", "Float64Array", "Uint8Array", "Uint8ClampedArray", "Int16Array", "Uint32Array")
+        arrays = ", ".join(f"new {name}([1, 2])" for name in typed)
+        chromium.execute_script(f"{ELEMENT}.send('x'); {ELEMENT}.send('x', {{n: [null, undefined], a: [{arrays}]}})")
+        until(chromium, "events.filter(([type]) => type === 'message').length === 3")
+        empty, back = chromium.execute_script(
+            f"return events.slice(-2).map(([, {{ value }}]) => {nested.replace('arguments[0]', 'value')})"
+        )
+    assert empty == [None]
+    assert back[0] == {"n": [None, None], "a": [[1, 2]] * len(typed)}
+    assert back[1:] == ["float32", "float64", "uint8", "uint8", "int16", "uint32"]
 
 
 @pytest.mark.parametrize("fault", ["missing", "type"])

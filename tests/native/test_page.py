@@ -87,6 +87,21 @@ def test_what_is_sent_keeps_its_shape(told):
     assert value["1"][0] is None and value["1"][1].tolist() == [97, 98]
 
 
+def test_what_the_page_gives_is_python_s_and_can_be_sent_back(told, fake_page):
+    """By messages, as by calls."""
+    heard = []
+    page.on("x", heard.append)
+    typed = [np.array([1, 2], dtype) for dtype in ("f4", "f8", "u1", "i2", "u4", "i8")]
+    told.hear("message:x", {"n": fake_page.null, "l": [fake_page.null, 3], "t": [memoryview(each) for each in typed]})
+    told.hear("message:x", fake_page.null)
+    value, nothing = heard
+    assert nothing is None and value["n"] is None and value["l"] == [None, 3]
+    for before, after in zip(typed, value["t"], strict=True):
+        assert type(after) is np.ndarray and after.dtype == before.dtype and after.tolist() == [1, 2]
+    page.send("back", value)
+    assert [each.tolist() for each in told.said[-1]["value"]["t"]] == [[1, 2]] * len(typed)
+
+
 @pytest.mark.parametrize(
     ("error", "text"),
     [

@@ -54,10 +54,16 @@ def _rows(array: np.ndarray, what: str) -> Any:
 
 
 def received(value: Any) -> Any:
-    """What the page gives, as Python has it: its ``null`` is None, and its large integers are ints."""
+    """What the page gives, as Python has it: ``null`` is None, large integers are ints, typed arrays are NumPy's.
+
+    >>> received([memoryview(np.array([1, 2], np.float32))])
+    [array([1., 2.], dtype=float32)]
+    """
     if isinstance(value, dict):
         return {key: received(each) for key, each in value.items()}
     if isinstance(value, list):
         return [received(each) for each in value]
+    if isinstance(value, memoryview):
+        return np.array(value)
     # a class of its own for JavaScript's BigInt, which comes back as one
     return int(value) if isinstance(value, int) and not isinstance(value, bool) else given(value)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ..runtime import clock
 from ..runtime.lease import running
+from .crossing import received
 from .failures import Message, failure
 from .sketch import Sketch
 
@@ -74,13 +75,13 @@ class Host:
         return _run.get() not in (None, self._number)
 
     def hear(self, event: str, value: Any = None) -> None:
-        """Somebody says something."""
+        """The page says something."""
         self.is_stopping = False
         handler = self._handlers.get(event)
         if handler is not None:
-            context = copy_context()
+            context, given = copy_context(), received(value)
             context.run(self.enter)
-            context.run(self.run, lambda: handler(value), event)
+            context.run(self.run, lambda: handler(given), event)
 
     def run(self, work: Callable[[], Any], event: str | None = None) -> None:
         """Do something for the page, async or not; what goes wrong is shown there.
