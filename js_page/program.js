@@ -1,6 +1,8 @@
 // @ts-check
 /** Pyodide with weblayers, as commands that host.js calls, in a worker or in the page. */
 
+import { decoded } from "./source.js";
+
 /**
  * What a program tells unasked: `loading` and `log` from here, the other types from weblayers.page.
  * @typedef {{type: string, [key: string]: any}} ProgramEvent
@@ -315,7 +317,7 @@ async function got(url) {
 /** Fetch a file into the folder that Python works in. @param {any} pyodide @param {string} name @param {string} base */
 async function copyFile(pyodide, name, base) {
   const data = new Uint8Array(await (await got(new URL(name, base))).arrayBuffer());
-  const path = name.split("/").filter((part) => part && part !== "." && part !== "..");
+  const path = decoded(name).split("/").filter((part) => part && part !== "." && part !== "..");
   if (path.length > 1) pyodide.FS.mkdirTree(path.slice(0, -1).join("/"));
   pyodide.FS.writeFile(path.join("/"), data);
 }

@@ -21,7 +21,16 @@ export async function readSource(element) {
   if (!response.ok) throw new Error(`${src} could not be loaded: the server answered ${response.status}`);
   const source = await response.text();
   if (/^\s*<!doctype|^\s*<html/i.test(source)) throw new Error(`${src} is no program: the server sent a page`);
-  return { source, name: url.pathname.split("/").at(-1) || "program.py" };
+  return { source, name: decoded(url.pathname).split("/").at(-1) || "program.py" };
+}
+
+/** The name of a file in an address: without its percent escapes, if that is what they are. @param {string} address */
+export function decoded(address) {
+  try {
+    return decodeURIComponent(address);
+  } catch {
+    return address;
+  }
 }
 
 /** Without what all lines are indented by, as programs in a page are. @param {string} text */

@@ -29,13 +29,14 @@ from weblayers.hosting.server import make_server
 
 
 def test_a_built_page_trains_below_a_path_and_under_a_strict_policy(driver, tmp_path):
-    program = tmp_path / "train.py"
-    program.write_text(TRAINING.replace("EPOCHS", "5"))
+    # any name is one
+    program = tmp_path / "pröög #1?100%25.py"
+    program.write_text(TRAINING.replace("EPOCHS", "5") + "print(__file__)\n")
     build_page(program, tmp_path / "host" / "deep" / "path", RUNTIME, autorun=True)
     with served(tmp_path / "host", Content_Security_Policy=STRICT) as url:
         driver.get(f"{url}/deep/path/")
         text = ended(driver)
-    assert "before" in text and "after wasm" in text
+    assert "before" in text and "after wasm" in text and program.name in text
     assert "on the processor (WebAssembly)" in text and driver.title == "Trains"
 
 

@@ -304,8 +304,10 @@ def test_what_a_control_began_can_be_stopped(chromium, site):
 
 def test_another_run_takes_what_the_element_says_then(chromium, site):
     folder = site("import weblayers as wl\nprint(wl.get_backend())\n", 'autorun executor="numpy"')
-    (folder / "other.py").write_text("print(open('data.txt').read())\n")
+    (folder / "other.py").write_text("print(open('data.txt').read())\nprint(open('d ä/100%25.txt').read())\n")
     (folder / "data.txt").write_text("the data")
+    (folder / "d ä").mkdir()
+    (folder / "d ä" / "100%25.txt").write_text("more of it")
     with served(folder) as url:
         chromium.get(url)
         assert "numpy" in ended(chromium)
@@ -313,9 +315,9 @@ def test_another_run_takes_what_the_element_says_then(chromium, site):
         assert "wasm" in ended(chromium)
         chromium.execute_script(
             f"const element = {ELEMENT}; element.setAttribute('src', 'other.py');"
-            "element.setAttribute('files', 'data.txt'); return element.run()"
+            "element.setAttribute('files', 'data.txt d%20%C3%A4/100%2525.txt'); return element.run()"
         )
-        assert "the data" in ended(chromium)
+        assert "the data\nmore of it" in ended(chromium)
 
 
 def test_values_keep_their_shapes(chromium, site):

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import threading
+import urllib.parse
 import urllib.request
 
 import pytest
@@ -73,6 +74,32 @@ def test_a_page_for_visits_without_a_network(tmp_path, program, runtime, capsys)
 
     assert main(["build", str(program), "--out", str(out), "--runtime", "https://cdn.example/wl", "--offline"]) == 1
     assert "has its runtime beside it" in capsys.readouterr().err
+
+
+def test_all_names_of_files_are_addresses_in_the_page(tmp_path, runtime):
+    names = ["pröög#1?.py", "d ä/100%25.csv", 'a,b&"<i>.txt', "own-1.0+cpu-py3-none-any.whl"]
+    for name in names:
+        path = tmp_path / "work" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    program, *files, wheel = [tmp_path / "work" / name for name in names]
+    build_page(program, tmp_path / "site", runtime, files, [str(wheel)], offline=True)
+    page = (tmp_path / "site" / "index.html").read_text()
+    found = [
+        address
+        for part in ("src", "files", "packages")
+        for address in page.split(f' {part}="')[-1].split('"')[0].split()
+    ]
+    assert f'<a href="{found[0]}">pröög#1?.py</a>' in page
+    with make_server(tmp_path / "site") as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name, address in zip(names, found, strict=True):
+            url = urllib.parse.urljoin(f"http://127.0.0.1:{server.server_port}/", address)
+            assert urllib.parse.unquote(urllib.parse.urlparse(url).path) == f"/{name}"
+            with urllib.request.urlopen(url, timeout=10) as answer:
+                assert answer.status == 200
+            assert f'"url": "{address}"' in (tmp_path / "site" / "offline.js").read_text()
+        server.shutdown()
 
 
 def test_a_runtime_from_elsewhere_is_not_copied(tmp_path, program):

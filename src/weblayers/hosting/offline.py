@@ -8,10 +8,21 @@ import json
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import PurePosixPath
+from urllib.parse import quote
 
 # The worker's name, at the top of the site, as it serves what is below; and who it is made of.
 WORKER = "offline.js"
 SCRIPT = "page/assets/weblayers-offline.js"
+
+
+def address_of(name: str) -> str:
+    """The address of a file of a site, relative to its top.
+
+    >>> address_of("données/100%.csv")
+    'donn%C3%A9es/100%25.csv'
+    """
+    # versions of wheels may have a plus, which is what it is in a path
+    return quote(name, safe="/+")
 
 
 def offline_worker(files: Mapping[str, bytes], runtime: str = "weblayers/") -> bytes:
@@ -29,7 +40,11 @@ def offline_worker(files: Mapping[str, bytes], runtime: str = "weblayers/") -> b
         if name != WORKER and (not _is_wheel_of(name, runtime) or PurePosixPath(name).name.encode() in lock)
     }
     entries = [
-        {"url": name, "revision": digest.hex()[:16], "integrity": f"sha256-{base64.b64encode(digest).decode()}"}
+        {
+            "url": address_of(name),
+            "revision": digest.hex()[:16],
+            "integrity": f"sha256-{base64.b64encode(digest).decode()}",
+        }
         for name, digest in kept.items()
     ]
     return b"self.weblayersFiles = " + json.dumps(entries, indent=0).encode() + b";\n" + script

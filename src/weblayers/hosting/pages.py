@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 from .imports import modules
-from .offline import WORKER, offline_worker
+from .offline import WORKER, address_of, offline_worker
 from .runtime import read_tree
 
 # Where a page has its runtime, unless it takes one from elsewhere.
@@ -33,7 +33,7 @@ PAGE = """<!doctype html>
   <weblayers-run {attributes}></weblayers-run>
   <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   <footer>
-    <p><a href="{program}">{program}</a> is all the Python of this page, and runs without one too.</p>
+    <p><a href="{address}">{program}</a> is all the Python of this page, and runs without one too.</p>
   </footer>
 </body>
 </html>
@@ -130,13 +130,16 @@ def _page(
     flags: Sequence[str],
 ) -> str:
     first, *rest = (ast.get_docstring(tree) or program.removesuffix(".py")).split("\n\n")
-    given = {"src": program, "files": " ".join(files), "packages": " ".join(Path(p).name for p in packages)}
-    attributes = [f'{name}="{html.escape(value)}"' for name, value in given.items() if value]
+    given = {"src": [program], "files": files, "packages": [Path(package).name for package in packages]}
+    # by spaces one address ends and the next begins
+    addresses = {name: " ".join(address_of(each) for each in names) for name, names in given.items()}
+    attributes = [f'{name}="{value}"' for name, value in addresses.items() if value]
     return PAGE.format(
         title=html.escape(title or " ".join(first.split()).rstrip(".")),
         prose="\n".join(f"  <p>{html.escape(' '.join(part.split()))}</p>" for part in rest),
         runtime=html.escape(runtime),
         program=html.escape(program),
+        address=address_of(program),
         attributes=" ".join([*attributes, *flags]),
     )
 
@@ -144,6 +147,6 @@ def _page(
 def _name(path: Path, folder: Path) -> str:
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
-    if " " in path.name or not path.is_relative_to(folder):
-        raise ValueError(f"{path} must lie beside or below the program, in {folder}, and have no spaces in its name")
+    if not path.is_relative_to(folder):
+        raise ValueError(f"{path} must lie beside or below the program, in {folder}")
     return path.relative_to(folder).as_posix()
