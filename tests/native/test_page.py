@@ -66,6 +66,8 @@ def test_some_controls_are_no_business_of_the_address(told):
         (lambda: page.choice("a", [1, 2]), "choice 'a': options are texts, got 1"),
         (lambda: page.button(None, print), "a button needs a text as its label, got None"),
         (lambda: page.button("a", None), "button 'a' needs a function to call, got None; what was given"),
+        (lambda: page.text("a", None), "text 'a': its value is a text, got None"),
+        (lambda: page.checkbox("a", "no"), "checkbox 'a': its value is True or False, got 'no'"),
         (lambda: page.text("a", on_change="f"), "text 'a' needs a function to call, got 'f'"),
         (lambda: page.checkbox("a", where=3), "checkbox 'a': where is the name of a place, got 3"),
         (lambda: page.on("a", 3), r"page.on\('a', ...\) needs a function to call, got 3"),
@@ -77,6 +79,34 @@ def test_what_cannot_be_is_refused(told, make, message):
     with pytest.raises((TypeError, ValueError), match=message):
         make()
     assert told.said == []
+
+
+@pytest.mark.parametrize(
+    ("make", "good", "bad"),
+    [
+        (lambda value: page.slider("a", 0, 1, value), [0.5, np.float32(0.25)], [7, float("nan"), "0.5", None]),
+        (lambda value: page.number("a", value, 1, 9), [4, np.int64(5)], [0, 10, True, None]),
+        (lambda value: page.choice("a", ["x", "y"], value), ["x", "y"], ["z", 1]),
+        (lambda value: page.checkbox("a", value), [True, np.bool_(False)], ["no", 1, None]),
+        (lambda value: page.text("a", value), ["x", ""], [3, None]),
+    ],
+    ids=["slider", "number", "choice", "checkbox", "text"],
+)
+def test_what_a_control_is_set_to_is_checked_as_what_it_begins_with(told, make, good, bad):
+    control = make(good[0])
+    for value in bad:
+        with pytest.raises((TypeError, ValueError)) as set_to:
+            control.value = value
+        assert control.value == good[0]
+        # nothing is what it begins with by default, where there is a default
+        if value is not None or isinstance(control.value, str | bool):
+            with pytest.raises(set_to.type) as begun:
+                make(value)
+            assert str(begun.value) == str(set_to.value)
+    assert len(told.said) == 1
+    control.value = good[1]
+    # as JSON has it
+    assert told.said[-1]["value"] == good[1] and not isinstance(control.value, np.generic)
 
 
 def test_what_is_sent_keeps_its_shape(told):

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import naming
-from .checks import check_between, check_handler, number_of, options_of
+from .checks import check_handler, instance_of, number_between, number_of, one_of, options_of
 from .controls import Button, Control
 from .crossing import sent
 from .hosts import host
@@ -105,14 +105,13 @@ def slider(
     """
     what = f"slider {label!r}"
     minimum, maximum = number_of(what, "minimum", minimum), number_of(what, "maximum", maximum)
-    value = minimum if value is None else number_of(what, "value", value)
-    check_between(what, value, minimum, maximum)
     if step is not None and number_of(what, "step", step) <= 0:
         raise ValueError(f"{what}: a step is above 0, got {step}")
     if log and minimum <= 0:
         raise ValueError(f"{what}: a logarithmic scale begins above 0, not at {minimum}")
     limits: dict[str, Any] = {"minimum": minimum, "maximum": maximum, "step": step, "log": log}
-    return Control("slider", label, value, on_change, where, **limits)
+    check = number_between(what, minimum, maximum)
+    return Control("slider", label, check, minimum if value is None else value, on_change, where, **limits)
 
 
 def number(
@@ -131,11 +130,10 @@ def number(
         ValueError: the value does not lie between minimum and maximum, if there are some.
     """
     what = f"number {label!r}"
-    value = number_of(what, "value", value)
     minimum = None if minimum is None else number_of(what, "minimum", minimum)
     maximum = None if maximum is None else number_of(what, "maximum", maximum)
-    check_between(what, value, minimum, maximum)
-    return Control("number", label, value, on_change, where, linked, minimum=minimum, maximum=maximum)
+    check = number_between(what, minimum, maximum)
+    return Control("number", label, check, value, on_change, where, linked, minimum=minimum, maximum=maximum)
 
 
 def choice(
@@ -152,18 +150,22 @@ def choice(
         TypeError: one is no text.
         ValueError: there are none, two are equal, or the value is not one of them.
     """
-    options = options_of(f"choice {label!r}", options)
+    what = f"choice {label!r}"
+    options = options_of(what, options)
     value = options[0] if value is None else value
-    if value not in options:
-        raise ValueError(f"choice {label!r}: {value!r} is none of {options}")
-    return Control("choice", label, value, on_change, where, linked, options=options)
+    return Control("choice", label, one_of(what, options), value, on_change, where, linked, options=options)
 
 
 def checkbox(
     label: str, value: bool = False, on_change: Callable[[Any], Any] | None = None, where: str | None = None
 ) -> Control:
-    """Yes or no."""
-    return Control("checkbox", label, bool(value), on_change, where)
+    """Yes or no.
+
+    Raises:
+        TypeError: the value is neither True nor False.
+    """
+    check = instance_of(f"checkbox {label!r}", bool, "True or False")
+    return Control("checkbox", label, check, value, on_change, where)
 
 
 def text(
@@ -173,8 +175,13 @@ def text(
     on_change: Callable[[Any], Any] | None = None,
     where: str | None = None,
 ) -> Control:
-    """Text to type, of one line or several."""
-    return Control("text", label, value, on_change, where, lines=lines)
+    """Text to type, of one line or several.
+
+    Raises:
+        TypeError: the value is no text.
+    """
+    check = instance_of(f"text {label!r}", str, "a text")
+    return Control("text", label, check, value, on_change, where, lines=lines)
 
 
 def training(

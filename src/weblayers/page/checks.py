@@ -49,6 +49,40 @@ def number_of(what: str, name: str, value: Any) -> Any:
     return value
 
 
+def number_between(what: str, minimum: float | None, maximum: float | None) -> Callable[[Any], Any]:
+    """What checks a number that a control is to have."""
+
+    def check(value: Any) -> Any:
+        value = number_of(what, "value", value)
+        check_between(what, value, minimum, maximum)
+        return value
+
+    return check
+
+
+def one_of(what: str, options: Sequence[str]) -> Callable[[Any], str]:
+    """What checks which of its options a control is to have."""
+
+    def check(value: Any) -> str:
+        if value not in options:
+            raise ValueError(f"{what}: {value!r} is none of {options}")
+        return value
+
+    return check
+
+
+def instance_of(what: str, kind: type, words: str) -> Callable[[Any], Any]:
+    """What checks that a control is to have a text, or True or False."""
+
+    def check(value: Any) -> Any:
+        value = value.item() if isinstance(value, np.generic) else value
+        if not isinstance(value, kind):
+            raise TypeError(f"{what}: its value is {words}, got {value!r}")
+        return value
+
+    return check
+
+
 def check_between(what: str, value: float, minimum: float | None, maximum: float | None) -> None:
     """Check a value and its limits.
 

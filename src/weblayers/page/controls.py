@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from .checks import check_common
@@ -13,12 +14,18 @@ _numbers = itertools.count()
 
 
 class Control:
-    """Something to set. :attr:`value` is what it is set to; setting it moves the control on the page."""
+    """Something to set. :attr:`value` is what it is set to; setting it moves the control on the page,
+    and raises what making the control with that value would.
+
+    Args:
+        check: gives a value as the control has it, or raises what is against it.
+    """
 
     def __init__(
         self,
         kind: str,
         label: str,
+        check: Callable[[Any], Any],
         value: Any,
         on_change: Callable[[Any], Any] | None = None,
         where: str | None = None,
@@ -26,14 +33,17 @@ class Control:
         **options: Any,
     ) -> None:
         check_common(kind, label, on_change, where)
+        value = check(value)
         self._is_whole = type(value) is int and kind in ("slider", "number") and options.get("step", 1) == 1
-        remembered = host().given.get(label) if linked else None
-        if remembered is not None and _fits(remembered, value, options):
-            value = round(remembered) if self._is_whole else remembered
-        self.label, self._kind, self._value, self._on_change = label, kind, value, on_change
+        self.label, self._kind, self._check, self._on_change = label, kind, check, on_change
+        self._value = value
+        if linked and label in host().given:
+            # addresses of pages may hold anything
+            with suppress(TypeError, ValueError):
+                self._value = self._checked(host().given[label])
         self._id = f"control{next(_numbers)}"
         host().on(self._id, self._heard)
-        about = {"id": self._id, "kind": kind, "label": label, "value": value, "where": where, "linked": linked}
+        about = {"id": self._id, "kind": kind, "label": label, "value": self._value, "where": where, "linked": linked}
         host().post({"type": "control", **about, **options})
 
     @property
@@ -42,8 +52,12 @@ class Control:
 
     @value.setter
     def value(self, value: Any) -> None:
-        self._value = value
-        host().post({"type": "set", "id": self._id, "value": value})
+        self._value = self._checked(value)
+        host().post({"type": "set", "id": self._id, "value": self._value})
+
+    def _checked(self, value: Any) -> Any:
+        value = self._check(value)
+        return round(value) if self._is_whole else value
 
     def _heard(self, value: Any) -> Any:
         self._value = round(value) if self._is_whole else value
@@ -51,16 +65,6 @@ class Control:
 
     def __repr__(self) -> str:
         return f"<{self._kind} {self.label!r}: {self._value!r}>"
-
-
-def _fits(remembered: Any, value: Any, options: dict[str, Any]) -> bool:
-    """Whether a control can have a value: addresses of pages may hold anything."""
-    if isinstance(value, bool) or isinstance(remembered, bool) or isinstance(value, str):
-        return type(remembered) is type(value) and remembered in options.get("options", [remembered])
-    if not isinstance(remembered, int | float) or remembered != remembered:
-        return False
-    low, high = options.get("minimum"), options.get("maximum")
-    return (low is None or remembered >= low) and (high is None or remembered <= high)
 
 
 class Button:

@@ -21,6 +21,7 @@ from ..runtime.conversion import to_tensor
 from ..runtime.lease import Lease
 from ..runtime.tensor import Variable
 from . import reins
+from .checks import number_between
 from .controls import Button, Control
 from .hosts import host
 from .keeping import Keeper
@@ -74,12 +75,14 @@ class Training(Callback):
         if rate and self._rate is None:
             limits: dict[str, Any] = {"minimum": rate / 100, "maximum": rate * 100, "step": None, "log": True}
             change = lambda value: steered[name].set_rate(value)  # noqa: E731
-            self._rate = Control("slider", f"{prefix}Learning rate", rate, change, None, **limits)
+            check = number_between("the learning rate", limits["minimum"], limits["maximum"])
+            self._rate = Control("slider", f"{prefix}Learning rate", check, rate, change, None, **limits)
         if self._rate is not None:
             self.set_rate(self._rate.value)
         if batch_size is not None and self._batch is None:
             most = max(MOST_SAMPLES, batch_size)
-            self._batch = Control("number", f"{prefix}Batch size", batch_size, None, None, minimum=1, maximum=most)
+            label, check = f"{prefix}Batch size", number_between("the batch size", 1, most)
+            self._batch = Control("number", label, check, batch_size, None, None, minimum=1, maximum=most)
         if before is None:
             Button(f"{prefix}New weights", lambda: steered[name].reset())
             Button(f"{prefix}Export", lambda: steered[name].export())
