@@ -125,6 +125,37 @@ def test_what_is_no_program_is_refused(tmp_path, program, runtime, capsys, chang
     assert not (tmp_path / "site").exists()
 
 
+def test_packages_are_those_that_the_runtime_has(tmp_path, program, runtime, capsys):
+    def package(name, *depends):
+        return {"name": name, "file_name": f"{name}-1-py3-none-any.whl", "depends": list(depends)}
+
+    packages = {
+        "numpy": package("numpy"),
+        "some-tools": package("some_tools", "numpy"),
+        "pandas": package("pandas", "some_tools", "pytz"),
+    }
+    (runtime / "pyodide-lock.json").write_text(json.dumps({"packages": packages}))
+    for name in ("numpy", "some_tools", "pandas"):
+        (runtime / f"{name}-1-py3-none-any.whl").write_text("")
+
+    def build(*names):
+        out = tmp_path / "site"
+        code = main(["build", str(program), "--out", str(out), "--runtime", str(runtime), "--packages", *names])
+        assert out.exists() == (code == 0)
+        return capsys.readouterr().err
+
+    assert "has no package scipy, but numpy, pandas, some-tools. Give its wheel" in build("numpy", "scipy")
+    assert "has no package pytz, which pandas needs, but" in build("pandas")
+    (runtime / "some_tools-1-py3-none-any.whl").unlink()
+    assert "has no package some-tools, which pandas needs, but numpy, pandas. " in build("pandas")
+    (runtime / "some_tools-1-py3-none-any.whl").write_text("")
+    assert build("Some_Tools") == ""
+    assert 'packages="Some_Tools"' in (tmp_path / "site" / "index.html").read_text()
+    (runtime / "pyodide-lock.json").unlink()
+    with pytest.raises(ValueError, match="has no package numpy, but none"):
+        build_page(program, tmp_path / "other", runtime, packages=["numpy"])
+
+
 def test_files_lie_below_the_program(tmp_path, program, runtime):
     (tmp_path / "secret.txt").write_text("x")
     for path in (tmp_path / "secret.txt", program.parent / "none.txt"):

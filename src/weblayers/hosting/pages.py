@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .imports import modules
 from .offline import WORKER, address_of, offline_worker
-from .runtime import read_tree
+from .runtime import check_packages, read_tree
 
 # Where a page has its runtime, unless it takes one from elsewhere.
 RUNTIME = "weblayers/"
@@ -59,12 +59,11 @@ def build_page(
         files: what the program opens: files beside or below it. The modules beside it that it imports come by
             themselves.
         packages: of Pyodide's, that the runtime has, or wheels: files that are copied too.
-
         offline: whether it works without a network after the first visit.
 
     Raises:
         ValueError: the program, or a module of it, is no Python, a file does not lie beside or below it, the folder
-            has no runtime, or a page that is to work offline has its runtime elsewhere.
+            has no runtime, or none with the packages, or a page that is to work offline has its runtime elsewhere.
     """
     try:
         source = program.read_text(encoding="utf-8-sig")
@@ -79,6 +78,8 @@ def build_page(
     where = RUNTIME if isinstance(runtime, Path) else runtime.rstrip("/") + "/"
     if isinstance(runtime, Path) and not (runtime / "weblayers-run.js").is_file():
         raise ValueError(f"{runtime} has no weblayers-run.js: it is not a runtime's folder")
+    if isinstance(runtime, Path):
+        check_packages(runtime, [name for name in packages if not name.endswith(".whl")])
     if offline and not isinstance(runtime, Path):
         raise ValueError(f"a page that works offline has its runtime beside it, and not at {runtime}")
     flags = [*(["autorun"] if autorun else []), *([f'offline="{WORKER}"'] if offline else [])]

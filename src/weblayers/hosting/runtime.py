@@ -12,8 +12,9 @@ weblayers-run.js ...        the scripts of ``<weblayers-run>``, and runtime.json
 from __future__ import annotations
 
 import json
+import re
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,35 @@ def write_tree(files: Files, folder: Path) -> None:
         if not path.is_file() or path.read_bytes() != data:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(data)
+
+
+def check_packages(runtime: Path, names: Iterable[str]) -> None:
+    """Check that a runtime has packages, by their names, and all that they need.
+
+    Raises:
+        ValueError: it has not; the message says what it has.
+    """
+    if not (wanted := [(_canonical(name), "") for name in names]):
+        return
+    lock = runtime / "pyodide-lock.json"
+    packages = json.loads(lock.read_text(encoding="utf-8")).get("packages", {}) if lock.is_file() else {}
+    known = {_canonical(name): package for name, package in packages.items()}
+    had = [name for name, package in known.items() if (runtime / package["file_name"]).is_file()]
+    # it grows by what they need
+    for name, why in wanted:
+        if name not in had:
+            raise ValueError(
+                f"{runtime} has no package {name}{why}, but {', '.join(sorted(had)) or 'none'}. Give its wheel, if it"
+                f" is all Python, or a runtime that has it: its file beside {lock.name}, which names the file and what"
+                " the package needs"
+            )
+        needed = (_canonical(each) for each in known[name].get("depends", []))
+        wanted += [(each, f", which {name} needs") for each in needed if each not in dict(wanted)]
+
+
+def _canonical(name: str) -> str:
+    """A package's name as Pyodide looks it up."""
+    return re.sub("[-_.]+", "-", name).lower()
 
 
 def _find_wheel(package: Any, folders: Sequence[Path]) -> Path:
