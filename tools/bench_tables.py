@@ -1,7 +1,7 @@
 """The benchmark's report as tables: for the terminal, and for the README between its markers."""
 
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import zip_longest
 
 from tools.marked import between
@@ -42,6 +42,8 @@ LEAST_WORK = 1e6
 PARTS = ("trace", "lower", "print", "compile")
 MARKERS = "<!-- measured: tools/bench.py --readme writes what is between -->", "<!-- /measured -->"
 GUIDE_MARKERS = "<!-- measured: tools/bench.py --docs writes what is between -->", "<!-- /measured -->"
+
+NOT_RUN: dict = {"ms": {}, "first_step_ms": {}}
 
 Rows = list[list[str]]
 
@@ -143,22 +145,26 @@ def limit_rows(report: dict) -> Rows:
 
 def browser_rows(reports: Sequence[dict]) -> Rows:
     """A row for each workload: how many times as long as ours on WebGL TensorFlow.js' takes in each browser, a step and
-    the first one, and how many times as long as the first one on a page that hands steps over to a GPU.
+    the first one, and how many times as long as the first one on a page that hands steps over to a GPU, if measured.
     """
-    names = [report["browser"].split()[0] for report in reports]
-    firsts = ("webgl", "first step"), ("page", "first step of a page")
-    heads = [f"{name}, {what}" for _, what in firsts for name in names]
-    rows = [["times TensorFlow.js, both on WebGL", *names, *heads]]
-    for key, title in WORKLOADS.items():
-        cells = [report["workloads"].get(key, {"ms": {}, "first_step_ms": {}}) for report in reports]
-        steps = [ratios(cell).get("tfjs_webgl/webgl") for cell in cells]
-        began = [
-            _over(*(cell["first_step_ms"].get(name) for name in ("tfjs_webgl", ours)))
-            for ours, _ in firsts
-            for cell in cells
-        ]
-        rows.append([title, *map(number, steps), *map(number, began)])
-    return rows
+    kinds: dict[str, Callable[[dict], float | None]] = {
+        "": lambda workload: ratios(workload).get("tfjs_webgl/webgl"),
+        ", first step": lambda workload: _first(workload, "webgl"),
+        ", first step of a page": lambda workload: _first(workload, "page"),
+    }
+    columns = {
+        report["browser"].split()[0] + kind: [ratio(report["workloads"].get(key, NOT_RUN)) for key in WORKLOADS]
+        for kind, ratio in kinds.items()
+        for report in reports
+    }
+    told = {name: values for name, values in columns.items() if any(values)}
+    rows = zip(WORKLOADS.values(), *told.values(), strict=True)
+    return [["times TensorFlow.js, both on WebGL", *told], *([title, *map(number, found)] for title, *found in rows)]
+
+
+def _first(workload: dict, ours: str) -> float | None:
+    """How many times as long TensorFlow.js' first step takes."""
+    return _over(*(workload["first_step_ms"].get(name) for name in ("tfjs_webgl", ours)))
 
 
 def _over(theirs: float | None, ours: float | None) -> float | None:
