@@ -15,6 +15,7 @@ from weblayers.compiler.lower import lower
 from weblayers.graph import build
 from weblayers.graph.evaluate import evaluate
 from weblayers.graph.gradient import gradient
+from weblayers.layers import wrappers
 from weblayers.runtime import tracing
 from weblayers.runtime.tracing import Trace, symbolic
 
@@ -297,6 +298,24 @@ def test_a_stack_of_cells_of_which_the_last_step_is_wanted(steps, cells, backend
     expected = model.apply(x).numpy()
     np.testing.assert_allclose(predicted, expected, rtol=1e-4, atol=1e-5)
     assert loss == pytest.approx(np.mean((expected - y) ** 2), rel=1e-4)
+
+
+def test_only_layers_with_statistics_are_applied_step_by_step():
+    frozen = wl.sequential([L.dense(3, input_shape=[4]), L.batch_normalization()])
+    frozen.trainable = False
+    followed = wl.sequential([L.dense(3, input_shape=[4]), L.batch_normalization()])
+    for layer, expected in (
+        (L.dense(3), False),
+        (frozen, False),
+        (wl.sequential([frozen, L.dense(2)]), False),
+        (L.normalization(mean=0.0, variance=1.0), False),
+        (followed, True),
+        (wl.sequential([frozen, L.batch_normalization()]), True),
+        (L.spectral_normalization(L.dense(3)), True),
+    ):
+        layer.apply(wl.ones([2, 4]))
+        assert wrappers.remembers(layer, training=True) == expected, layer
+        assert not wrappers.remembers(layer, training=False)
 
 
 async def loss_of_a_step(model, x, y):

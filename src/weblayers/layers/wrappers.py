@@ -70,10 +70,17 @@ class TimeDistributed(Wrapper):
 
 
 def remembers(layer: Layer, training: bool) -> bool:
-    """Whether a call of a layer leaves something behind that is neither trained nor lost: statistics, states."""
+    """Whether a call of a layer leaves something behind that is not trained: statistics of batches, states."""
+    learns = training and not context.is_frozen()
     return any(
-        getattr(part, "stateful", False) or (training and part.trainable and part.non_trainable_weights)
-        for part in layer.flatten_layers()
+        part.stateful or (learns and part.trainable and _has_statistics(part)) for part in layer.flatten_layers()
+    )
+
+
+def _has_statistics(layer: Layer) -> bool:
+    # what is adapted to data is so before
+    return not hasattr(layer, "adapt") and any(
+        not w.made_trainable and w.owner is not None and w.owner() is layer for w in layer.weights
     )
 
 
