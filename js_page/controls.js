@@ -81,11 +81,11 @@ const FIELDS = {
       },
     };
   },
-  number({ minimum, maximum, value }) {
+  number({ minimum, maximum, whole }) {
     const input = typed("number");
     if (minimum != null) input.min = String(minimum);
     if (maximum != null) input.max = String(maximum);
-    input.step = Number.isInteger(value) ? "1" : "any";
+    input.step = whole ? "1" : "any";
     input.required = true;
     return { input, read: () => input.valueAsNumber, write: (value) => (input.value = String(value)) };
   },

@@ -44,7 +44,8 @@ class Control:
         self._id = f"control{next(_numbers)}"
         host().on(self._id, self._heard)
         about = {"id": self._id, "kind": kind, "label": label, "value": self._value, "where": where, "linked": linked}
-        host().post({"type": "control", **about, **options})
+        # JavaScript does not tell 3.0 from 3
+        host().post({"type": "control", **about, **options, "whole": self._is_whole})
 
     @property
     def value(self) -> Any:
