@@ -251,7 +251,7 @@ def test_controls_pictures_calls_and_messages(chromium, site):
         log = chromium.execute_script(f"return {SHADOW}.querySelector('.log').textContent").split("\n")
         # a slider has steps; 99 is out of range, and 6.5 no whole number as 4 is; 3.0 is one by chance
         assert float(log[0].removeprefix("rate ")) == pytest.approx(0.01, rel=0.05)
-        assert log[1:5] == ["units 7", "weight 4.25", "data circle", "noise True"]
+        assert log[1:6] == ["units 7", "weight 4.25", "data circle", "noise True", "clicked"]
         canvas = f"{SHADOW}.querySelector('[data-panel=picture]').shadowRoot.querySelector('canvas')"
         assert until(chromium, f"{canvas} && [{canvas}.width, {canvas}.height, {canvas}.ariaLabel]")[:2] == [4, 3]
         outside = "document.querySelector('#outside > [data-panel]').shadowRoot"

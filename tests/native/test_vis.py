@@ -204,8 +204,9 @@ def test_nothing_is_shown_as_such(chart, script, tmp_path):
     ],
     ids=lambda value: getattr(value, "kind", None),
 )
-def test_what_cannot_be_drawn_is_said(chart, text):
+def test_what_cannot_be_drawn_is_said(chart, text, script, tmp_path):
     assert chart.text == text
+    chart.save(tmp_path / "nothing.html")
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ async def per_class_accuracy(labels: Any, predictions: Any, num_classes: int | N
     Args:
         labels: the number of the right class for each sample.
         predictions: that of the predicted one.
-        num_classes: how many classes there are; left out, as many as occur.
+        num_classes: how many classes there are; left out, as many as occur, if they are 10,000 at most.
 
     A class without samples has the accuracy 0, as in TensorFlow.js.
 
@@ -62,7 +62,7 @@ async def confusion_matrix(
     Args:
         labels: the number of the right class for each sample.
         predictions: that of the predicted one.
-        num_classes: how many classes there are; left out, as many as occur.
+        num_classes: how many classes there are; left out, as many as occur, if they are 10,000 at most.
         weights: how much each sample counts.
 
     >>> import asyncio, weblayers as wl

@@ -39,6 +39,7 @@ def network(
             from 0.
 
     Raises:
+        TypeError: ``kernels`` is no list.
         ValueError: a layer has not as many inputs as the one before has neurons, or there are other numbers of labels
             or pictures than of neurons.
 

@@ -194,6 +194,9 @@ def boundary(
         x_axis_domain, y_axis_domain: where the plane begins and ends; around the points by default, else -1 and 1.
         class_labels: what the classes are called.
 
+    Raises:
+        ValueError: a label is no class of the model.
+
     >>> import weblayers as wl
     >>> wl.vis.render.boundary(None, lambda p: p[:, 0] > 0, [[-1, 0], [1, 0]], [0, 1]).text
     'class 0 on 50% of the plane, class 1 on 50%; 2 points, 2 of them on the side of their class'
