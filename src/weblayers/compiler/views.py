@@ -51,7 +51,10 @@ def side_by_side(product: Node) -> Node | None:
     """The left side of a product, if that can be read part by part: a concatenation of whole texels."""
     if product.op != "dot" or product.param("ta"):
         return None
-    left = origin(product.inputs[0])
+    left = product.inputs[0]
+    # the same rows, in the same order
+    while left.op == "reshape" and left.shape[-1:] == left.inputs[0].shape[-1:]:
+        left = left.inputs[0]
     is_along = left.op == "concat" and left.param("axis") == len(left.shape) - 1 == len(stripped(left.shape)) - 1
     return left if is_along and not any(i.shape[-1] % 4 for i in left.inputs) else None
 

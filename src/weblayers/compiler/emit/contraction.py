@@ -39,7 +39,9 @@ def dot(e: Emitter, node: Node, coords: Sequence[Coord]) -> list[Value]:
                 ]
                 for p in places
             ]
-        texels = e.values(part, [e.coord(part.shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
+        # a part has the product's rows, whatever axes it has them by
+        shape = (*node.inputs[0].shape[:-1], part.shape[-1])
+        texels = e.values(part, [e.coord(shape, Position((*p[:-1], k), len(p) - 1)) for p in places])
         return [[s.component(t, j) for j in range(width)] for t in texels]
 
     def step(part: Node, first: int, k: Int, width: int) -> None:
