@@ -45,6 +45,15 @@ test("many runs go out in slices, in order, and the page has its turn", async ()
   assert.equal(device.counters().calls - calls, 5);
 });
 
+test("who makes a texture amid many runs does not have them all issued, whatever the pool holds", async () => {
+  const { gl, device } = setUp();
+  device.free([device.alloc(4, 1, 1, "rgba32f")]);
+  const sums = summing(device, 100);
+  device.alloc(5, 1, 1, "rgba32f");
+  assert.equal(gl.draws.length, 0);
+  assert.equal(await later(device, sums.at(-1)), 5050);
+});
+
 test("what is asked for after many runs comes after them, and who cannot wait has them all issued", async () => {
   const { gl, device } = setUp();
   const plan = device.loadPlan(doubled);

@@ -87,3 +87,19 @@ test("an upload of the wrong size does not reach the GPU", () => {
   assert.equal(gl.uploads, 1);
   assert.ok(state.stale, "the executor must bind its textures anew");
 });
+
+test("what is made to be kept takes the room of what was freed first, and leaves what it can use", () => {
+  const { gl, textures } = setUp();
+  const ids = [60, 50, 40].map((w) => textures.alloc(w, 1, 1, "rgba32f"));
+  const [first, second, third] = ids.map((id) => textures.get(id).texture);
+  textures.free(ids);
+  textures.makeRoom([[60, 1, 1, "rgba32f"]]);
+  assert.equal(textures.memory().poolBytes, 150 * 16);
+  textures.makeRoom([
+    [60, 1, 1, "rgba32f"],
+    [45, 1, 1, "rgba32f"],
+  ]);
+  assert.ok(gl.alive.has(first) && !gl.alive.has(second) && gl.alive.has(third));
+  assert.equal(textures.memory().poolBytes, 100 * 16);
+  assert.equal(textures.get(textures.alloc(60, 1, 1, "rgba32f")).texture, first);
+});

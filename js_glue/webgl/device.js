@@ -101,6 +101,8 @@ export class Device {
   /** @param {number} w @param {number} h @param {number} layers @param {string} format */
   alloc(w, h, layers, format) {
     this._use();
+    // what is deleted must not be drawn any more: who is amid a queue goes on without
+    if (!this.queue.isBusy) this.textures.makeRoom([[w, h, layers, format]]);
     return this.textures.alloc(w, h, layers, format);
   }
 

@@ -28,12 +28,17 @@ export class LoadedPlan {
     this._specs = plan.textures;
   }
 
+  /** The specs of the plan's own slots. */
+  get textures() {
+    return this._specs.filter((_, slot) => !this._constants.has(slot));
+  }
+
   /**
    * The textures of the plan's own slots, for one who runs it: two who are amid a step must not share what it computes on
    * the way.
    */
   take() {
-    const made = this._textures.allocAll(this._specs.filter((_, slot) => !this._constants.has(slot)));
+    const made = this._textures.allocAll(this.textures);
     this._users++;
     let next = 0;
     return this._specs.map((_, slot) => this._constants.get(slot) ?? made[next++]);

@@ -97,6 +97,19 @@ export class Textures {
     return ids;
   }
 
+  /**
+   * Delete as much of the pool, what was freed first before all, as is missing there and will be made: for who keeps
+   * textures. Who runs a plan gives them back at once and comes again, others likewise, and all would make theirs anew.
+   * @param {Spec[]} specs
+   */
+  makeRoom(specs) {
+    const wanted = specs.map((spec) => this._reuse(...spec));
+    // those that are there already come last, and stay
+    for (const entry of wanted) if (entry) this._keep(entry);
+    const missing = specs.filter((_, i) => !wanted[i]).map(([w, h, layers, format]) => bytesOf(w, h, layers, format));
+    this._trim(this._poolBytes - missing.reduce((sum, bytes) => sum + bytes, 0));
+  }
+
   /** Give textures back to the pool, those that are held once they are not. @param {Iterable<number>} ids */
   free(ids) {
     for (const id of ids) {
@@ -126,6 +139,11 @@ export class Textures {
   _toPool(id, entry) {
     this._live.delete(id);
     this._bytes -= entry.bytes;
+    this._keep(entry);
+  }
+
+  /** @param {Entry} entry */
+  _keep(entry) {
     this._poolBytes += entry.bytes;
     this._pool.set(entry.texture, entry);
     const key = shapeKey(entry.w, entry.h, entry.layers, entry.format);
@@ -175,7 +193,7 @@ export class Textures {
    * @returns {Entry}
    */
   _create(w, h, layers, format) {
-    const bytes = w * h * layers * TEXEL_BYTES[format];
+    const bytes = bytesOf(w, h, layers, format);
     const { maxTextureSize, maxArrayLayers } = this._caps;
     if (Math.max(w, h) > maxTextureSize || layers > maxArrayLayers) {
       const most = `${maxTextureSize}x${maxTextureSize}x${maxArrayLayers}`;
@@ -243,6 +261,11 @@ export class Textures {
       this._gl.deleteTexture(texture);
     }
   }
+}
+
+/** @param {number} w @param {number} h @param {number} layers @param {string} format */
+function bytesOf(w, h, layers, format) {
+  return w * h * layers * TEXEL_BYTES[/** @type {Format} */ (format)];
 }
 
 /** @param {number} bytes */

@@ -24,6 +24,7 @@ export class TrainJob extends Job {
     this._asked = 0;
     this._collected = Promise.resolve();
     // the textures that it works on are its own until its end, whoever frees them
+    device.textures.makeRoom(loaded.textures);
     this._own = loaded.take();
     /** @type {number[]} */
     this._held = [];
