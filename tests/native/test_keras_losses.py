@@ -148,3 +148,13 @@ def test_numbers_weights_and_masks_are_tensors():
     assert loss(np.zeros((2, 1)), [[1.0], [3.0]], mask=np.array([False, True])).array_sync() == 9.0
     sparse = losses.SparseCategoricalCrossentropy(ignore_class=-1)
     assert sparse(np.array([[0], [-1]]), [[0.5, 0.5], [0.9, 0.1]]).array_sync() == pytest.approx(np.log(2), rel=1e-5)
+
+
+def test_options_come_first_by_position():
+    assert wl.losses.Huber(0.5).options == {"delta": 0.5}
+    assert wl.losses.BinaryCrossentropy(True, 0.1).options == {"from_logits": True, "label_smoothing": 0.1}
+    assert wl.losses.MeanSquaredError("sum", "mine").get_config() == {"reduction": "sum", "name": "mine"}
+    for metric in (wl.metrics.TopKCategoricalAccuracy, wl.metrics.SparseTopKCategoricalAccuracy):
+        assert metric(2, "best").get_config() == {"name": "best", "k": 2}
+    with pytest.raises(TypeError, match="Huber: multiple values for argument 'delta'"):
+        wl.losses.Huber(0.5, delta=1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -117,29 +118,32 @@ class LossFunction(Loss):
         return self.function(y_true, y_pred, **self.options)
 
 
+# What all losses take.
+_SELF, *_COMMON = inspect.signature(Loss.__init__).parameters.values()
+
+
 def _class(name: str, function: Function, sparse: bool = False, known: bool = True) -> type[Loss]:
     """The class of a function: its options are the function's."""
-    options = [n for n in naming.parameters(function) if n not in ("y_true", "y_pred")]
+    options = {n: p for n, p in naming.parameters(function).items() if n not in ("y_true", "y_pred")}
+    # by position, options come first, as in Keras
+    signature = inspect.Signature([_SELF, *options.values(), *_COMMON])
 
-    def init(
-        self: Loss,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = None,
-        dtype: Any = None,
-        **given: Any,
-    ) -> None:
-        Loss.__init__(self, reduction, name, dtype)
-        unknown = [k for k in given if k not in options]
+    def init(self: Loss, *args: Any, **kwargs: Any) -> None:
+        unknown = [k for k in kwargs if k not in signature.parameters]
         if unknown:
             hint = naming.suggestion(unknown[0], [*options, "reduction", "name"])
             raise TypeError(f"{type(self).__name__} has no argument {unknown[0]!r}. {hint}")
-        self.options = given
+        _, *given = signature.bind(self, *args, **kwargs).arguments.items()
+        self.options = {n: value for n, value in given if n in options}
+        Loss.__init__(self, **{n: value for n, value in given if n not in options})
+
+    init.__signature__ = signature  # type: ignore[attr-defined]
 
     def call(self: Any, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return function(y_true, y_pred, **self.options)
 
     def get_config(self: Any) -> dict[str, Any]:
-        defaults = {n: p.default for n, p in naming.parameters(function).items() if n in options}
+        defaults = {n: p.default for n, p in options.items()}
         return {**Loss.get_config(self), **defaults, **self.options}
 
     # pages run without docstrings

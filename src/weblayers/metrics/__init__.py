@@ -68,7 +68,10 @@ _STATEFUL = (
 def _mean_class(name: str, function: Any, default: str | None = None) -> type[Metric]:
     """The class of the mean of a function."""
 
-    def init(self: MeanMetric, name: str | None = None, dtype: Any = None, **options: Any) -> None:
+    def init(self: MeanMetric, name: Any = None, dtype: Any = None, **options: Any) -> None:
+        if isinstance(name, int) and "k" in naming.parameters(function):
+            # the one option that comes before the name, as in Keras: k, name, dtype
+            options, name, dtype = {"k": name, **options}, dtype, None
         MeanMetric.__init__(
             self, function, name or default or naming.class_snake(type(self).__name__), dtype, **options
         )
