@@ -70,6 +70,7 @@ notes, sorted(await wl.io.list_models())
     )
     assert notes == {"classes": ["a", "b"]}
     assert left == ["indexeddb://moved"]
+    browser.run_python("import weblayers as wl\n_ = await wl.io.remove_model('indexeddb://moved')")
 
 
 def test_tensorflow_js_sees_our_models_and_we_see_its(browser):

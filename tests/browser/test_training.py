@@ -313,8 +313,9 @@ def test_training_survives_a_reload(browser):
     browser.reload()
     (epochs, rest, again), stored = browser.run_python(INTERRUPTED, cut_at=-1)
     assert epochs == [4, 5]
-    assert rest == losses[4:] and again == weights
+    assert (rest, again) == (losses[4:], weights)
     assert stored == ["indexeddb://best"]
+    browser.run_python("import weblayers as wl\n_ = await wl.io.remove_model('indexeddb://best')")
 
 
 def test_own_training_loops(browser, backend):

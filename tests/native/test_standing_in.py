@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import weblayers as wl
-from weblayers.runtime import device, starting
+from weblayers.runtime import device, lasting, starting
 from weblayers.runtime.device import Choice
 from weblayers.runtime.plans import PlanRuntime
 from weblayers.runtime.soft_device import SoftDevice
@@ -43,6 +43,8 @@ def gpu(monkeypatch):
     monkeypatch.setattr(backends, "home", lambda: wasm)
     monkeypatch.setattr(backends, "_chosen", lambda home, graph, trains: Choice(gpu, "it is fast", wasm))
     monkeypatch.setattr(device, "_backends", backends)
+    # steps as small as these are all made before it begins otherwise
+    monkeypatch.setattr(lasting, "HEAD_START_SECONDS", 0)
     return gpu
 
 

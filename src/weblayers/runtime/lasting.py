@@ -18,6 +18,10 @@ from .lost import TRIES, DeviceLostError, ValuesLostError
 from .tensor import Tensor
 from .values import Origin, Values
 
+# So long the first steps have the page to themselves, before another device compiles for those that follow: somebody
+# waits for their logs, and a short training may not need it.
+HEAD_START_SECONDS = 0.25
+
 
 class Program(Protocol):
     """A traced function."""
@@ -241,14 +245,17 @@ class LastingJob:
 
     def _hand_over(self, chosen: Runtime, job: TrainJob) -> None:
         """End a job once what was chosen has compiled the steps, and can go on from there."""
-        coming = asyncio.ensure_future(self._program.executable(chosen).prepare())
+
+        async def prepared() -> None:
+            await asyncio.sleep(HEAD_START_SECONDS)
+            await self._program.executable(chosen).prepare()
 
         def end(done: asyncio.Future[None]) -> None:
             # where it failed, who stands in goes on to the end
             if not done.cancelled() and done.exception() is None and self._job is job:
                 job.cancel()
 
-        coming.add_done_callback(end)
+        asyncio.ensure_future(prepared()).add_done_callback(end)
 
     async def _ended(self, job: TrainJob) -> tuple[int, np.ndarray, dict[int, Values]]:
         """The step after a job's last, its rows of logs, and the state."""
