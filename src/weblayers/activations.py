@@ -8,7 +8,7 @@ from typing import Any
 
 from . import naming
 from .ops import arithmetic as a
-from .ops import mathematics, movement, normalization, reduction
+from .ops import mathematics, movement, normalization, rearranging, reduction
 from .runtime.tensor import Tensor
 
 Activation = Callable[..., Any]
@@ -89,10 +89,10 @@ def sparsemax(x: Tensor, axis: int = -1) -> Tensor:
 
     Without sorting: a value is kept if ``1 + k x > sum`` of the k values that are not smaller.
     """
+    # the same for all x moved alike: near 0, the 1 below is not lost in rounding
+    x = a.sub(x, a.stop_gradient(reduction.max(x, axis, True)))
     axis %= x.rank
     last = x if axis == x.rank - 1 else movement.transpose(x, _swapped(x.rank, axis))
-    # the same for all x moved alike: near 0, the 1 below is not lost in rounding
-    last = a.sub(last, a.stop_gradient(reduction.max(last, -1, True)))
     mine, others = movement.expand_dims(last, -1), movement.expand_dims(last, -2)
     above = a.cast(a.greater_equal(others, mine), "float32")
     count, total = reduction.sum(above, -1), reduction.sum(a.mul(above, others), -1)
@@ -175,14 +175,8 @@ def exponential(x: Tensor) -> Tensor:
 
 def glu(x: Tensor, axis: int = -1) -> Tensor:
     """The first half of an axis times the sigmoid of the second. Dauphin et al. (2017)."""
-    axis %= x.rank
-    if x.shape[axis] % 2:
-        raise ValueError(f"glu halves axis {axis}, whose size must be even; got shape {list(x.shape)}")
-    half = x.shape[axis] // 2
-    first, second = [0] * x.rank, [0] * x.rank
-    second[axis] = half
-    size = [half if i == axis else d for i, d in enumerate(x.shape)]
-    return a.mul(movement.slice(x, first, size), a.sigmoid(movement.slice(x, second, size)))
+    first, second = rearranging.split(x, 2, axis)
+    return a.mul(first, a.sigmoid(second))
 
 
 def hard_shrink(x: Tensor, threshold: float = 0.5) -> Tensor:

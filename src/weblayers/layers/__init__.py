@@ -7,6 +7,7 @@ snake_case (``conv2d_transpose``), in camelCase (``conv2dTranspose``), or one of
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
@@ -113,8 +114,8 @@ _OTHER_NAMES = {
 # Bases, which say what others have in common.
 _BASES = ("Cell", "Convolution", "ImageLayer", "Wrapper")
 
-# every class by each of its names
-FACTORIES: dict[str, type[Layer]] = {}
+# what makes layers, by each of its names
+FACTORIES: dict[str, Callable[..., Any]] = {}
 
 
 def _offer(family: ModuleType) -> None:
@@ -125,12 +126,16 @@ def _offer(family: ModuleType) -> None:
         if is_layer and not name.startswith("_") and name not in _BASES:
             made[name] = value
     serialization.CLASSES.update(made)
-    FACTORIES.update({naming.class_snake(name): cls for name, cls in made.items()})
+    FACTORIES.update({naming.class_snake(name): _factory(cls) for name, cls in made.items()})
     FACTORIES.update({name: made[other] for name, other in _OTHER_NAMES.items() if other in made})
     # Keras has two names for convolutions
     convolutions = {name.replace("Conv", "Convolution"): cls for name, cls in made.items() if _is_convolution(name)}
     # a module of a family must not hide the factory of the same name
     globals().update(made | convolutions | FACTORIES)
+
+
+def _factory(layer_class: type[Layer]) -> Callable[..., Any]:
+    return merging.factory(layer_class) if layer_class in merging.JOINING else layer_class
 
 
 def _is_convolution(name: str) -> bool:

@@ -245,7 +245,7 @@ class MultiHeadAttention(Layer):
 
     def call(
         self,
-        inputs: Any,
+        query: Any,
         value: Any = None,
         key: Any = None,
         query_mask: Tensor | None = None,
@@ -256,7 +256,6 @@ class MultiHeadAttention(Layer):
         use_causal_mask: bool = False,
         training: bool = False,
     ) -> Any:
-        query = inputs
         value = query if value is None else value
         key = value if key is None else key
         if not self.built:

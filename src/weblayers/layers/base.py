@@ -20,7 +20,7 @@ from ..runtime import tracing
 from ..runtime.conversion import to_tensor
 from ..runtime.tensor import Tensor, Variable
 from . import context, making, masks, serialization
-from .call_signature import CallSignature
+from .call_signature import CallSignature, converted, joined
 from .checks import check_axis, check_rank, checked_shape, positive, sized
 from .inference import inferred_specs
 from .input_spec import InputSpec, check_inputs
@@ -153,11 +153,12 @@ class Layer(Used, metaclass=naming.Configurable):
         if len(args) == 1 and signature.are_options(args[0]):
             modes = {k: v for k, v in (("training", training), ("mask", mask)) if v is not None}
             return self.apply(inputs, **{naming.snake(k): v for k, v in args[0].items()}, **modes, **kwargs)
+        mask = converted(joined(mask))
         kwargs = signature.bound(self.name, args, kwargs)
         if is_symbolic([inputs, kwargs, mask]):
             modes = {"training": training, "mask": mask}
             return self._record(inputs, {**kwargs, **{k: v for k, v in modes.items() if v is not None}})
-        inputs = tree.mapped(to_tensor, inputs)
+        inputs = tree.mapped(to_tensor, joined(inputs))
         if mask is None and not isinstance(inputs, dict):
             mask = masks.masks_of(inputs)
         else:
@@ -182,8 +183,10 @@ class Layer(Used, metaclass=naming.Configurable):
             context.add_losses([self._activity_loss(t) for t in tree.leaves(outputs)])
         return outputs
 
-    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        return self.apply(inputs, *args, **kwargs)
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """:meth:`apply`; the inputs may be named as :meth:`call` names them."""
+        inputs, *rest = args or [CallSignature.of(type(self)).taken(self.name, kwargs)]
+        return self.apply(inputs, *rest, **kwargs)
 
     def set_call_hook(self, call_hook: Callable[[Any, dict[str, Any]], Any]) -> None:
         """Have a function called with the inputs and arguments of every call, traced ones too, before it is made."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
+
+from .. import tree
 from ..ops import arithmetic as a
 from ..ops import matrices, movement, reduction
 from ..runtime.tensor import Tensor
 from .base import Layer
+from .symbolic import SymbolicTensor
 
 
 class _Merge(Layer):
@@ -238,3 +243,26 @@ class Dot(Layer):
 
 def _reciprocal_length(x: Tensor, axis: int) -> Tensor:
     return a.rsqrt(a.maximum(reduction.sum(a.square(x), axis, True), 1e-12))
+
+
+def factory(layer_class: type[Layer]) -> Callable[..., Any]:
+    """What makes such layers: of TensorFlow.js, ``add()([x, y])``, and of Keras, ``add([x, y])``.
+
+    >>> from weblayers import layers
+    >>> layers.concatenate([np.ones([2, 1]), np.ones([2, 3])], axis=1).shape
+    (2, 4)
+    """
+
+    @functools.wraps(layer_class, updated=())
+    def make(*args: Any, **kwargs: Any) -> Any:
+        inputs = args[0] if args else kwargs.get("inputs")
+        if not any(isinstance(x, Tensor | SymbolicTensor | np.ndarray) for x in tree.leaves(inputs)):
+            return layer_class(*args, **kwargs)
+        kwargs.pop("inputs", None)
+        return layer_class(*args[1:], **kwargs).apply(inputs)
+
+    return make
+
+
+# Those of which Keras has functions, too.
+JOINING = (Add, Average, Concatenate, Dot, Maximum, Minimum, Multiply, Subtract)
