@@ -130,6 +130,9 @@ globals().update(CLASSES)
 globals().update({n: v for n, v in vars(functions).items() if callable(v) and v.__module__ == functions.__name__})
 globals().update({n: v for n, v in vars(losses.functions).items() if callable(v) and n not in globals()})
 
+# as Keras calls it
+MeanMetricWrapper = MeanMetric
+
 mse = MSE = losses.mean_squared_error
 mae = MAE = losses.mean_absolute_error
 mape = MAPE = losses.functions.mean_absolute_percentage_error
@@ -181,7 +184,11 @@ def get(identifier: Any, loss: Any = None, classes: int = 0) -> Metric:
     if isinstance(identifier, Mapping):
         name, config = str(identifier.get("class_name", identifier.get("className"))), identifier.get("config", {})
         # Keras writes a function with its name as the configuration
-        return get(config, loss, classes) if name == "function" else naming.lookup("metric", name, CLASSES)(**config)
+        return (
+            get(config, loss, classes)
+            if name == "function"
+            else naming.lookup("metric", name, CLASSES).from_config(config)
+        )
     if isinstance(identifier, type) and issubclass(identifier, Metric):
         return identifier()
     if callable(identifier):
@@ -216,6 +223,6 @@ def serialize(metric: Any) -> Any:
     return getattr(metric, "name", getattr(metric, "__name__", "metric"))
 
 
-__all__ = ["CLASSES", "MeanMetric", "Metric", "get", "serialize", *CLASSES]
+__all__ = ["CLASSES", "MeanMetric", "MeanMetricWrapper", "Metric", "get", "serialize", *CLASSES]
 
 __getattr__ = naming.module_getattr(__name__, globals())

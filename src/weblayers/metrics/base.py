@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import copy
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
-from .. import naming
+from .. import initializers, naming
 from ..bound import bound
 from ..losses.matching import matched
 from ..ops import arithmetic as a
 from ..ops import movement, reduction
 from ..runtime import tracing
 from ..runtime.conversion import to_tensor
-from ..runtime.tensor import Tensor
+from ..runtime.tensor import Tensor, Variable
 
 # What metrics have counted in the step that is traced.
 _step: ContextVar[dict[Metric, Tensor] | None] = ContextVar("metrics of a step", default=None)
@@ -43,16 +45,115 @@ class Result:
         )
 
 
+def _counting(update: Callable[..., Any]) -> Callable[..., Any]:
+    """A class' ``update_state``: in a step that is traced, what it adds to variables is counted."""
+
+    @functools.wraps(update)
+    def counting_update(self: Metric, *args: Any, **kwargs: Any) -> Any:
+        if not self.variables or _step.get() is None:
+            return update(self, *args, **kwargs)
+        # most pages do without
+        from . import counted
+
+        if counted.is_counting(self.variables):
+            return update(self, *args, **kwargs)
+        return self._add(counted.added(self.name, self.variables, lambda: update(self, *args, **kwargs)))
+
+    return counting_update
+
+
+def _standing(result: Callable[..., Any]) -> Callable[..., Any]:
+    """A class' ``result``: in a step that is traced, what stands for it."""
+
+    @functools.wraps(result)
+    def standing_result(self: Metric) -> Any:
+        return result(self) if _step.get() is None else Result(self)
+
+    return standing_result
+
+
 class Metric(naming.Named, metaclass=naming.Configurable):
     """Base class. A subclass gives sums in :meth:`statistics` and their meaning in :meth:`compute`.
 
     So a metric of an epoch is that of all its samples at once, also where a mean of batches would be wrong, and nothing
     has to be kept on the device: the sums of each step come with the losses.
+
+    Or else, as in Keras, it makes variables with :meth:`add_weight`, adds to them in ``update_state``, and has
+    ``result`` read them:
+
+    >>> import weblayers as wl
+    >>> class Positives(wl.metrics.Metric):
+    ...     def __init__(self, name="positives", **options):
+    ...         super().__init__(name=name, **options)
+    ...         self.count = self.add_weight(name="count")
+    ...     def update_state(self, y_true, y_pred, sample_weight=None):
+    ...         self.count.assign_add(wl.sum(wl.cast(wl.greater(y_pred, 0.5), "float32")))
+    ...     def result(self):
+    ...         return self.count
+    >>> Positives()([0, 1], [0.6, 0.7]).array_sync()
+    2.0
     """
 
     def __init__(self, name: str | None = None, dtype: Any = None) -> None:
         self.name = name or naming.class_snake(type(self).__name__)
+        self._dtype = dtype
         self._totals: np.ndarray | None = None
+        self._variables: list[Variable] = []
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, made in (("update_state", _counting), ("result", _standing)):
+            if name in vars(cls):
+                setattr(cls, name, made(vars(cls)[name]))
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Count a batch; gives the result so far."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def __copy__(self) -> Metric:
+        """One of its own variables."""
+        twin = object.__new__(type(self))
+        own = {id(v): Variable(v.numpy(), v.name, trainable=False) for v in self._variables}
+        vars(twin).update({name: own.get(id(value), value) for name, value in vars(self).items()})
+        twin._variables = list(own.values())
+        return twin
+
+    def add_weight(
+        self,
+        shape: Sequence[int] | str = (),
+        initializer: Any = "zeros",
+        dtype: str | None = None,
+        name: str | None = None,
+        aggregation: str = "sum",
+    ) -> Variable:
+        """Make a variable of the metric, to which ``update_state`` adds. Arguments as in Keras; a text is the name."""
+        sizes, title = ((), shape) if isinstance(shape, str) else (tuple(shape), name)
+        values = np.asarray(initializers.get(initializer or "zeros")(sizes)).astype(dtype or "float32")
+        variable = Variable(values, title or f"{self.name}_{len(self._variables)}", trainable=False)
+        self._variables.append(variable)
+        return variable
+
+    def add_variable(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = "zeros",
+        dtype: str | None = None,
+        aggregation: str = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """:meth:`add_weight` by Keras' other name."""
+        return self.add_weight(shape, initializer, dtype, name, aggregation)
+
+    @property
+    def dtype(self) -> str:
+        """Of its counts."""
+        return self._dtype or "float32"
+
+    @property
+    def variables(self) -> list[Variable]:
+        """What :meth:`add_weight` has made."""
+        return list(self._variables)
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """A vector of sums over the batch."""
@@ -67,9 +168,9 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         weight = None if sample_weight is None else to_tensor(sample_weight)
         predictions = to_tensor(y_pred)
         targets, predictions = _paired(matched(to_tensor(y_true), predictions), predictions, weight)
-        self.count(self.statistics(targets, predictions, weight))
+        self._add(self.statistics(targets, predictions, weight))
 
-    def count(self, statistics: Tensor) -> None:
+    def _add(self, statistics: Tensor) -> None:
         """Add a batch's sums: in the step that is traced, or else here."""
         step = _step.get()
         if step is not None:
@@ -78,9 +179,30 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         found = statistics.numpy().astype(np.float64)
         self._totals = found if self._totals is None else self._totals + found
 
-    def restore(self, totals: np.ndarray) -> None:
+    def observe(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> None:
+        """Count a batch of a model, whose targets are those of its predictions."""
+        if type(self).update_state in (Metric.update_state, Mean.update_state):
+            self._add(self.statistics(y_true, y_pred, sample_weight))
+            return
+        weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+        self.update_state(y_true, y_pred, **weights)
+
+    def restore(self, totals: np.ndarray | None) -> None:
         """Go on from sums that were counted elsewhere."""
+        self.reset_state()
         self._totals = totals
+        ends = np.cumsum([v.size for v in self._variables])
+        for variable, end in zip(self._variables, ends, strict=True):
+            if totals is not None:
+                more = totals[end - variable.size : end].reshape(variable.shape)
+                variable.assign((variable.numpy() + more).astype(variable.numpy().dtype))
+
+    def read(self, totals: np.ndarray) -> Any:
+        """What the result of other sums is."""
+        other = copy.copy(self)
+        other.restore(totals)
+        result = other.result()
+        return result.numpy() if isinstance(result, Tensor) else result
 
     def result(self) -> Any:
         """The metric of all batches since the last reset; in a step that is traced, what stands for it in logs."""
@@ -93,6 +215,11 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         self._totals = None
 
     reset_states = reset_state
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Any:
+        """A metric from what :meth:`get_config` gave."""
+        return cls(**config)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""
@@ -138,11 +265,9 @@ class MeanMetric(Metric):
     10.0
     """
 
-    def __init__(
-        self, function: Callable[..., Tensor], name: str | None = None, dtype: Any = None, **options: Any
-    ) -> None:
-        super().__init__(name or getattr(function, "__name__", "metric"), dtype)
-        self.function, self.options = function, options
+    def __init__(self, fn: Callable[..., Tensor], name: str | None = None, dtype: Any = None, **options: Any) -> None:
+        super().__init__(name or getattr(fn, "__name__", "metric"), dtype)
+        self.function, self.options = fn, options
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         values = a.cast(self.function(y_true, y_pred, **self.options), "float32")

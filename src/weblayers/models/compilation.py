@@ -123,7 +123,7 @@ class CompiledMetrics(naming.Named):
         for target, output, weight, mine in zip(targets, outputs, weights, compilation.metrics, strict=True):
             for _, metric, weighted in mine:
                 counted = _counted(output, weight if weighted else None)
-                metric.count(metric.statistics(matched(target, output), output, counted))
+                metric.observe(matched(target, output), output, counted)
 
     def result(self) -> dict[str, Any]:
         """The metrics by their names in logs."""

@@ -29,7 +29,7 @@ class Entry(NamedTuple):
     def read(self, total: np.ndarray) -> Any:
         """The value, from the rows of several steps together."""
         part = total[self.start : self.stop].astype(np.float64)
-        return np.float32(part[0]) if self.metric is None else np.asarray(self.metric.compute(part), np.float32)
+        return np.float32(part[0]) if self.metric is None else np.asarray(self.metric.read(part), np.float32)
 
 
 class Layout:
