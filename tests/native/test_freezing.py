@@ -246,3 +246,18 @@ def test_loops_of_ones_own_leave_frozen_layers_alone():
         np.testing.assert_array_equal(weight.numpy(), value)
     base.trainable = True
     assert len(wl.variable_grads(cost)["grads"]) == 4
+
+
+def test_a_model_of_which_nothing_is_trained_is_fitted_with_a_warning():
+    model = wl.Sequential([wl.layers.Dense(1, input_shape=(2,)), wl.layers.Dropout(0.5)])
+    model.trainable = False
+    model.compile("adam", "mse", metrics=["mae"])
+    before = model.get_weights()[0].numpy()
+
+    async def fit():
+        return await model.fit(np.ones((8, 2)), np.ones((8, 1)), epochs=2, verbose=0, validation_split=0.5)
+
+    with pytest.warns(UserWarning, match="no trainable weights: nothing is trained"):
+        logs = asyncio.run(fit()).history
+    assert set(logs) == {"loss", "mae", "val_loss", "val_mae"}
+    np.testing.assert_array_equal(model.get_weights()[0].numpy(), before)

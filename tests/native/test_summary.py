@@ -54,3 +54,23 @@ def test_a_subclass_with_methods_only_is_a_functional_model():
     assert model.greeting() == "m: 8"
     assert model.predict(np.ones((1, 3), np.float32)).shape == (1, 2)
     assert isinstance(model, wl.Model) and len(model.layers) == 2
+
+
+def test_what_is_inside_and_what_is_trained():
+    inner = wl.Sequential([L.Dense(4, input_shape=(3,), name="i1"), L.Dropout(0.5, name="i2")], name="inner")
+    inner.trainable = False
+    model = wl.Sequential([inner, L.Flatten(name="flat"), L.Dense(1, name="last")])
+
+    def shown(**options):
+        lines = []
+        model.summary(print_fn=lines.append, **options)
+        return [line.split() for line in lines[0].splitlines() if not line.startswith(("_", "="))]
+
+    names = ["inner", "i1", "i2", "flat", "last"]
+    rows = shown(expand_nested=True, show_trainable=True)
+    assert [row[0] for row in rows[1:6]] == names
+    assert rows[0][-1] == "Trainable" and [row[-1] for row in rows[1:6]] == ["N", "N", "-", "-", "Y"]
+    assert [row[0] for row in shown()[1:4]] == ["inner", "flat", "last"]
+    assert [row[0] for row in shown(layer_range=["inner", "fl.*"])[1:3]] == ["inner", "flat"]
+    with pytest.raises(ValueError, match="no layer is called 'none'; there are .'inner', 'flat', 'last'"):
+        model.summary(layer_range=["none", "last"])

@@ -240,8 +240,7 @@ class Identity(Layer):
 class InputLayer(Identity):
     """Where a model's input comes in; made by :func:`weblayers.input`."""
 
-    def __init__(self, sparse: bool = False, **base: Any) -> None:
-        shape = base.pop("shape", None)
+    def __init__(self, shape: Sequence[int | None] | None = None, sparse: bool = False, **base: Any) -> None:
         if shape is not None:
             base["input_shape"] = shape
         super().__init__(**base)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,7 +49,8 @@ def _minimize(model: Any, loss: Tensor) -> None:
     weights, trace = model.trainable_weights, tracing.current()
     assert trace is not None
     if not weights:
-        raise ValueError(f"model {model.name!r} has no trainable weights: nothing can be trained")
+        warnings.warn(f"model {model.name!r} has no trainable weights: nothing is trained", stacklevel=2)
+        return
     optimizer = model.compiled().optimizer
     trace.differentiated.append(trace.node_of(loss))
     gradients = gradient(trace.node_of(optimizer.scale_loss(loss)), [trace.node_of(w) for w in weights])

@@ -12,7 +12,7 @@ from ..layers.symbolic import LayerCall, SymbolicTensor, spec_leaves
 from ..runtime.tensor import Tensor
 from .compilation import output_names
 from .data_sets import compute_dtype, numbered
-from .summary import html_table, table
+from .summary import Columns, html_table, table
 
 
 class Container(Layer):
@@ -101,7 +101,10 @@ class Container(Layer):
         self,
         line_length: int | None = None,
         positions: Sequence[float] | None = None,
-        print_fn: Callable[[str], Any] = print,
+        print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
         spelling: str = "python",
     ) -> None:
         """Print the layers, their shapes and their numbers of weights.
@@ -109,11 +112,15 @@ class Container(Layer):
         Args:
             line_length: how many characters a line has.
             positions: where its columns end, in characters or as shares of the line.
-            print_fn: is handed the text.
+            print_fn: is handed the text; ``print`` if left out.
+            expand_nested: whether layers of models inside have rows, too.
+            show_trainable: whether a column says which layers are trained.
+            layer_range: names (regular expressions) of the first and the last layer that are shown.
             spelling: ``"python"`` writes shapes as ``(None, 3)``, ``"tfjs"`` as TensorFlow.js does.
         """
         self.check_usable()
-        print_fn(table(self, line_length, positions, spelling))
+        shown = Columns(expand_nested, show_trainable)
+        (print_fn or print)(table(self, line_length, positions, shown, layer_range, spelling))
 
     def _repr_html_(self) -> str:
         """What notebooks show of the model."""

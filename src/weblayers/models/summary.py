@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -16,6 +17,8 @@ HEADERS = ("Layer (type)", "Input Shape", "Output shape", "Param #")
 # Line length and where the columns end: for stacks, and for graphs, which also show where inputs come from.
 STACK = (90, (0.32, 0.61, 0.89, 1.0))
 GRAPH = (115, (0.24, 0.48, 0.70, 0.80, 1.0))
+# The columns before one that says what is trained end so much further left.
+ROOM = 0.88
 
 
 class Row(NamedTuple):
@@ -86,25 +89,72 @@ def is_graph(model: Any) -> bool:
     return not chained or len({id(c.layer) for c in calls}) < len(calls)
 
 
-def table(model: Any, line_length: int | None, positions: Sequence[float] | None, spelling: str) -> str:
+class Columns(NamedTuple):
+    """What a table shows besides the usual: the layers of models inside, and which layers are trained."""
+
+    expand_nested: bool = False
+    show_trainable: bool = False
+
+
+def table(
+    model: Any,
+    line_length: int | None,
+    positions: Sequence[float] | None,
+    shown: Columns,
+    layer_range: Sequence[str] | None,
+    spelling: str,
+) -> str:
     """One row per layer, and the totals.
 
     Raises:
-        ValueError: there is no such spelling of shapes.
+        ValueError: there is no such spelling of shapes, or no layer of such a name.
     """
     naming.lookup("spelling of shapes", spelling, _SPELLINGS)
     graph = is_graph(model)
+    columns: Sequence[float]
     length, columns = GRAPH if graph else STACK
     length = length if line_length is None else line_length
+    if shown.show_trainable:
+        columns = [*(end * ROOM for end in columns), 1.0]
     ends = [math.floor(length * p) if p <= 1 else int(p) for p in (columns if positions is None else positions)]
     rule = "_" * length
-    lines = [rule, _line([*HEADERS, *(["Receives inputs"] if graph else [])], ends), "=" * length]
-    for row in rows(model, spelling):
-        cells = [f"{row.layer.name} ({row.layer.class_name})", row.inputs, row.outputs, row.counted()]
-        lines.append(_line([*cells, *((row.sources[0] if row.sources else "",) if graph else ())], ends))
-        lines += [_line(["", "", "", "", more], ends) for more in row.sources[1:]] if graph else []
-        lines.append("=" * length if row.layer is model.layers[-1] else rule)
+    headers = [*HEADERS, *(["Receives inputs"] if graph else []), *(["Trainable"] if shown.show_trainable else [])]
+    lines = [rule, _line(headers, ends), "=" * length]
+    found = _within(rows(model, spelling), layer_range)
+    for row in found:
+        for depth, inner in _nested(row, spelling) if shown.expand_nested else [(0, row)]:
+            cells = [f"{'  ' * depth}{inner.layer.name} ({inner.layer.class_name})", inner.inputs, inner.outputs]
+            sources = inner.sources if graph else []
+            cells += [inner.counted(), *([sources[0] if sources else ""] if graph else [])]
+            lines.append(_line([*cells, *([_trained(inner.layer)] if shown.show_trainable else [])], ends))
+            lines += [_line(["", "", "", "", more], ends) for more in sources[1:]]
+        lines.append("=" * length if row is found[-1] else rule)
     return "\n".join([*lines, *(f"{what} params: {count}" for what, count in totals(model).items()), rule])
+
+
+def _nested(row: Row, spelling: str, depth: int = 0) -> Iterator[tuple[int, Row]]:
+    """A row, and those of the layers of a model inside; with how deep they are."""
+    yield depth, row
+    if _is_model(row.layer):
+        for inner in rows(row.layer, spelling):
+            yield from _nested(inner, spelling, depth + 1)
+
+
+def _within(found: list[Row], layer_range: Sequence[str] | None) -> list[Row]:
+    """The rows from one layer to another, by their names or what these match."""
+    if layer_range is None:
+        return found
+    if len(layer_range) != 2:
+        raise ValueError(f"layer_range is the names of the first and the last layer, got {layer_range!r}")
+    places = [[i for i, row in enumerate(found) if re.fullmatch(name, row.layer.name)] for name in layer_range]
+    for name, matching in zip(layer_range, places, strict=True):
+        if not matching:
+            raise ValueError(f"layer_range: no layer is called {name!r}; there are {[r.layer.name for r in found]}")
+    return found[min(places[0]) : max(places[1]) + 1]
+
+
+def _trained(layer: Any) -> str:
+    return "-" if not layer.weights else "Y" if layer.trainable else "N"
 
 
 def _line(cells: Sequence[str], ends: Sequence[int]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import naming
 from . import (  # noqa: F401 - to have their ops registered
     accumulation,
     arithmetic,
@@ -58,3 +59,5 @@ globals().update(_TOP)
 __all__ = sorted({*_TOP, *_TRANSFORMS, *_SPACES})
 
 methods.attach()
+
+__getattr__ = naming.module_getattr(__name__, globals())
