@@ -11,8 +11,6 @@ NAMES: dict[str, dict[str, str]] = {
         "Optimizer": "wl.optimizers.Optimizer",
         "load_model": "wl.load_layers_model",
         "models.load_model": "wl.load_layers_model",
-        "utils.Sequence": "wl.data.generator, or anything that can be iterated over",
-        "utils.PyDataset": "wl.data.generator, or anything that can be iterated over",
         "metrics.Metrics": "wl.metrics.Metric",
         "backend": "wl.mean, wl.exp and others",
         "saving": "wl.Model.save, wl.load_layers_model, wl.register_class",

@@ -27,6 +27,49 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return registered
 
 
+class PyDataset:
+    """Base class of data that give their batches by number, as in Keras. To be given to ``fit`` and the like.
+
+    A subclass defines ``__getitem__(index)``, which gives inputs and targets of a batch, and ``__len__``, or
+    ``num_batches``, which may be None where they never end. It may define ``on_epoch_begin`` and ``on_epoch_end``.
+
+    Args:
+        workers, use_multiprocessing, max_queue_size: change nothing; a page has no threads.
+
+    >>> class Squares(PyDataset):
+    ...     def __len__(self):
+    ...         return 2
+    ...     def __getitem__(self, index):
+    ...         x = np.full((4, 1), index, np.float32)
+    ...         return x, x**2
+    >>> Squares().num_batches
+    2
+    """
+
+    def __init__(self, workers: int = 1, use_multiprocessing: bool = False, max_queue_size: int = 10) -> None:
+        self.workers, self.use_multiprocessing, self.max_queue_size = workers, use_multiprocessing, max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not say what a batch is: define __getitem__(index)")
+
+    @property
+    def num_batches(self) -> int | None:
+        """How many batches an epoch has; None where they never end."""
+        if not hasattr(self, "__len__"):
+            raise NotImplementedError(f"{type(self).__name__} does not say how many batches there are: define __len__")
+        return len(self)
+
+    def on_epoch_begin(self) -> None:
+        """Called before an epoch."""
+
+    def on_epoch_end(self) -> None:
+        """Called after an epoch."""
+
+
+# as it was called before
+Sequence = PyDataset
+
+
 def to_categorical(x: Any, num_classes: int | None = None) -> np.ndarray:
     """Class numbers as vectors with a 1 at the class, as float32; a last axis of size 1 goes.
 
@@ -101,6 +144,8 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> np.ndarray:
 
 __all__ = [
     "FeatureSpace",
+    "PyDataset",
+    "Sequence",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",

@@ -50,7 +50,7 @@ def test_files_that_are_there_stay_unless_they_may_go(target, tmp_path):
     "name, ours",
     [
         ("models.load_model", "wl.load_layers_model"),
-        ("utils.PyDataset", "wl.data.generator"),
+        ("utils.split_dataset", "wl.data.Dataset.take"),
     ],
 )
 def test_names_that_are_others_here(name, ours):

@@ -75,3 +75,29 @@ def test_results_by_name():
         run(lambda: model.train_on_batch(X, Y, return_dict=True)),
     ):
         assert {name: float(v) for name, v in found.items()} == pytest.approx(values, rel=1e-5)
+
+
+def test_a_base_class_as_in_keras():
+    class Own(wl.utils.PyDataset):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.told = []
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            self.told.append(index)
+            return X[index * 3 : index * 3 + 3], Y[:3]
+
+        def on_epoch_begin(self):
+            self.told.append("begin")
+
+        def on_epoch_end(self):
+            self.told.append("end")
+
+    data = Own(workers=4, use_multiprocessing=True)
+    run(lambda: made().fit(data, epochs=2, verbose=0))
+    assert data.told == ["begin", 0, 1, "end"] * 2 and data.num_batches == 2
+    with pytest.raises(NotImplementedError, match="PyDataset does not say how many batches there are"):
+        run(lambda: made().fit(wl.utils.PyDataset(), verbose=0))

@@ -323,6 +323,8 @@ async def iterated(dataset: Any) -> AsyncGenerator[Any, None]:
                 await elements.aclose()
     elif _is_numbered(dataset):
         count = _number_of_batches(dataset)
+        if hasattr(dataset, "on_epoch_begin"):
+            dataset.on_epoch_begin()
         for i in itertools.count() if count is None else range(count):
             yield dataset[i]
             await asyncio.sleep(0)
