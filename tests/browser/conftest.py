@@ -1,7 +1,8 @@
 """Fixtures that run tests in real browsers: Chromium, Firefox and WebKitGTK (Safari's engine).
 
 `browser` is a page that has Pyodide and weblayers; `site_page` is the demo site in a plain browser.
-Both live as long as a module, as a browser with Pyodide takes seconds to start: keep few, large test modules.
+A browser with Pyodide takes seconds to start: all tests of a browser share its page, and leave it as they found it; a
+plain browser lives as long as a module.
 """
 
 import json
@@ -191,7 +192,7 @@ def require_build(folder: Path) -> None:
 
 
 @pytest.fixture(
-    scope="module",
+    scope="session",
     params=[
         pytest.param(("chromium", MAIN_PYODIDE), id="chromium"),
         pytest.param(("chromium", OLDEST_PYODIDE), id="chromium-pyodide-0.27.7"),
@@ -199,7 +200,7 @@ def require_build(folder: Path) -> None:
         pytest.param(("webkit", MAIN_PYODIDE), id="webkit"),
     ],
 )
-def browser_of_module(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
+def open_page(request: pytest.FixtureRequest, display: str) -> Iterator[Browser]:
     name, distribution = request.param
     require_build(distribution)
     with serving(distribution, PageHandler) as url:
@@ -209,10 +210,10 @@ def browser_of_module(request: pytest.FixtureRequest, display: str) -> Iterator[
 
 
 @pytest.fixture
-def browser(browser_of_module: Browser) -> Browser:
+def browser(open_page: Browser) -> Browser:
     """A page with Pyodide and weblayers, in every supported browser."""
-    browser_of_module.ensure()
-    return browser_of_module
+    open_page.ensure()
+    return open_page
 
 
 @contextmanager
