@@ -4,7 +4,7 @@
 import { axisX, axisY, cell, dot, text } from "@observablehq/plot";
 import { bytesOf, canvasOf, colorMap, colorsOf } from "./colors.js";
 import { isNumber, limits, short, written } from "./numbers.js";
-import { legend, plotted, roomFor, tick, tips, titled, view } from "./plots.js";
+import { legend, plotted, roomFor, tick, tips, titled, uncovered, view } from "./plots.js";
 
 /** @typedef {import("./types.js").View} View */
 
@@ -250,14 +250,16 @@ export function makeBoundary(place) {
       field.cover([width, settings, xRange, yRange, x, y, classes, labels, series, isPointed], () => {
         field.head = legend(labels.map((/** @type {string} */ name, /** @type {number} */ i) => [name, series[i]]));
         const side = Math.min(width, 560);
-        const points = Array.from(/** @type {ArrayLike<number>} */ (x), (value, i) => ({
+        const height = options.height ?? Math.round(0.8 * side);
+        const every = Array.from(/** @type {ArrayLike<number>} */ (x), (value, i) => ({
           x: value,
           y: y[i],
           color: series[classes[i]],
           name: labels[classes[i]],
         })).filter((each) => isNumber(each.x) && isNumber(each.y));
+        const points = uncovered(every, [side, height]);
         return plotted(chart, side, {
-          height: options.height ?? Math.round(0.8 * side),
+          height,
           marginLeft: 44 + (options.yLabel ? 18 : 0),
           marginBottom: 28 + (options.xLabel ? 18 : 0),
           x: { domain: xRange },

@@ -88,6 +88,7 @@ class Single {
     if (chart.kind !== this.chart.kind)
       throw new Error(`a chart of ${this.chart.kind} cannot become one of ${chart.kind}`);
     this.chart = chart;
+    this._view.take?.(chart);
     this._frame.describe(chart);
     this._frame.showsNothing(EMPTY[chart.kind]?.(chart.data) ?? false);
     this._frame.schedule();

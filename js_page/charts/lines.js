@@ -5,12 +5,11 @@ import "./locale.js";
 import uPlot from "uplot";
 import { colorsOf } from "./colors.js";
 import { isNumber, written } from "./numbers.js";
+import { thinned } from "./thinning.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
 /** @typedef {import("./types.js").View} View */
 
-// Points of a line: more than a screen has columns. Of more, every second one goes.
-const MOST = 4000;
 // Lines of so few points have dots.
 const FEW = 40;
 const HEIGHT = 260;
@@ -33,6 +32,8 @@ export class Lines {
     this._xs = [];
     /** @type {(number | null | undefined)[][]} undefined where a line has no point at another's x, null for a gap */
     this._ys = [];
+    /** What uPlot was told, or will be. @type {string | undefined} */
+    this._told = undefined;
     this._colors = colorsOf(place);
     this._says = document.createElement("span");
     this._says.className = "wl-says";
@@ -44,7 +45,6 @@ export class Lines {
 
   /** @param {Chart} chart @param {number} width */
   draw(chart, width) {
-    this._take(chart);
     if (!this._xs.length) return;
     const height = chart.options.height ?? HEIGHT;
     this._colors = colorsOf(this._place);
@@ -75,6 +75,7 @@ export class Lines {
       if (last >= 0)
         news.push(`${name}: ${written(ys[last])} at ${this._chart?.options.xLabel ?? "x"} ${written(xs[last])}`);
     }
+    [this._xs, this._ys] = thinned(this._xs, this._ys);
     return news.join("; ");
   }
 
@@ -87,20 +88,26 @@ export class Lines {
     this._says.remove();
   }
 
-  /** @param {Chart} chart */
-  _take(chart) {
-    if (this._chart === chart) return;
-    const isSame = this._chart && JSON.stringify(this._chart.options) === JSON.stringify(chart.options);
-    const before = this._names;
+  /** All points that are given at once stay: uPlot draws the lowest and the highest of each column. @param {Chart} chart */
+  take(chart) {
     this._chart = chart;
-    this._names = [];
-    this._xs = [];
-    this._ys = [];
-    for (const { name, x, y } of chart.data.series) {
+    /** @type {import("./types.js").Series[]} */
+    const series = chart.data.series;
+    const xs = new Set(series.flatMap(({ x }) => Array.from(x)).filter(isNumber));
+    this._xs = Array.from(Float64Array.from(/** @type {Set<number>} */ (xs)).sort());
+    this._names = [...new Set(series.map(({ name }) => name))];
+    this._ys = this._names.map(() => this._xs.map(() => undefined));
+    for (const { name, x, y } of series) {
       const line = this._line(name);
       for (let i = 0; i < x.length; i++) this._put(line, x[i], y[i]);
     }
-    if (!isSame || before.join("\0") !== this._names.join("\0")) this._forget();
+    const told = JSON.stringify([chart.options, this._names, this._isWhole]);
+    if (told !== this._told) this._forget();
+    this._told = told;
+  }
+
+  get _isWhole() {
+    return this._xs.every((x) => Number.isInteger(x));
   }
 
   /** @param {string} name */
@@ -116,25 +123,27 @@ export class Lines {
   /** @param {number} line @param {number | null} x @param {number | null} y */
   _put(line, x, y) {
     if (x == null || !Number.isFinite(x)) return;
-    const xs = this._xs;
-    let at = xs.length;
-    // they come in order, nearly always
-    while (at > 0 && xs[at - 1] > x) at--;
-    if (at > 0 && xs[at - 1] === x) at--;
-    else {
-      xs.splice(at, 0, x);
+    const at = this._rank(x);
+    if (this._xs[at] !== x) {
+      this._xs.splice(at, 0, x);
       for (const ys of this._ys) ys.splice(at, 0, undefined);
     }
     const isLog = this._chart?.options.yType === "log";
     this._ys[line][at] = y == null || !Number.isFinite(y) || (isLog && y <= 0) ? null : y;
-    if (xs.length > MOST) this._thin();
   }
 
-  _thin() {
-    /** @param {any} _ @param {number} i */
-    const isKept = (_, i) => i % 2 === 0 || i === this._xs.length - 1;
-    this._ys = this._ys.map((ys) => ys.filter(isKept));
-    this._xs = this._xs.filter(isKept);
+  /** The number of the first x that is not below. @param {number} x */
+  _rank(x) {
+    const xs = this._xs;
+    let [low, high] = [0, xs.length];
+    // they come in order, nearly always
+    if (!high || xs[high - 1] < x) return high;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (xs[middle] < x) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** @returns {uPlot.AlignedData} */
@@ -151,7 +160,6 @@ export class Lines {
   _settings({ options }, width, height) {
     const size = options.fontSize ?? 12;
     const font = `${size}px system-ui, sans-serif`;
-    const isWhole = this._xs.every((x) => Number.isInteger(x));
     const isLog = options.yType === "log";
     /** @type {uPlot.Axis} */
     const axis = {
@@ -191,7 +199,7 @@ export class Lines {
           label: options.xLabel,
           space: 60,
           size: size + 14,
-          ...(isWhole ? { incrs: WHOLE_STEPS } : {}),
+          ...(this._isWhole ? { incrs: WHOLE_STEPS } : {}),
           values: (_, values) => values.map((value) => written(value)),
         },
         {

@@ -3,11 +3,16 @@
 
 import { axisX, axisY, barY, dot, gridX, gridY, plot, pointer, rectY, ruleY, tip } from "@observablehq/plot";
 import { colorsOf } from "./colors.js";
-import { isNumber, short, span, written } from "./numbers.js";
+import { isNumber, limits, short, span, written } from "./numbers.js";
 
 /** @typedef {import("./types.js").Chart} Chart */
 
 const HEIGHT = 280;
+
+// Of more points than these, those are drawn that others of their series do not cover.
+const MOST_POINTS = 5000;
+// How near to each other such points are: dots are twice as wide.
+const NEAR = 3.5;
 
 /**
  * @param {(chart: Chart, width: number, place: HTMLElement) => (Element | null)[]} drawn
@@ -79,6 +84,30 @@ export function legend(entries) {
   return made;
 }
 
+/**
+ * The points of a cloud that are seen: of a series, one of those that lie in the same place.
+ * @template {{x: number, y: number, color: string}} T
+ * @param {T[]} rows
+ * @param {[number, number]} size of the plot
+ * @param {boolean} [isLog]
+ */
+export function uncovered(rows, size, isLog = false) {
+  if (rows.length <= MOST_POINTS) return rows;
+  const axes = [rows.map((row) => row.x), rows.map((row) => (isLog ? Math.log(row.y) : row.y))];
+  const cells = axes.map((values, i) => {
+    const [low, high] = /** @type {[number, number]} */ (limits(values));
+    const each = (high / size[i] - low / size[i]) * NEAR;
+    return values.map((value) => (each ? Math.floor(value / each - low / each) : 0));
+  });
+  /** @type {Map<string, T>} */
+  const seen = new Map();
+  rows.forEach((row, i) => {
+    const cell = `${row.color} ${cells[0][i]} ${cells[1][i]}`;
+    if (!seen.has(cell)) seen.set(cell, row);
+  });
+  return [...seen.values()];
+}
+
 export const makePoints = view((chart, width, place) => {
   const colors = colorsOf(place);
   const { options } = chart;
@@ -87,11 +116,15 @@ export const makePoints = view((chart, width, place) => {
   /** @param {number} i */
   const color = (i) => options.seriesColors?.[i] ?? colors.series(i);
   const isLog = options.yType === "log";
-  const rows = series.flatMap(({ name, x, y }, i) =>
-    Array.from(x, (value, k) => ({ x: value, y: y[k], name, color: color(i) })).filter(
-      (row) => isNumber(row.x) && isNumber(row.y) && !(isLog && /** @type {number} */ (row.y) <= 0),
-    ),
+  const every = series.flatMap(({ name, x, y }, i) =>
+    Array.from(x, (value, k) => ({
+      x: /** @type {number} */ (value),
+      y: /** @type {number} */ (y[k]),
+      name,
+      color: color(i),
+    })).filter((row) => isNumber(row.x) && isNumber(row.y) && !(isLog && row.y <= 0)),
   );
+  const rows = uncovered(every, [width, options.height ?? HEIGHT], isLog);
   const svg = plotted(chart, width, {
     marginLeft: 44 + (options.yLabel ? 18 : 0),
     marginBottom: 44,

@@ -14,10 +14,12 @@
  * @typedef {Record<string, [number | Numbers, number | Numbers]>} Points x and y by the names of lines
  *
  * @typedef {{
+ *   take?(chart: Chart): void,
  *   draw(chart: Chart, width: number): void,
  *   add?(points: Points): string,
  *   destroy?(): void,
- * }} View what draws a kind of chart; `add` says in words what is new
+ * }} View what draws a kind of chart; one that grows is given it by `take`, seen or not,
+ *   and `add` says in words what is new
  *
  * @typedef {{headers: string[], rows: (string | number)[][]}} Table
  */

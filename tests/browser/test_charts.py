@@ -286,24 +286,76 @@ def test_charts_grow_by_one_drawing_per_frame(live):
     assert not faults(live)
 
 
+# What the arrow keys read out of a chart's points, from its first to its last.
+READ = """
+    const place = root.querySelector("[role=img]");
+    const says = () => root.querySelector(".wl-says").textContent;
+    const press = (key) => place.dispatchEvent(new KeyboardEvent("keydown", { key }));
+    const read = (told = []) => {
+        press("End");
+        const last = says();
+        press("Home");
+        for (told.push(says()); says() !== last && told.length <= 200000; told.push(says())) press("ArrowRight");
+        return told;
+    };
+"""
+
+
 def test_a_chart_that_grows_long_stays_quick(live):
-    """Its points become fewer; the last one is always there."""
-    length = live.execute_async_script("""
+    """Its points become fewer, everywhere alike; the last one and what is extreme are always there."""
+    told = live.execute_async_script(f"""
         const done = arguments[0];
-        for (let i = 2; i <= 20000; i++) chart.add({ loss: [i, 1 / i] });
-        frames(4).then(() => {
-            const place = root.querySelector("[role=img]");
-            const says = () => root.querySelector(".wl-says").textContent;
-            const press = (key) => place.dispatchEvent(new KeyboardEvent("keydown", { key }));
-            press("End");
-            const last = says();
-            press("Home");
-            let points = 1;
-            for (; says() !== last && points <= 20000; points++) press("ArrowRight");
-            done([points, last]);
-        });
+        {READ}
+        for (let i = 2; i <= 50000; i++) chart.add({{ loss: [i, i === 77 ? 5 : 1 / i] }});
+        frames(4).then(() => done(read()));
     """)
-    assert 1000 < length[0] <= 4000 and length[1] == "epoch 20,000: loss 5e-5"
+    assert 1000 < len(told) <= 4000 and told[-1] == "epoch 50,000: loss 2e-5" and "epoch 77: loss 5" in told
+    x = [int(each.split(":")[0].removeprefix("epoch ").replace(",", "")) for each in told]
+    assert max(np.diff(x)) < 50000 / 300
+    assert not faults(live)
+
+
+def test_long_arrays_are_drawn_quickly_and_whole(live):
+    told, milliseconds, dots = live.execute_async_script(f"""
+        const done = arguments[0];
+        {READ}
+        const many = 100000;
+        const x = Float64Array.from({{ length: many }}, (_, i) => i);
+        const y = (shift) => x.map((i) => Math.sin(i / 3000 + shift));
+        const begun = performance.now();
+        chart.update({{ ...lines, data: {{ series: [0, 1].map((i) => ({{ name: `${{i}}`, x, y: y(i) }})) }} }});
+        frames(4).then(() => {{
+            const spent = performance.now() - begun;
+            const told = ["End", "ArrowLeft", "Home", "ArrowRight"].map((key) => (press(key), says().split(":")[0]));
+            const points = {{ ...lines, kind: "points", data: {{ series: [{{ name: "a", x: y(0), y: y(1) }}] }} }};
+            points.data.series[0].y[many - 1] = 9;
+            chart.update(points);
+            frames(4).then(() => {{
+                const dots = [...root.querySelectorAll("[aria-label=dot] circle")];
+                done([told, spent, dots.map((each) => Number(each.getAttribute("cy")))]);
+            }});
+        }});
+    """)
+    assert told == ["epoch 99,999", "epoch 99,998", "epoch 0", "epoch 1"] and milliseconds < 3000
+    # the one that lies alone is there, too
+    first, second = sorted(dots)[:2]
+    assert 50 < len(dots) <= 5000 and second - first > 100
+    assert not faults(live)
+
+
+def test_what_is_seen_later_has_grown_meanwhile(live):
+    told = live.execute_async_script(f"""
+        const done = arguments[0];
+        {READ}
+        root.host.style.display = "none";
+        frames(2).then(() => {{
+            chart.update({{ ...lines }});
+            for (let i = 2; i <= 5; i++) chart.add({{ loss: [i, 1 / i] }});
+            root.host.style.display = "";
+            frames(4).then(() => done(read().length));
+        }});
+    """)
+    assert told == 5
     assert not faults(live)
 
 

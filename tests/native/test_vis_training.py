@@ -1,11 +1,13 @@
 """Charts of training, of models and of what is inside them."""
 
 import asyncio
+import math
 
 import numpy as np
 import pytest
 
 import weblayers as wl
+from weblayers.page.thinning import thin
 from weblayers.vis.curves import Curves
 
 show = wl.vis.show
@@ -90,13 +92,29 @@ def test_an_unknown_metric_is_told_once_and_trains(page_host):
     assert "mae by epoch" in charts_of(page_host.said[-1])
 
 
-def test_long_curves_lose_every_second_point():
-    curves = Curves([["loss"]], "batch", {})
-    for i in range(10000):
-        curves.add(i + 1, {"loss": i})
+def test_long_curves_keep_their_shape_everywhere():
+    """Also where they are oldest, and where lines of one chart have their points at other x."""
+    curves, steps = Curves([["loss", "val_loss"]], "batch", {}), 60_000
+    loss = np.sin(np.arange(steps) / 300)
+    loss[[7, 1234]] = -5, 5
+    for i, value in enumerate(loss):
+        curves.add(i + 1, {"loss": value, **({"val_loss": -value} if i % 10 == 9 else {})})
     [chart] = curves.charts()
-    x = chart.data["series"][0]["x"]
-    assert len(x) <= 4000 and x[0] == 1 and x[-1] == 10000 and (np.diff(x) > 0).all()
+    many = 500
+    for name, x, y in ((each["name"], each["x"], each["y"]) for each in chart.data["series"]):
+        whole, at = (loss, np.arange(steps)) if name == "loss" else (-loss[9::10], np.arange(9, steps, 10))
+        assert len(x) <= 8000 and x[-1] == at[-1] + 1 and x[0] == at[0] + 1 and (np.diff(x) > 0).all()
+        # what was drawn of each stretch, as of the whole
+        for each in np.array_split(np.arange(len(at)), many // 2):
+            part = y[(x > at[each[0]] - steps / many) & (x <= at[each[-1]] + steps / many)]
+            assert part.min() <= whole[each].min() and part.max() >= whole[each].max()
+
+
+@pytest.mark.parametrize("x", [[1, 2] * 20, [math.nan] * 40, [0, *[1e300] * 39], [*range(38), -1e308, 1e308]])
+def test_points_that_lie_anyhow_become_fewer(x):
+    xs, ys = list(x), [0.0] * len(x)
+    thin(xs, [ys], 4)
+    assert len(xs) == len(ys) < 33 and {each for each in xs if math.isfinite(each)} <= set(x)
 
 
 def test_histories(page_host):

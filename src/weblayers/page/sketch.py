@@ -9,11 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from .thinning import thin
+
 # Those of the charts that a page draws.
 COLORS = ("#4269d0", "#e07b00", "#d6455d", "#2a9d8f", "#8a52d9", "#7a9a01", "#c64ea3", "#8c6a4f")
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 360, 180, 56, 8, 20
-# Points of a line; where there are more, every second one goes.
-MOST = 600
+# Stretches of a line that are told apart: more than a picture of this width shows.
+STRETCHES = 100
 
 Line = tuple[list[float], list[float]]
 
@@ -47,8 +49,7 @@ class Sketch:
                 xs, ys = self._charts[title].setdefault(name, ([], []))
                 xs += np.atleast_1d(x).tolist()
                 ys += np.atleast_1d(y).tolist()
-                while len(xs) > MOST:
-                    del xs[1::2], ys[1::2]
+                thin(xs, [ys], STRETCHES)
 
     def html(self) -> str:
         """The pictures side by side."""

@@ -10,13 +10,12 @@ import numpy as np
 
 from .. import naming, page
 from ..callbacks import Callback, History
+from ..page.thinning import thin
 from . import given, render, words
 from .chart import Chart
 
-# Points of a curve; where there are more, every second one goes.
-MOST = 4000
-
-Points = dict[str, tuple[list[float], list[float]]]
+# Stretches of a curve that are told apart, as js_page/charts/thinning.js does.
+STRETCHES = 500
 
 # What logs have besides metrics.
 _COUNTS = ("batch", "size")
@@ -55,7 +54,10 @@ class Curves:
 
     def __init__(self, groups: Sequence[Sequence[str]], unit: str, options: Mapping[str, Any]) -> None:
         self.groups, self.unit, self._options = groups, unit, options
-        self._points: Points = {name: ([], []) for group in groups for name in group}
+        # of each chart where its points are, and its lines there; None where one has no point
+        self._tables: dict[str, tuple[list[float], dict[str, list[float | None]]]] = {
+            self.title(group): ([], {name: [] for name in group}) for group in groups
+        }
 
     def title(self, group: Sequence[str]) -> str:
         return f"{', '.join(group)} by {self.unit}"
@@ -63,25 +65,27 @@ class Curves:
     def add(self, at: float, logs: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
         """Let them grow; gives what is new, by the titles of the charts and the names of the lines."""
         new: dict[str, dict[str, tuple[float, float]]] = {}
-        for group in self.groups:
-            for name in group:
-                if name not in logs:
-                    continue
-                xs, ys = self._points[name]
-                if len(xs) >= MOST:
-                    del xs[1::2], ys[1::2]
-                xs.append(at)
-                ys.append(float(logs[name]))
-                new.setdefault(self.title(group), {})[name] = (at, ys[-1])
+        for title, (xs, lines) in self._tables.items():
+            values = {name: float(logs[name]) for name in lines if name in logs}
+            if not values:
+                continue
+            thin(xs, list(lines.values()), STRETCHES)
+            xs.append(at)
+            for name, line in lines.items():
+                line.append(values.get(name))
+            new[title] = {name: (at, value) for name, value in values.items()}
         return new
 
     def charts(self) -> list[Chart]:
         """Those that have something to show."""
         found = []
-        for group in self.groups:
-            lines: Points = {name: self._points[name] for name in group if self._points[name][0]}
-            if lines:
-                found.append(render.linechart(None, lines, title=self.title(group), x_label=self.unit, **self._options))
+        for title, (xs, lines) in self._tables.items():
+            points = {
+                name: [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None] for name, ys in lines.items()
+            }
+            data = {name: np.array(each) for name, each in points.items() if each}
+            if data:
+                found.append(render.linechart(None, data, title=title, x_label=self.unit, **self._options))
         return found
 
 
