@@ -358,6 +358,8 @@ class WeblayersRun extends HTMLElement {
       case "epoch":
         if (!this._session?.isStopping) view.epoch(this._training, event.epoch, event.logs);
         return this._fire("epoch", { epoch: event.epoch, logs: event.logs });
+      case "renewed":
+        return view.renewed();
       case "backend":
         return this._fire("backend", { backend: event.backend, words: view.setBackend(event.backend, event.why), why: event.why });
       case "sweep":

@@ -166,6 +166,12 @@ export class View {
     this.tell([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
   }
 
+  /** A training has begun anew. */
+  renewed() {
+    this._progress.value = 0;
+    this.tell("New weights, not trained yet");
+  }
+
   /** Of runs side by side. @param {number} done @param {number} all */
   runs(done, all) {
     this._progress.value = all ? done / all : 1;

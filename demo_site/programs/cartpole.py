@@ -60,6 +60,9 @@ async def play():
 training = wl.page.training(policy, "cartpole")
 lengths = []
 async for round in training.rounds(40):
+    if round == 0:
+        # also where new weights begin
+        lengths = []
     seen, done, counted, first = await play()
     # what came after a push is its merit, less what comes on average
     merit = np.flip(np.cumsum(np.flip(counted * 1.0, 0), 0), 0)

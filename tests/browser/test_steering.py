@@ -77,6 +77,7 @@ def test_what_is_paused_stays_so(chromium, site):
         answer = chromium.execute_script(f"return {ELEMENT}.call('print', []).catch(() => 'answered')")
         assert answer == "answered"
         assert chromium.execute_script(f"return {PAUSED} && events.length") == before
+        until(chromium, f"{SHADOW}.querySelector('.status').textContent === 'New weights, not trained yet'")
         click(chromium, "Resume")
         until(chromium, f"events.slice({before}).some(([type, detail]) => type === 'epoch' && detail.epoch === 0)")
         click(chromium, "Stop")

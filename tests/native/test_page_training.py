@@ -147,6 +147,37 @@ def test_new_weights_while_nothing_trains_and_while_it_is_paused(told, tmp_path)
     asyncio.run(main())
 
 
+def test_curves_begin_anew_with_new_weights(told, tmp_path):
+    """Before, while it is paused, too, and after the training's end; a second fit goes on instead."""
+
+    def curve():
+        [chart] = [m for m in told.said if m["type"] == "show"][-1]["content"]["chart"]["data"]["charts"]
+        return chart["title"], [each["x"].tolist() for each in chart["data"]["series"]]
+
+    async def main():
+        steered = page.training(network(), "line", 8, keep=tmp_path / "kept")
+        curves, seen = wl.vis.show.fit_callbacks("curves", ["loss"], callbacks=["on_epoch_end"]), []
+
+        async def watch(epoch, logs):
+            seen.append(epoch)
+            if len(seen) == 2:
+                reins.pause()
+                told.put("New weights", None)
+                asyncio.get_running_loop().call_later(0.1, lambda: (seen.append(curve()), reins.resume()))
+
+        await fit(steered, callbacks=[curves, {"on_epoch_end": watch}])
+        assert seen == [0, 1, ("loss by epoch", []), 0, 1, 2] and curve() == ("loss by epoch", [[1, 2, 3]])
+        assert [m["type"] for m in told.said].count("renewed") == 1
+        await fit(steered, epochs=2, callbacks=[curves])
+        assert curve()[1] == [[1, 2, 3, 4, 5]]
+        await steered.reset()
+        assert curve()[1] == [] and told.said[-1]["type"] == "show" and told.said[-2]["type"] == "renewed"
+        await fit(steered, epochs=2, callbacks=[curves])
+        assert curve()[1] == [[1, 2]]
+
+    asyncio.run(main())
+
+
 def test_rounds_of_ones_own_with_two_optimizers(told, tmp_path):
     def pair():
         second = network()

@@ -25,6 +25,7 @@ HOOKS = (
     "on_predict_batch_end",
     "on_predict_end",
     "on_yield",
+    "on_new_weights",
 )
 # Keras' second names.
 _ALIASES = {"on_batch_begin": "on_train_batch_begin", "on_batch_end": "on_train_batch_end"}
@@ -40,7 +41,8 @@ class Callback(naming.Named):
     ``on_batch_end(batch, logs)``, ``on_test_begin(logs)``, ``on_test_batch_begin(batch, logs)``,
     ``on_test_batch_end(batch, logs)``, ``on_test_end(logs)``, ``on_epoch_end(epoch, logs)``, ``on_train_end(logs)``,
     ``on_predict_begin(logs)``, ``on_predict_batch_begin(batch, logs)``, ``on_predict_batch_end(batch, logs)``,
-    ``on_predict_end(logs)``, ``on_yield(epoch, batch, logs)``. A hook may be async: training waits for it. Batches of a
+    ``on_predict_end(logs)``, ``on_yield(epoch, batch, logs)``, and ``on_new_weights(logs)``, once the reader of a page has
+    a training begin anew. A hook may be async: training waits for it. Batches of a
     validation are computed in one go, and told of afterwards.
 
     ``batches`` says for which batches there are calls: ``"all"``, or ``"frame"``, the latest once per frame, which

@@ -12,6 +12,7 @@ import numpy as np
 
 from .. import naming
 from ..callbacks import Callback, History
+from ..callbacks.base import CallbackList
 from ..io import formats
 from ..layers.base import positive
 from ..models.feeds import is_dataset
@@ -53,6 +54,8 @@ class Training(Callback):
         # the weights to begin anew with, as soon as nothing trains
         self._fresh: list[tuple[Variable, np.ndarray]] | None = None
         self._fit_size: int | None = None
+        # those who are told where what they have seen is no more
+        self._callbacks: list[Any] = []
         self._is_restored = self._is_resized = self._is_replaced = self._is_stepping = False
         before: Training | None = host().steered.get(self.name)
         self._is_first = before is None
@@ -120,6 +123,7 @@ class Training(Callback):
             raise TypeError("training.fit takes no batch_size beside that of page.training, which the reader sets")
         epochs, callbacks = positive("training.fit", "epochs", given.pop("epochs", 1)), given.pop("callbacks", None)
         callbacks = [] if callbacks is None else callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        self._callbacks = list(callbacks)
         # who ends the training at the end of an epoch does not end the epoch: the first to be told counts it, and the
         # last knows whether anybody ends it
         callbacks = [self, *callbacks, {"on_epoch_end": self._resize}]
@@ -210,7 +214,7 @@ class Training(Callback):
         if self._is_replaced:
             return None
         if self._fresh is not None:
-            self._renew()
+            await self._renew()
         elif not self._is_resized:
             await self._keep()
             return None
@@ -263,7 +267,7 @@ class Training(Callback):
             self._begins_paused = self._fit.paused
             self._fit.cancel()
         elif self._rounds is None:
-            self._renew()
+            await self._renew()
             await self._keep()
 
     def step(self) -> None:
@@ -290,7 +294,7 @@ class Training(Callback):
         if self._fit is not None:
             self._fit.cancel()
 
-    def _renew(self) -> None:
+    async def _renew(self) -> None:
         """Have the models begin with the fresh weights, and their optimizers as before the first step."""
         assert self._fresh is not None
         for weight, values in self._fresh:
@@ -298,6 +302,8 @@ class Training(Callback):
         for model in self._models:
             _forget_steps(model)
         self._fresh, self.epoch, self._last = None, 0, 0
+        host().post({"type": "renewed"})
+        await CallbackList(self._callbacks, []).call("on_new_weights", {})
 
 
 def _own_name() -> str:

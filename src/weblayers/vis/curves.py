@@ -55,9 +55,7 @@ class Curves:
     def __init__(self, groups: Sequence[Sequence[str]], unit: str, options: Mapping[str, Any]) -> None:
         self.groups, self.unit, self._options = groups, unit, options
         # of each chart where its points are, and its lines there; None where one has no point
-        self._tables: dict[str, tuple[list[float], dict[str, list[float | None]]]] = {
-            self.title(group): ([], {name: [] for name in group}) for group in groups
-        }
+        self._tables: dict[str, tuple[list[float], dict[str, list[float | None]]]] = {}
 
     def title(self, group: Sequence[str]) -> str:
         return f"{', '.join(group)} by {self.unit}"
@@ -65,10 +63,12 @@ class Curves:
     def add(self, at: float, logs: Mapping[str, Any]) -> dict[str, dict[str, tuple[float, float]]]:
         """Let them grow; gives what is new, by the titles of the charts and the names of the lines."""
         new: dict[str, dict[str, tuple[float, float]]] = {}
-        for title, (xs, lines) in self._tables.items():
-            values = {name: float(logs[name]) for name in lines if name in logs}
+        for group in self.groups:
+            values = {name: float(logs[name]) for name in group if name in logs}
             if not values:
                 continue
+            title = self.title(group)
+            xs, lines = self._tables.setdefault(title, ([], {name: [] for name in group}))
             thin(xs, list(lines.values()), STRETCHES)
             xs.append(at)
             for name, line in lines.items():
@@ -76,16 +76,25 @@ class Curves:
             new[title] = {name: (at, value) for name, value in values.items()}
         return new
 
+    def clear(self) -> None:
+        """Let them begin anew."""
+        for xs, lines in self._tables.values():
+            xs.clear()
+            for line in lines.values():
+                line.clear()
+
     def charts(self) -> list[Chart]:
-        """Those that have something to show."""
+        """Those that have something to show, or had."""
         found = []
-        for title, (xs, lines) in self._tables.items():
+        for title in map(self.title, self.groups):
+            if title not in self._tables:
+                continue
+            xs, lines = self._tables[title]
             points = {
                 name: [(x, y) for x, y in zip(xs, ys, strict=True) if y is not None] for name, ys in lines.items()
             }
             data = {name: np.array(each) for name, each in points.items() if each}
-            if data:
-                found.append(render.linechart(None, data, title=title, x_label=self.unit, **self._options))
+            found.append(render.linechart(None, data, title=title, x_label=self.unit, **self._options))
         return found
 
 
@@ -105,6 +114,14 @@ class EpochCurves(Callback):
         """Go on where an earlier fit ended, as TensorFlow.js does: programs train round by round."""
         self._offset = max(0, self._last - self.params["initial_epoch"])
         self._batch = 0
+
+    def on_new_weights(self, logs: Mapping[str, Any]) -> None:
+        """Begin anew with what is trained."""
+        self._before = self._batch = self._last = self._offset = 0
+        for each in self._curves.values():
+            each.clear()
+        if self._curves:
+            self._show()
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, Any]) -> None:
         self._warn(logs)
