@@ -2,6 +2,7 @@
 /** Places where a program shows something: its own panels, and elements of the page that have their names as ids. */
 
 import { loaded } from "./loading.js";
+import { inert } from "./markup.js";
 import { problemOf } from "./problems.js";
 import { adopt } from "./style.js";
 import { Visor } from "./visor.js";
@@ -118,7 +119,8 @@ class Panel {
     this._drawn?.destroy();
     this._drawn = null;
     if (content.kind === "picture") this._showPicture(content);
-    else if (content.kind === "html") this._body.innerHTML = content.html;
+    else if (content.kind === "image") this._showImage(content);
+    else if (content.kind === "html") this._body.replaceChildren(...inert(content.html));
     else {
       const text = document.createElement("pre");
       text.textContent = content.text;
@@ -144,6 +146,14 @@ class Panel {
     const { draw } = await loaded("weblayers_charts.mjs", this._runtime);
     this._body.replaceChildren();
     this._drawn = draw(this._body, chart);
+  }
+
+  /** A file's picture; what is in it, scripts of an SVG too, runs nowhere. @param {Content} content */
+  _showImage({ source, text }) {
+    const image = document.createElement("img");
+    image.alt = text;
+    image.src = source;
+    this._body.replaceChildren(image);
   }
 
   /** @param {Content} content */

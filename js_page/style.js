@@ -76,6 +76,8 @@ progress::-moz-progress-bar { background: var(--accent); }
 .panel > div:has(> button, > .field) { display: flex; flex-wrap: wrap; gap: 0.6rem 1.2rem; align-items: end; }
 .panel canvas { display: block; width: 100%; height: auto; }
 .panel canvas.small { image-rendering: pixelated; }
+/* they are drawn for paper */
+.panel img { max-width: 100%; height: auto; background: #fff; }
 .panel table { border-collapse: collapse; font-size: 0.85rem; }
 .panel td, .panel th { padding: 0.15rem 0.5rem; border-bottom: 1px solid var(--line); text-align: left; }
 .visor {

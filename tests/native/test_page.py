@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import html
 
 import numpy as np
 import pytest
@@ -256,6 +257,46 @@ def test_what_is_no_picture(told):
     assert told.said[-1]["content"]["html"] == "<pre>&lt;b&gt;text&lt;/b&gt;</pre>"
     with pytest.raises(ValueError, match="must be from 0 to 1"):
         page.show(np.full((2, 2), np.nan))
+
+
+class Shown:
+    """What notebooks show in one way or another."""
+
+    def __init__(self, **ways):
+        vars(self).update({f"_repr_{kind}_": lambda made=made: made for kind, made in ways.items()})
+
+    def __repr__(self):
+        return "<a thing>"
+
+
+SVG = '<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg" {}>{}</svg>'
+
+
+@pytest.mark.parametrize(
+    ("shown", "start", "text"),
+    [
+        (Shown(html=None, svg=SVG.format("", "<g><title>part</title></g>")), "data:image/svg+xml;base64,", "<a thing>"),
+        (Shown(svg=SVG.format('role="img" aria-label="a &lt; b"', "")), "data:image/svg+xml;base64,", "a < b"),
+        (Shown(svg=SVG.format("", "\n<title>a whole</title>")), "data:image/svg+xml;base64,", "a whole"),
+        (Shown(svg=None, png=b"\x89PNG"), "data:image/png;base64,iVBORw==", "<a thing>"),
+        (Shown(png=("iVBORw==", {"width": 1})), "data:image/png;base64,iVBORw==", "<a thing>"),
+        (Shown(jpeg=b"\xff"), "data:image/jpeg;base64,/w==", "<a thing>"),
+    ],
+)
+def test_what_notebooks_show_as_pictures(told, shown, start, text):
+    page.show(shown)
+    content = told.said[-1]["content"]
+    assert content["kind"] == "image" and content["text"] == text and content["source"].startswith(start)
+    assert content["html"].startswith(f'<img alt="{html.escape(text)}"') and content["source"] in content["html"]
+
+
+def test_html_is_preferred_and_what_shows_nothing_is_text(told):
+    page.show(Shown(svg="<svg/>", html="<b>bold</b>"))
+    assert told.said[-1]["content"] == {"kind": "html", "html": "<b>bold</b>", "text": "<a thing>"}
+    page.show(Shown(html=None, png=None))
+    assert told.said[-1]["content"]["text"] == "<a thing>" and told.said[-1]["content"]["kind"] == "text"
+    page.show(wl.plot_model(wl.sequential([wl.layers.dense(1, input_shape=[2])], name="small")))
+    assert told.said[-1]["content"]["text"] == "small: InputLayer, Dense"
 
 
 def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):

@@ -69,6 +69,14 @@ def test_a_subclassed_model_is_one_card():
     assert "dense_Dense" in Own()._repr_html_()
 
 
+def test_what_is_drawn_is_said():
+    said = lambda model: ElementTree.fromstring(str(wl.plot_model(model))).get("aria-label")  # noqa: E731
+    layers = [L.dense(1, input_shape=[1]), *(L.dense(1) for _ in range(29))]
+    assert said(wl.sequential(layers[:2], name="<m>")) == "<m>: InputLayer, Dense, Dense"
+    words = said(wl.sequential(layers, name="deep"))
+    assert words.startswith("deep: InputLayer, Dense") and "Dense, 11 more, Dense" in words
+
+
 def test_files(tmp_path):
     drawing = wl.plot_model(siamese(), to_file=tmp_path / "model.svg")
     assert (tmp_path / "model.svg").read_text(encoding="utf-8") == str(drawing)

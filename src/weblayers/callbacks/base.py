@@ -41,9 +41,9 @@ class Callback(naming.Named):
     ``on_batch_end(batch, logs)``, ``on_test_begin(logs)``, ``on_test_batch_begin(batch, logs)``,
     ``on_test_batch_end(batch, logs)``, ``on_test_end(logs)``, ``on_epoch_end(epoch, logs)``, ``on_train_end(logs)``,
     ``on_predict_begin(logs)``, ``on_predict_batch_begin(batch, logs)``, ``on_predict_batch_end(batch, logs)``,
-    ``on_predict_end(logs)``, ``on_yield(epoch, batch, logs)``, and ``on_new_weights(logs)``, once the reader of a page has
-    a training begin anew. A hook may be async: training waits for it. Batches of a
-    validation are computed in one go, and told of afterwards.
+    ``on_predict_end(logs)``, ``on_yield(epoch, batch, logs)``, and ``on_new_weights(logs)``, once the reader of a
+    page has a training begin anew. A hook may be async: training waits for it. Batches of a validation are computed in
+    one go, and told of afterwards.
 
     ``batches`` says for which batches there are calls: ``"all"``, or ``"frame"``, the latest once per frame, which
     disturbs the training less.

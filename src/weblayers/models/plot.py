@@ -23,6 +23,8 @@ from .functional import Model
 TEXT, LINE, PADDING, CORNER = 12.0, 17.0, 10.0, 7.0
 GAP_ACROSS, GAP_ALONG, MARGIN, TITLE = 26.0, 34.0, 12.0, 24.0
 LONGEST = 44
+# Of more layers the words name some.
+MOST_KINDS = 20
 
 # Colours of the cards' stripes, by the module that a layer's class comes from.
 COLOURS = {
@@ -125,7 +127,7 @@ def plot_model(
     width, height = (math.ceil(v + 2 * MARGIN) for v in piece.size)
     drawing = Drawing(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="weblayers-plot" width="{width}" height="{height}"'
-        f' viewBox="0 0 {width} {height}" role="img" aria-label="{_escaped(model.name)}"'
+        f' viewBox="0 0 {width} {height}" role="img" aria-label="{_escaped(_words(model))}"'
         f' style="max-width:100%"><style>{STYLE}</style>'
         '<defs><marker id="weblayers-tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7"'
         ' orient="auto"><path d="M0 0 8 4 0 8z" fill="#8492a6"/></marker></defs>'
@@ -134,6 +136,14 @@ def plot_model(
     if to_file is not None:
         drawing.save(to_file)
     return drawing
+
+
+def _words(model: Model) -> str:
+    """What is drawn, for those who do not see it: the kinds of layers; of many, the first and the last."""
+    kinds = [_kind(call.layer) for call in model.calls]
+    if len(kinds) > MOST_KINDS:
+        kinds = [*kinds[: MOST_KINDS // 2], f"{len(kinds) - MOST_KINDS} more", *kinds[-MOST_KINDS // 2 :]]
+    return f"{model.name}: {', '.join(kinds) or _kind(model)}"
 
 
 def _graph(model: Model, options: _Options) -> _Piece:

@@ -52,7 +52,8 @@ def show(value: Any, where: str = "output", title: str | None = None) -> None:
     Args:
         value: a chart of ``wl.vis``; a picture, as tensor or array of shape ``[height, width]`` or
             ``[height, width, 1, 3 or 4]``, with integers from 0 to 255 or floats from 0 to 1; whatever notebooks show
-            as HTML; anything else as text.
+            as HTML, in which no script runs, or as a picture (``_repr_svg_``, ``_repr_png_``, ``_repr_jpeg_``);
+            anything else as text.
         where: a name. It is the element of the page that has it as ``id``, else a panel of the program's own.
         title: the panel's heading.
 

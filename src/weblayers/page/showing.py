@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,11 +23,44 @@ def content_of(value: Any) -> dict[str, Any]:
         return dict(chart())
     if isinstance(value, Tensor | np.ndarray) and len(value.shape) in (2, 3):
         return _picture(value.numpy() if isinstance(value, Tensor) else value)
-    made = getattr(value, "_repr_html_", None)
-    text = value if isinstance(value, str) else str(value) if made is None else repr(value)
-    if made is not None:
-        return {"kind": "html", "html": made(), "text": text}
+    for name, shown in _SHOWN.items():
+        made = getattr(value, name, None)
+        made = None if made is None else made()
+        # some have nothing to show, and some metadata beside it
+        if made is not None:
+            return shown(made[0] if isinstance(made, tuple) else made, repr(value))
+    text = str(value)
     return {"kind": "text", "text": text, "html": f"<pre>{html.escape(text)}</pre>"}
+
+
+def _markup(made: str, text: str) -> dict[str, Any]:
+    return {"kind": "html", "html": made, "text": text}
+
+
+def _drawing(svg: str, text: str) -> dict[str, Any]:
+    """An SVG, with the words that it has for itself."""
+    own = re.search(r"""<svg\b(?:[^>]*?\saria-label=(["'])(.+?)\1|[^>]*>\s*<title>([^<]+)</title>)""", svg, re.DOTALL)
+    return _image("svg+xml", svg.encode(), html.unescape(own[2] or own[3]) if own else text)
+
+
+def _file(kind: str) -> Callable[[Any, str], dict[str, Any]]:
+    """What shows a picture's file, as bytes or in base64."""
+    return lambda made, text: _image(kind, base64.b64decode(made) if isinstance(made, str) else made, text)
+
+
+def _image(kind: str, data: bytes, text: str) -> dict[str, Any]:
+    source = f"data:image/{kind};base64,{base64.b64encode(data).decode()}"
+    markup = f'<img alt="{html.escape(text)}" style="max-width:100%" src="{source}">'
+    return {"kind": "image", "source": source, "text": text, "html": markup}
+
+
+# How notebooks have it from things, the first being preferred.
+_SHOWN: dict[str, Callable[[Any, str], dict[str, Any]]] = {
+    "_repr_html_": _markup,
+    "_repr_svg_": _drawing,
+    "_repr_png_": _file("png"),
+    "_repr_jpeg_": _file("jpeg"),
+}
 
 
 def _picture(values: np.ndarray) -> dict[str, Any]:
