@@ -9,6 +9,8 @@ import pytest
 
 import weblayers as wl
 from weblayers import page
+from weblayers.callbacks import base
+from weblayers.page import reins
 from weblayers.page.failures import failure
 from weblayers.page.figures import figures
 from weblayers.page.hosts import Host
@@ -300,9 +302,6 @@ def test_html_is_preferred_and_what_shows_nothing_is_text(told):
 
 
 def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
-    from weblayers.callbacks import base
-    from weblayers.page import reins
-
     monkeypatch.setattr(base, "_constructors", [(0, reins.Reporter)])
     model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
     model.compile("sgd", "mse")
@@ -339,6 +338,42 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
         "batch_size": 4,
     }
     assert all(np.isfinite(m["logs"]["loss"]) for m in told.said if m["type"] == "epoch")
+
+
+@pytest.mark.parametrize("steered", [False, True])
+def test_a_fit_that_is_stopped_before_its_first_step_ends_the_program(told, monkeypatch, steered):
+    """As there is no loss that it could go on with."""
+    monkeypatch.setattr(base, "_constructors", [(0, reins.Reporter)])
+    model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+    model.compile("sgd", "mse")
+    fit = page.training(model, "line").fit if steered else model.fit
+
+    async def main():
+        history = await fit(
+            wl.ones([8, 2]), wl.ones([8, 1]), verbose=0, callbacks={"on_train_begin": lambda logs: reins.stop()}
+        )
+        pytest.fail(f"{history.history['loss']}")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
+    assert [m["running"] for m in told.said if m["type"] == "training"] == [True, False]
+
+
+def test_rounds_that_are_stopped_before_the_first_one_end_the_program(told):
+    """As where one is paused, and another takes its place."""
+    model = wl.sequential([wl.layers.dense(1, input_shape=[2])])
+    model.compile("sgd", "mse")
+    training = page.training(model, "line")
+    training._begins_paused = True
+
+    async def main():
+        asyncio.get_running_loop().call_later(0.1, reins.stop)
+        async for round in training.rounds(3):
+            pytest.fail(f"round {round}")
+        pytest.fail("it went on")
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(main())
 
 
 def test_figures(backend):

@@ -50,6 +50,7 @@ class Reporter(Callback):
     def __init__(self) -> None:
         self._told = 0.0
         self._epoch = 0
+        self._has_epochs = False
 
     def on_train_begin(self, logs: dict[str, Any]) -> None:
         if host().is_stopping:
@@ -71,6 +72,7 @@ class Reporter(Callback):
             host().post({"type": "progress", "epoch": self._epoch, "step": done, "logs": _numbers(logs)})
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any]) -> None:
+        self._has_epochs = True
         now = clock.now()
         is_last = epoch + 1 == self.params["epochs"]
         if is_last or now - self._told >= TELL_SECONDS:
@@ -89,6 +91,9 @@ class Reporter(Callback):
         if not _active or not others:
             _active.clear()
             host().post({"type": "training", "running": False})
+        if host().is_stopping and not self._has_epochs:
+            # before the first step: there is nothing that a program could go on with
+            raise asyncio.CancelledError
 
 
 def _numbers(logs: dict[str, Any]) -> dict[str, float]:
