@@ -163,7 +163,7 @@ class WeblayersRun extends HTMLElement {
       if (run.isOver) return false;
       this._setState("running");
       this._view.say(thread === "main" ? "Running, in the page's own thread" : "Running");
-      const settings = this.hasAttribute("linked") ? readSettings() : {};
+      const settings = this.hasAttribute("linked") ? readSettings(this) : {};
       const ended = await session.run(this.source, program.name, settings, homeOf(this));
       this._finish(run, run.isStopped || !ended);
       return ended;
@@ -398,7 +398,7 @@ class WeblayersRun extends HTMLElement {
   /** @param {import("./controls.js").Spec} spec */
   _addControl(spec) {
     const made = makeControl(spec, (value) => {
-      if (this.hasAttribute("linked") && spec.linked) writeSetting(spec.label, value);
+      if (this.hasAttribute("linked") && spec.linked) writeSetting(this, spec.label, value);
       this._hear(spec.id, value);
     });
     this._controls.set(spec.id, made);

@@ -261,53 +261,6 @@ def test_controls_pictures_calls_and_messages(chromium, site):
         until(chromium, f"{SHADOW}.querySelector('.problem').textContent.includes('ZeroDivisionError')")
 
 
-def test_what_notebooks_show_is_shown_and_runs_nothing(chromium, site):
-    program = """
-    import weblayers as wl
-    from weblayers import page
-
-    class Markup:
-        def _repr_html_(self):
-            return (
-                "<script>ran = 1</script><img src='data:,' onerror='ran = 2'><weblayers-run autorun></weblayers-run>"
-                "<a href=' java\tscript:ran = 3'>link</a><svg onload='ran = 4'><a xlink:href='javascript:ran = 5'>"
-                "<animate attributeName='href' values='javascript:ran = 6'/><text y='20'>words</text></a></svg>"
-                "<iframe srcdoc='<script>parent.ran = 7</script>'></iframe>"
-                "<details ontoggle='ran = 8' open>more</details>"
-                "<form action='javascript:ran = 9'><button formaction='javascript:ran = 10'>send</button></form>"
-                "<table><tr><td style='color: red'>cell</td></tr></table>"
-            )
-
-    class Drawing:
-        def _repr_svg_(self):
-            return '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><script>top.ran = 11</script></svg>'
-
-    page.show(wl.plot_model(wl.sequential([wl.layers.dense(1, input_shape=[2])], name="small")), where="model")
-    page.show(Markup(), where="markup")
-    page.show(Drawing(), where="drawing")
-    """
-    with served(site(program)) as url:
-        chromium.get(url)
-        ended(chromium)
-        panel = f"{SHADOW}.querySelector('[data-panel=%s]').shadowRoot"
-        image = f"{panel % 'model'}.querySelector('img')"
-        assert until(chromium, f"{image}?.naturalWidth && [{image}.alt, {image}.naturalWidth > 50]") == [
-            "small: InputLayer, Dense",
-            True,
-        ]
-        until(chromium, f"{panel % 'drawing'}.querySelector('img')?.naturalWidth === 9")
-        chromium.execute_script(
-            f"for (const each of {panel % 'markup'}.querySelectorAll('a'))"
-            " each.dispatchEvent(new MouseEvent('click', { bubbles: true }));"
-        )
-        markup = chromium.execute_script(f"return {panel % 'markup'}.querySelector('figure > div').innerHTML")
-        assert "cell" in markup and "color: red" in markup and "words" in markup and "link" in markup
-        time.sleep(0.3)
-        assert chromium.execute_script("return [window.ran ?? null, document.title]") == [None, "t"]
-        for word in ("script", "onerror", "onload", "ontoggle", "weblayers-run", "iframe", "animate", "form"):
-            assert word not in markup
-
-
 def test_the_address_remembers_what_controls_are_set_to(chromium, site):
     program = """
     from weblayers import page
