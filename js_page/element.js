@@ -64,7 +64,7 @@ class WeblayersRun extends HTMLElement {
     this._wasConnected = false;
     /** @type {State} */
     this._state = "idle";
-    /** @type {{epochs?: number, steps?: number}} */
+    /** @type {import("./view.js").Training} */
     this._training = {};
     // who looks elsewhere may not come back
     this._onVisibility = () => document.hidden && this._session?.isTraining && this._call("keep");
@@ -346,7 +346,7 @@ class WeblayersRun extends HTMLElement {
         return this._controls.get(event.id)?.setBusy(event.busy);
       case "training":
         if (event.running) {
-          this._training = { epochs: event.epochs, steps: event.steps };
+          this._training = { unit: event.unit, epochs: event.epochs, steps: event.steps };
           // one that has begun anew while it is paused stays so
           this._isPaused ||= event.paused;
         }

@@ -18,6 +18,7 @@ const BACKENDS = {
 };
 
 /** @typedef {{stream: string, text: string}} Line */
+/** What trains: how many steps are how many epochs, or rounds. @typedef {{unit?: string, epochs?: number, steps?: number}} Training */
 
 export class View {
   /**
@@ -150,20 +151,18 @@ export class View {
     return { end: () => clearInterval(timer) };
   }
 
-  /**
-   * @param {{epochs?: number, steps?: number}} training
-   * @param {number} epoch @param {number} step @param {Record<string, number>} logs
-   */
-  progress({ epochs = 1, steps }, epoch, step, logs) {
+  /** @param {Training} training @param {number} epoch @param {number} step @param {Record<string, number>} logs */
+  progress(training, epoch, step, logs) {
+    const { epochs = 1, steps } = training;
     const share = steps ? step / steps : 0;
     this._progress.value = (epoch + share) / epochs;
-    this.tell(`Epoch ${epoch + 1} of ${epochs}, step ${step}${steps ? ` of ${steps}` : ""} · ${numbers(logs)}`);
+    this.tell(`${counted(training, epoch)}, step ${step}${steps ? ` of ${steps}` : ""} · ${numbers(logs)}`);
   }
 
-  /** @param {{epochs?: number}} training @param {number} epoch @param {Record<string, number>} logs */
-  epoch({ epochs = 1 }, epoch, logs) {
-    this._progress.value = (epoch + 1) / epochs;
-    this.tell([`Epoch ${epoch + 1} of ${epochs}`, numbers(logs)].filter(Boolean).join(" · "));
+  /** @param {Training} training @param {number} epoch @param {Record<string, number>} logs */
+  epoch(training, epoch, logs) {
+    this._progress.value = (epoch + 1) / (training.epochs ?? 1);
+    this.tell([counted(training, epoch), numbers(logs)].filter(Boolean).join(" · "));
   }
 
   /** A training has begun anew. */
@@ -292,6 +291,9 @@ function button(label, parent, action) {
 function enable(one, on) {
   one.ariaDisabled = String(!on);
 }
+
+/** @param {Training} training @param {number} epoch */
+const counted = ({ unit, epochs = 1 }, epoch) => `${unit === "round" ? "Round" : "Epoch"} ${epoch + 1} of ${epochs}`;
 
 /** @param {Record<string, number>} logs */
 function numbers(logs) {

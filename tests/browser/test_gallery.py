@@ -20,7 +20,7 @@ SHORT = {"first", "tensorflow_js", "spiral"}
 LOG = f"{SHADOW}.querySelector('.log').textContent"
 STATUS = f"{SHADOW}.querySelector('.status').textContent"
 # The number of the epoch that the page tells of.
-EPOCH = f"Number({STATUS}.match(/Epoch (\\d+)/)?.[1] ?? 0)"
+EPOCH = f"Number({STATUS}.match(/(?:Epoch|Round) (\\d+)/)?.[1] ?? 0)"
 # Puts the names and contents of what is downloaded where the test sees them.
 DOWNLOADS = """
     window.downloads = {};

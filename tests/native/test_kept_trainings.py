@@ -169,7 +169,7 @@ def test_all_models_are_restored_or_none(told, tmp_path, capsys):
     told.forget()
     models, training = made(2)
     fresh = models[0].weights[0].numpy()
-    asyncio.run(training._begun(2, 0))
+    asyncio.run(training._begun(2, 0, "round"))
     assert "begins anew" in capsys.readouterr().out
     assert training.epoch == 0 and np.array_equal(models[0].weights[0].numpy(), fresh)
 

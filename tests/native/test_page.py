@@ -332,6 +332,7 @@ def test_each_fit_is_told_and_may_be_stopped(told, monkeypatch):
         "type": "training",
         "running": True,
         "paused": False,
+        "unit": "epoch",
         "epochs": 3,
         "steps": 2,
         "samples": 8,

@@ -219,6 +219,8 @@ def test_rounds_pause_and_begin_anew(told):
                 asyncio.get_running_loop().call_later(0.05, told.put, "New weights", None)
                 asyncio.get_running_loop().call_later(0.1, reins.resume)
         assert rounds == [0, 1, 0, 1, 2]
+        # the page counts them by the name that the program has for them
+        assert [m["unit"] for m in told.said if m["type"] == "training" and m["running"]] == ["round"]
 
     asyncio.run(main())
 

@@ -478,6 +478,7 @@ def test_progress_bars_show_html(moving_clock):
     element = Element()
     fit(model(), batch_size=2, callbacks=wl.callbacks.ProgressBar(element))
     assert len(element.shown) > 1 and "ETA" in element.shown[0] and "Epoch 1/1" in element.innerHTML
+    assert "ETA" not in element.innerHTML
     assert 'value="1.0000"' in element.innerHTML and "loss" in element.innerHTML
     with pytest.raises(RuntimeError, match="no page"):
         wl.callbacks.ProgressBar("#bar")
@@ -494,6 +495,18 @@ def test_a_terminal_shows_steps_of_unknown_number(moving_clock):
     fit_dataset(model(), Endless(20), callbacks=line)
     text = line._stream.getvalue()
     assert "ms/step" in text and "Epoch 1/1" in text and text.endswith("\n")
+
+
+def test_the_line_of_a_finished_epoch_covers_that_of_the_running_one(moving_clock):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    line = wl.callbacks.ProgressLine(Terminal())
+    fit(model(), epochs=2, batch_size=2, callbacks=line)
+    for epoch in line._stream.getvalue().split("\n")[:-1]:
+        *running, finished = epoch.split("\r")
+        assert "ETA" in running[-1] and "ETA" not in finished and len(finished) >= len(running[-1])
 
 
 def test_the_same_seed_gives_the_same_run():

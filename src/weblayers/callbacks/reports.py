@@ -77,8 +77,8 @@ class _Progress(Callback):
         finished = epoch + 1 - self.params["initial_epoch"]
         each = (clock.now() - self._begun) / finished
         steps = self.params["steps"] or self._done
-        pace = f"{1000 * each / steps:.1f}ms/step - " if steps else ""
-        return f"{pace}ETA: {each * (self.params['epochs'] - epoch - 1):.0f}s"
+        pace = f" - {1000 * each / steps:.1f}ms/step" if steps else ""
+        return f"{each:.1f}s{pace}"
 
     def _heading(self, epoch: int) -> str:
         return f"Epoch {epoch + 1}/{self.params['epochs']}"
@@ -91,6 +91,8 @@ class ProgressLine(_Progress):
         super().__init__()
         self._stream = stream or sys.stdout
         self._live = bool(getattr(self._stream, "isatty", lambda: False)())
+        # of what stands in the line, which what follows is to cover
+        self._width = 0
 
     @property
     def wants_progress(self) -> bool:
@@ -100,12 +102,19 @@ class ProgressLine(_Progress):
     def on_progress(self, done: int, logs: dict[str, float]) -> None:
         text, share = self._running(done)
         bar = "" if share is None else f"[{'=' * int(20 * share):<20}] "
-        self._stream.write(f"\r{self._heading(self._epoch)} {bar}{text} - {_text(logs)}")
+        self._rewrite(f"{self._heading(self._epoch)} {bar}{text} - {_text(logs)}")
         self._stream.flush()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float]) -> None:
         line = f"{self._heading(epoch)} - {self._finished(epoch)} - {_text(logs)}"
-        self._stream.write(("\r" if self._live else "") + line + "\n")
+        if self._live:
+            self._rewrite(line)
+        self._stream.write("\n" if self._live else f"{line}\n")
+        self._width = 0
+
+    def _rewrite(self, line: str) -> None:
+        self._stream.write(f"\r{line:<{self._width}}")
+        self._width = len(line)
 
 
 class ProgressBar(_Progress):

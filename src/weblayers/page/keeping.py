@@ -60,7 +60,7 @@ class Keeper:
                 self._places = []
             self._due = clock.now() + max(KEEP_SECONDS, (clock.now() - begun) / KEEP_SHARE)
 
-    async def restore(self, forget_steps: Callable[[Any], None], is_told: bool) -> tuple[int, int]:
+    async def restore(self, forget_steps: Callable[[Any], None], is_told: bool, unit: str) -> tuple[int, int]:
         """Go on where an earlier visit ended, if all models are as they were: what was noted of its epochs.
 
         Args:
@@ -90,7 +90,7 @@ class Keeper:
             return 0, 0
         epoch, last = max(found, default=(0, 0))
         if epoch:
-            print(f"{self._name} goes on after epoch {epoch}; “New weights” begins anew")
+            print(f"{self._name} goes on after {unit} {epoch}; “New weights” begins anew")
         for difference in differences:
             print(f"{self._name} keeps its weights, and its optimizer begins anew: {difference}")
         return epoch, last

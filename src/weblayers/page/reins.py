@@ -45,9 +45,14 @@ _active: WeakSet[Reporter] = WeakSet()
 
 
 class Reporter(Callback):
-    """Tells the page of each fit: its beginning, its progress, its epochs and its end."""
+    """Tells the page of each fit: its beginning, its progress, its epochs and its end.
 
-    def __init__(self) -> None:
+    Args:
+        unit: what those are called that are counted.
+    """
+
+    def __init__(self, unit: str = "epoch") -> None:
+        self._unit = unit
         self._told = 0.0
         self._epoch = 0
         self._has_epochs = False
@@ -58,7 +63,7 @@ class Reporter(Callback):
         known = {name: self.params[name] for name in ("epochs", "steps", "samples", "batch_size")}
         _active.add(self)
         is_paused = any(lease.paused for lease in running())
-        host().post({"type": "training", "running": True, "paused": is_paused, **known})
+        host().post({"type": "training", "running": True, "paused": is_paused, "unit": self._unit, **known})
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any]) -> None:
         self._epoch = epoch

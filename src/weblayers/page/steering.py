@@ -131,7 +131,7 @@ class Training(Callback):
         if not model.weights and not is_dataset(x):
             # a subclass makes them when it sees samples
             model.samples(x, y)
-        last = await self._begun(epochs, given.pop("initial_epoch", 0))
+        last = await self._begun(epochs, given.pop("initial_epoch", 0), "epoch")
         history = History()
         while last is not None:
             sized = given if is_dataset(x) or self._batch is None else {**given, "batch_size": self.batch_size}
@@ -163,10 +163,10 @@ class Training(Callback):
             ValueError: ``count`` is no positive integer.
             RuntimeError: another training has been made with this one's name.
         """
-        last = await self._begun(positive("training.rounds", "count", count), 0)
+        last = await self._begun(positive("training.rounds", "count", count), 0, "round")
         lease = self._rounds = Lease(self.name)
         lease.paused, self._begins_paused = self._begins_paused, False
-        reporter = reins.Reporter()
+        reporter = reins.Reporter("round")
         reporter.set_params({"epochs": last, "steps": None, "samples": None, "batch_size": self.batch_size})
         reporter.on_train_begin({})
         lease.take([])
@@ -190,13 +190,13 @@ class Training(Callback):
         """Whether what is under way ends at once, as it begins anew or another is in its place."""
         return self._fresh is not None or self._is_replaced
 
-    async def _begun(self, epochs: int, initial_epoch: int) -> int | None:
+    async def _begun(self, epochs: int, initial_epoch: int, unit: str) -> int | None:
         """The number of the last epoch, if any is to be made, once an earlier visit's training is restored."""
         if self._is_replaced:
             raise RuntimeError(f"another training has been made with the name {self.name!r}: give each its own")
         if not self._is_restored:
             self._is_restored = True
-            self.epoch, self._last = await self._keeper.restore(_forget_steps, is_told=self._is_first)
+            self.epoch, self._last = await self._keeper.restore(_forget_steps, self._is_first, unit)
         # another may have been made meanwhile; and what has not begun has no end to go on from
         if self._is_replaced or (not self.epoch and initial_epoch >= epochs):
             return None
