@@ -34,21 +34,24 @@ function makeField(spec, onChange) {
   const root = document.createElement("label");
   const caption = document.createElement("span");
   caption.textContent = spec.label;
-  const { input, read, write } = FIELDS[spec.kind](spec);
+  const { input, read, write, wanted } = FIELDS[spec.kind](spec);
   const isText = spec.kind === "text" || spec.kind === "number";
   root.className = `field ${spec.kind}`;
   root.append(caption, input);
+  const complain = wanted ? hinting(spec.id, root, caption, input) : () => {};
   const shown = spec.kind === "slider" ? root.appendChild(document.createElement("output")) : null;
   const set = (/** @type {any} */ value) => {
     // What the reader is typing stays.
     if (isText && input.matches(":focus")) return;
     write(value);
+    complain("");
     if (shown) shown.textContent = shortened(value);
   };
   input.addEventListener(isText ? "change" : "input", () => {
-    // the browser says what is wrong
-    if (!(/** @type {HTMLInputElement} */ (input).reportValidity())) return;
     const value = read();
+    const wish = wanted?.(value) ?? "";
+    complain(wish);
+    if (wish) return;
     if (shown) shown.textContent = shortened(value);
     onChange(value);
   });
@@ -56,10 +59,33 @@ function makeField(spec, onChange) {
   return { root, set, setBusy() {} };
 }
 
+/**
+ * Say what is wrong with a field beside it: also to who does not see it, and not as a part of the field's name.
+ * @param {string} id @param {HTMLElement} root @param {HTMLElement} caption @param {HTMLElement} input
+ * @returns {(text: string) => void}
+ */
+function hinting(id, root, caption, input) {
+  const hint = root.appendChild(document.createElement("small"));
+  hint.setAttribute("role", "alert");
+  [caption.id, hint.id] = [`${id}-name`, `${id}-hint`];
+  input.setAttribute("aria-labelledby", caption.id);
+  input.setAttribute("aria-describedby", hint.id);
+  return (text) => {
+    hint.textContent = text;
+    input.setAttribute("aria-invalid", String(text !== ""));
+  };
+}
+
 // A slider's own steps, where the program names none.
 const STEPS = 200;
 
-/** @typedef {{input: HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement, read: () => any, write: (value: any) => void}} Field */
+/**
+ * @typedef {object} Field
+ * @property {HTMLInputElement | HTMLSelectElement | HTMLTextAreaElement} input
+ * @property {() => any} read
+ * @property {(value: any) => void} write
+ * @property {(value: any) => string} [wanted] what the reader is to enter instead of what is no value; else empty
+ */
 /** @type {Record<string, (spec: Spec) => Field>} */
 const FIELDS = {
   slider({ minimum, maximum, step, log }) {
@@ -85,9 +111,16 @@ const FIELDS = {
     const input = typed("number");
     if (minimum != null) input.min = String(minimum);
     if (maximum != null) input.max = String(maximum);
-    input.step = whole ? "1" : "any";
-    input.required = true;
-    return { input, read: () => input.valueAsNumber, write: (value) => (input.value = String(value)) };
+    // whole numbers are counted from the minimum
+    input.step = whole && Number.isInteger(minimum ?? 0) ? "1" : "any";
+    const isFit = (/** @type {number} */ value) =>
+      (whole ? Number.isInteger(value) : Number.isFinite(value)) && value >= (minimum ?? -Infinity) && value <= (maximum ?? Infinity);
+    return {
+      input,
+      read: () => input.valueAsNumber,
+      write: (value) => (input.value = String(value)),
+      wanted: (value) => (isFit(value) ? "" : `Enter ${whole ? "a whole number" : "a number"}${between(minimum, maximum)}`),
+    };
   },
   choice({ options }) {
     const input = document.createElement("select");
@@ -104,6 +137,12 @@ const FIELDS = {
     return { input, read: () => input.value, write: (value) => (input.value = value) };
   },
 };
+
+/** A range in words. @param {number | null} minimum @param {number | null} maximum */
+function between(minimum, maximum) {
+  if (minimum == null) return maximum == null ? "" : ` of ${maximum} or less`;
+  return maximum == null ? ` of ${minimum} or more` : ` from ${minimum} to ${maximum}`;
+}
 
 /** @param {string} type */
 function typed(type) {

@@ -69,7 +69,9 @@ progress::-moz-progress-bar { background: var(--accent); }
   color: var(--text); background: var(--background); border: 1px solid var(--line);
 }
 .field.number > input { width: 7rem; }
-.field :user-invalid { border-color: var(--bad); }
+.field input[aria-invalid="true"] { border-color: var(--bad); }
+.field > small { color: var(--bad); max-width: 12rem; }
+.field > small:empty { display: none; }
 .panel { margin: 0; min-width: 0; }
 .panel figcaption { color: var(--quiet); font-size: 0.85rem; margin-bottom: 0.2rem; }
 .panel > div { display: flow-root; }

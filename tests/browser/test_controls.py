@@ -2,7 +2,7 @@
 
 import time
 
-from tests.browser.elements import SHADOW, ended, served, until
+from tests.browser.elements import SHADOW, click, ended, served, until
 
 
 def test_what_notebooks_show_is_shown_and_runs_nothing(chromium, site):
@@ -77,3 +77,41 @@ def test_two_elements_share_the_address(chromium, site):
                 """
             )
             assert logs == ["7\n", "3\n", ["Units", "10"], [key, "11"]]
+
+
+def test_a_number_that_cannot_be_is_explained_beside_it(chromium, site):
+    program = """
+    from weblayers import page
+    units = page.number("Units", 8, minimum=1, maximum=64, on_change=lambda value: print("units", value))
+    rate = page.number("Rate", 0.5, minimum=0.0, on_change=lambda value: print("rate", value))
+    odd = page.number("Odd", 3, maximum=9, minimum=0.5, on_change=lambda value: print("odd", value))
+    free = page.number("Free", 3.0, on_change=lambda value: print("free", value))
+    page.button("Reset", lambda: setattr(units, "value", 2))
+    """
+    enter = f"""
+        const field = {SHADOW}.querySelectorAll('.field.number')[arguments[0]];
+        const input = field.querySelector('input');
+        input.value = arguments[1];
+        input.dispatchEvent(new Event('change'));
+        const hint = input.getRootNode().getElementById(input.getAttribute('aria-describedby'));
+        return [hint.textContent, input.ariaInvalid, getComputedStyle(hint).display !== 'none'];
+    """
+    log = f"{SHADOW}.querySelector('.log').textContent"
+    with served(site(program)) as url:
+        chromium.get(url)
+        ended(chromium)
+        for number, text, said in (
+            (0, "99", "Enter a whole number from 1 to 64"),
+            (0, "6.5", "Enter a whole number from 1 to 64"),
+            (0, "", "Enter a whole number from 1 to 64"),
+            (1, "-1", "Enter a number of 0 or more"),
+            (2, "10", "Enter a whole number from 0.5 to 9"),
+        ):
+            assert chromium.execute_script(enter, number, text) == [said, "true", True]
+        input = chromium.execute_script(f"return {SHADOW}.querySelector('.field.number input')")
+        assert input.accessible_name == "Units"
+        click(chromium, "Reset")
+        until(chromium, f"{SHADOW}.querySelector('.field.number small').textContent === ''")
+        for number, text in enumerate(("7", "0.25", "4", "-5")):
+            assert chromium.execute_script(enter, number, text) == ["", "false", False]
+        until(chromium, f"{log} === 'units 7\\nrate 0.25\\nodd 4\\nfree -5\\n'")
