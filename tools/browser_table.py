@@ -39,7 +39,7 @@ AREAS = (
     (r"test_steering\.", "trainings that are paused, kept, named, and let the page draw"),
     (r"test_runs\..*workers", "many runs side by side, in several workers"),
     (r"test_(embedding|controls|runs)\.", "programs in pages, below a path, under a strict policy"),
-    (r"test_charts\.", "charts"),
+    (r"test_(live_)?charts\.", "charts"),
     (r"test_(data\.test_(cameras|microphones)|gallery\..*camera)", "camera and microphone"),
     (r"test_data\.", "data sets"),
     (r"test_offline\.", "without a network, after a first visit"),
