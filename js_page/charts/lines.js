@@ -91,6 +91,7 @@ export class Lines {
   /** All points that are given at once stay: uPlot draws the lowest and the highest of each column. @param {Chart} chart */
   take(chart) {
     this._chart = chart;
+    this._says.textContent = "";
     /** @type {import("./types.js").Series[]} */
     const series = chart.data.series;
     const xs = new Set(series.flatMap(({ x }) => Array.from(x)).filter(isNumber));

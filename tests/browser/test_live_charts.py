@@ -157,10 +157,15 @@ def test_what_is_seen_later_has_grown_meanwhile(live):
             chart.update({{ ...lines }});
             for (let i = 2; i <= 5; i++) chart.add({{ loss: [i, 1 / i] }});
             root.host.style.display = "";
-            frames(4).then(() => done(read().length));
+            frames(4).then(() => {{
+                const many = read().length;
+                // what is no more is not read out either
+                chart.update({{ ...lines, data: {{ series: [] }} }});
+                done([many, says()]);
+            }});
         }});
     """)
-    assert told == 5
+    assert told == [5, ""]
     assert not faults(live)
 
 
