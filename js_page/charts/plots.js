@@ -148,14 +148,37 @@ export const makePoints = view((chart, width, place) => {
   return [series.length > 1 ? legend(series.map(({ name }, i) => [name, color(i)])) : null, svg];
 });
 
+/**
+ * Of the bars at each place the lowest and the highest; of those that have one of their own, all.
+ * @template {{at: number, value: any}} T
+ * @param {T[]} rows in order
+ */
+function outermost(rows) {
+  /** @type {T[]} */
+  const found = [];
+  for (let from = 0, to = 0; from < rows.length; from = to) {
+    let [low, high] = [rows[from], rows[from]];
+    for (; to < rows.length && rows[to].at === rows[from].at; to++) {
+      if (rows[to].value < low.value) low = rows[to];
+      if (rows[to].value > high.value) high = rows[to];
+    }
+    found.push(...new Set([low, high]));
+  }
+  return found;
+}
+
 export const makeBars = view((chart, width, place) => {
   const { options } = chart;
   /** @type {{labels: string[], values: ArrayLike<number>}} */
   const { labels, values } = /** @type {any} */ (chart.data);
-  const rows = labels.map((label, i) => ({ i, label, value: values[i] }));
-  const names = labels.map(short);
-  const most = Math.max(...names.map((name) => name.length));
-  const band = (width - 70) / labels.length;
+  // so many bars share a pixel
+  const together = Math.ceil(labels.length / Math.max(1, width - 70));
+  const rows = outermost(
+    labels.map((label, i) => ({ at: Math.floor(i / together), label, value: values[i] })).filter((row) => isNumber(row.value)),
+  );
+  const names = labels.filter((_, i) => i % together === 0).map(short);
+  const most = limits(names.map((name) => name.length))?.[1] ?? 0;
+  const band = (width - 70) / names.length;
   const isTurned = 7 * most + 6 > band;
   const every = Math.ceil(16 / band);
   const domain = span(values);
@@ -164,26 +187,24 @@ export const makeBars = view((chart, width, place) => {
       // a turned name ends below its bar and begins to the left of it
       marginLeft: Math.max(roomFor(domain.map((each) => written(each)), options.yLabel), isTurned ? 5 * most - band / 2 : 0),
       marginBottom: (isTurned ? Math.min(110, 5.5 * most + 20) : 26) + (options.xLabel ? 18 : 0),
-      x: { type: "band", padding: 0.2 },
+      x: { type: "band", padding: 0.2, domain: names.map((_, at) => at) },
       y: { domain, nice: true },
       marks: [
         gridY(),
         axisX(
-          rows.map((row) => row.i).filter((i) => i % every === 0),
+          names.map((_, at) => at).filter((at) => at % every === 0),
           {
             ...titled(options.xLabel),
-            tickFormat: (/** @type {number} */ i) => names[i],
+            tickFormat: (/** @type {number} */ at) => names[at],
             tickRotate: isTurned ? -40 : 0,
             tickSize: 0,
           },
         ),
         axisY({ ...titled(options.yLabel), ticks: 5, tickFormat: tick }),
-        barY(
-          rows.filter((row) => isNumber(row.value)),
-          { x: "i", y: "value", fill: options.color ?? colorsOf(place).series(0) },
-        ),
+        // from 0 each: Plot would pile up those at one place
+        barY(rows, { x: "at", y1: () => 0, y2: "value", fill: options.color ?? colorsOf(place).series(0) }),
         ruleY([0]),
-        tips(place, rows, { x: "i", y: "value", title: (row) => `${row.label}: ${written(row.value)}` }),
+        tips(place, rows, { x: "at", y: "value", title: (row) => `${row.label}: ${written(row.value)}` }),
       ],
     }),
   ];

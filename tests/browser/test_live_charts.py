@@ -148,6 +148,25 @@ def test_long_arrays_are_drawn_quickly_and_whole(live):
     assert not faults(live)
 
 
+def test_bars_that_share_a_pixel(live):
+    bars, height, low = live.execute_async_script("""
+        const done = arguments[0];
+        const values = Float64Array.from({ length: 100000 }, (_, i) => (i === 12345 ? 9 : i === 54321 ? -5 : 1));
+        chart.update({ ...lines, kind: "bars", data: { labels: Array.from(values, (_, i) => `bar ${i}`), values } });
+        frames(6).then(() => {
+            const bars = [...root.querySelectorAll("[aria-label=bar] rect")];
+            const heights = bars.map((each) => Number(each.getAttribute("height"))).sort((a, b) => b - a);
+            const begins = bars.map((each) => Number(each.getAttribute("y")) + Number(each.getAttribute("height")));
+            const low = new Set(begins.map(Math.round)).size;
+            done([bars.length, heights.slice(0, 3).map((each) => each / heights.at(-1)), low]);
+        });
+    """)
+    # all begin at 0, but the one that is below ends elsewhere
+    assert low == 2
+    assert 500 < bars <= 2000 and height == pytest.approx([9, 5, 1], rel=1e-3)
+    assert not faults(live)
+
+
 def test_what_is_seen_later_has_grown_meanwhile(live):
     told = live.execute_async_script(f"""
         const done = arguments[0];
