@@ -20,6 +20,8 @@ import { decoded } from "./source.js";
  */
 
 const EMPTY_MODULE = new Uint8Array([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+// What ends a task is told of by the task, if by anybody.
+const ENDS = ["CancelledError", "KeyboardInterrupt", "SystemExit"];
 // Lines go to the page as they are printed, so that one that hangs has said what it was about; of a program that prints all
 // the time they go together, as many as a page can show meanwhile.
 const LOG_MS = 50;
@@ -76,6 +78,7 @@ export function createProgram(post) {
       pyodide.setStdout(log.stream("out"));
       pyodide.setStderr(log.stream("err"));
       pyodide.runPython("import sys; sys.stdout.reconfigure(line_buffering=True)");
+      for (const type of ["error", "unhandledrejection"]) globalThis.addEventListener(type, uncaught);
       // Whoever waits for Python would wait for ever.
       pyodide._api.on_fatal = (/** @type {unknown} */ error) => post({ type: "crashed", text: String(error) });
       pyodide.registerJsModule("weblayers_glue", glue);
@@ -88,6 +91,17 @@ export function createProgram(post) {
       loading.tell("Loading the program's files");
       await Promise.all(files.map((name) => copyFile(pyodide, name, base)));
     }
+  }
+
+  /**
+   * Tell of an exception of Python's that nobody in JavaScript has caught.
+   * @param {any} event of the thread's, with an error or the reason of a promise's
+   */
+  function uncaught(event) {
+    const error = event.error ?? event.reason;
+    if (!(error instanceof pyodide.ffi.PythonError)) return;
+    event.preventDefault();
+    if (!ENDS.includes(error.type)) python.program?.uncaught(error.__error_address, error.message);
   }
 
   /** What Python tells, after what it has printed before an error. @param {ProgramEvent} event */

@@ -177,15 +177,18 @@ def test_relative_addresses_are_the_page_s(chromium, site):
     [
         ("import sys\nprint('x')\nsys.exit()\n", "done", "Done"),
         ("raise SystemExit(3)\n", "failed", "the program has ended itself: exit(3)"),
+        ("import sys\nsys.exit('no data')\n", "failed", "the program has ended itself: no data"),
         ("input('Name? ')\n", "failed", "ask by wl.page.text"),
     ],
-    ids=["exit", "exit 3", "input"],
+    ids=["exit", "exit 3", "exit with a text", "input"],
 )
 def test_what_only_programs_on_a_terminal_do(chromium, site, program, state, text):
+    chromium.get_log("browser")
     with served(site(program)) as url:
         chromium.get(url)
         assert text in ended(chromium)
         assert chromium.execute_script(f"return {ELEMENT}.state") == state
+        assert chromium.get_log("browser") == []
 
 
 CONTROLS = """
@@ -350,6 +353,30 @@ def test_errors_name_the_line(chromium, site):
         until(chromium, f"{said}.textContent.includes('ZeroDivisionError')")
         assert chromium.execute_script(f"return {said}.firstChild.textContent") == text
         assert chromium.execute_script(f"return {ELEMENT}.state") == "failed"
+
+
+@pytest.mark.parametrize("thread", ["worker", "main"])
+def test_errors_of_what_javascript_calls_are_shown(chromium, site, thread):
+    program = """
+    import js, sys
+    from pyodide.code import run_js
+    from pyodide.ffi import create_once_callable, create_proxy
+
+    run_js("(exit) => { Promise.resolve().then(exit) }")(create_proxy(lambda _: sys.exit(3)))
+    run_js("(fail) => { Promise.resolve().then(fail) }")(create_proxy(lambda _: {}["promised"]))
+    js.setTimeout(create_once_callable(lambda: 1 / 0), 500)
+    """
+    chromium.get_log("browser")
+    with served(site(program, f'autorun thread="{thread}"')) as url:
+        chromium.get(url)
+        until(chromium, "window.events?.filter(([type]) => type === 'error').length === 2")
+        errors = [detail for type_, detail in chromium.execute_script("return events") if type_ == "error"]
+        assert [(each["text"], each["line"]) for each in errors] == [
+            ("KeyError: 'promised'", 7),
+            ("ZeroDivisionError: division by zero", 8),
+        ]
+        assert "ZeroDivisionError" in chromium.execute_script(f"return {SHADOW}.querySelector('.problem').textContent")
+        assert chromium.get_log("browser") == []
 
 
 def test_errors_of_controls_name_the_line_too(chromium, site):

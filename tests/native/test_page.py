@@ -143,6 +143,7 @@ def test_what_the_page_gives_is_python_s_and_can_be_sent_back(told, fake_page):
         (KeyError("x"), "KeyError: 'x'"),
         (AssertionError(), "AssertionError"),
         (SystemExit(3), "the program has ended itself: exit(3)"),
+        (SystemExit("no data"), "the program has ended itself: no data"),
     ],
 )
 def test_headlines_of_errors(error, text):
@@ -157,6 +158,11 @@ def test_headlines_of_errors(error, text):
 def test_who_exits_in_a_control_is_told_of(told):
     page.button("Exit", lambda: exit(3)).click()
     assert told.said[-1]["text"] == "the program has ended itself: exit(3)"
+    # with nothing to complain of
+    count = len(told.said)
+    for code in (None, 0, False):
+        page.button("Exit", lambda code=code: exit(code)).click()
+    assert [m["type"] for m in told.said[count:]].count("error") == 0
 
     async def interrupted():
         raise KeyboardInterrupt

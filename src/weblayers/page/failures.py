@@ -22,9 +22,14 @@ def failure(error: BaseException, program: str | None = None) -> Message:
     }
 
 
+def ends_well(error: BaseException) -> bool:
+    """Whether it is an exit with nothing to complain of."""
+    return isinstance(error, SystemExit) and (error.code is None or error.code == 0)
+
+
 def _headline(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"the program has ended itself: exit({'' if error.code is None else repr(error.code)})"
+        return f"the program has ended itself: {error.code if isinstance(error.code, str) else f'exit({error.code})'}"
     # of a syntax error the lines of its place, which are indented, come before
     said = next(each for each in traceback.format_exception_only(error) if not each.startswith(" "))
     first, *rest = [line.strip() for line in said.splitlines() if line.strip()]

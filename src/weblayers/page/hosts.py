@@ -14,7 +14,7 @@ import numpy as np
 from ..runtime import clock
 from ..runtime.lease import running
 from .crossing import received
-from .failures import Message, failure
+from .failures import Message, ends_well, failure
 from .sketch import Sketch
 
 # What the page registers before it runs a program.
@@ -116,6 +116,8 @@ class Host:
             self._go_wrong(error, event)
 
     def _go_wrong(self, error: BaseException, event: str | None) -> None:
+        if ends_well(error):
+            return
         if event is not None:
             self._failed.add(event)
         self.fail(error, event)

@@ -17,7 +17,7 @@ from ..models import watching
 from ..runtime import device
 from . import reins
 from .crossing import received, sent
-from .failures import failure
+from .failures import ends_well, failure
 from .hosts import host
 from .sweeping import perform
 
@@ -50,19 +50,26 @@ class Program:
         linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
         asyncio.get_running_loop().set_exception_handler(_unseen)
         try:
-            await asyncio.ensure_future(self._run(source, filename))
+            error = await asyncio.ensure_future(self._outcome(source, filename))
         except asyncio.CancelledError:
-            return False
-        except BaseException as error:
-            if isinstance(error, SystemExit) and not error.code:
-                return True
-            _flush()
-            host().post(failure(error, filename))
             return False
         finally:
             _flush()
+        if error is not None and not ends_well(error):
+            host().post(failure(error, filename))
+            return False
         host().post({"type": "backend", "backend": device.get_backend(), "why": device.why()})
         return True
+
+    async def _outcome(self, source: str, filename: str) -> BaseException | None:
+        """What a program has ended with; an exit that left its task would go on through the page's loop."""
+        try:
+            await self._run(source, filename)
+        except asyncio.CancelledError:
+            raise
+        except BaseException as error:
+            return error
+        return None
 
     async def _run(self, source: str, filename: str) -> None:
         from pyodide.code import eval_code_async
@@ -89,6 +96,15 @@ class Program:
             task.cancel()
         if left:
             await asyncio.wait(left)
+
+    def uncaught(self, address: int, text: str) -> None:
+        """Tell of an exception that JavaScript was left with, by a listener, a timer or what follows a promise."""
+        error = getattr(sys, "last_value", None)
+        if error is not None and id(error) == address:
+            host().fail(error, "task")
+        else:
+            # another one has come since, and Python knows the last
+            print(text, file=sys.stderr)
 
     def define(self, source: str, filename: str) -> None:
         """Know what the program of another worker defines; see :func:`weblayers.page.sweep`."""
@@ -133,7 +149,7 @@ def _unseen(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if error is None:
         loop.default_exception_handler(context)
-    else:
+    elif not ends_well(error):
         host().fail(error, "task")
 
 
