@@ -100,8 +100,9 @@ def _add_build(verbs: Any) -> None:
     build.add_argument("--title", help="default: the docstring's first line")
     build.add_argument("--autorun", action="store_true", help="run without a click")
     build.add_argument("--offline", action="store_true", help="have it work without a network after the first visit")
-    build.add_argument("--runtime", help="a runtime's folder to copy, or the URL of one to use, instead of making one")
-    build.add_argument("--pyodide", type=Path, help="the npm package pyodide, unpacked, instead of fetching it")
+    source = build.add_mutually_exclusive_group()
+    source.add_argument("--runtime", help="a runtime's folder to copy, or the URL of one to use, instead of making one")
+    source.add_argument("--pyodide", type=Path, help="the npm package pyodide, unpacked, instead of fetching it")
 
     def run(options: argparse.Namespace) -> None:
         from .hosting.obtaining import obtained_runtime

@@ -18,7 +18,7 @@ from weblayers.hosting.server import make_server
 def runtime(tmp_path):
     folder = tmp_path / "runtime"
     folder.mkdir()
-    for name in ("weblayers-run.js", "runtime.json"):
+    for name in ("weblayers-run.js", "runtime.json", "weblayers-offline.js"):
         (folder / name).write_text("{}")
     return folder
 
@@ -100,6 +100,31 @@ def test_all_names_of_files_are_addresses_in_the_page(tmp_path, runtime):
                 assert answer.status == 200
             assert f'"url": "{address}"' in (tmp_path / "site" / "offline.js").read_text()
         server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--offline"], "the runtime has no weblayers-offline.js"),
+        (["--packages", "none-1.0-py3-none-any.whl"], "there is no file"),
+        (["--files", "index.html"], "a file of its own that is called index.html"),
+    ],
+    ids=["offline", "wheel", "name"],
+)
+def test_a_build_that_fails_writes_nothing(tmp_path, program, runtime, capsys, monkeypatch, options, message):
+    monkeypatch.chdir(program.parent)
+    (runtime / "weblayers-offline.js").unlink()
+    (program.parent / "index.html").write_text("")
+    assert main(["build", "train.py", "--out", str(tmp_path / "site"), "--runtime", str(runtime), *options]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_page_is_built_again_with_the_runtime_that_it_has(tmp_path, program, runtime):
+    first = build_page(program, tmp_path / "site", runtime, offline=True)
+    assert build_page(program, tmp_path / "site", tmp_path / "site" / "weblayers", offline=True) == first
+    with pytest.raises(SystemExit):
+        main(["build", str(program), "--runtime", str(runtime), "--pyodide", str(runtime)])
 
 
 def test_a_runtime_from_elsewhere_is_not_copied(tmp_path, program):

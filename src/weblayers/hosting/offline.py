@@ -6,13 +6,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import PurePosixPath
 from urllib.parse import quote
 
-# The worker's name, at the top of the site, as it serves what is below; and who it is made of.
+# The worker's name, at the top of the site, as it serves what is below; and what of the runtime it is made of.
 WORKER = "offline.js"
-SCRIPT = "page/assets/weblayers-offline.js"
+SCRIPT = "weblayers-offline.js"
 
 
 def address_of(name: str) -> str:
@@ -31,8 +30,13 @@ def offline_worker(files: Mapping[str, bytes], runtime: str = "weblayers/") -> b
     Args:
         files: all of the site's that are to be kept, by their names from its top.
         runtime: where the runtime is. Of its wheels, those that its pages load are kept.
+
+    Raises:
+        ValueError: the runtime has no such script.
     """
-    script = resources.files("weblayers").joinpath(SCRIPT).read_bytes()
+    script = files.get(runtime + SCRIPT)
+    if script is None:
+        raise ValueError(f"the runtime has no {SCRIPT}, which pages that work offline need")
     lock = files.get(f"{runtime}pyodide-lock.json", b"")
     kept = {
         name: hashlib.sha256(data).digest()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import html
-import shutil
 from collections.abc import Iterable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -63,7 +62,8 @@ def build_page(
 
     Raises:
         ValueError: the program, or a module of it, is no Python, a file does not lie beside or below it, the folder
-            has no runtime, or none with the packages, or a page that is to work offline has its runtime elsewhere.
+            has no runtime, or none with the packages, a page that is to work offline has its runtime elsewhere, or
+            a file has the name of one of the page's own. Nothing is written then.
     """
     try:
         source = program.read_text(encoding="utf-8-sig")
@@ -74,7 +74,7 @@ def build_page(
     needed = [*modules(tree, folder), *(path.resolve() for path in files)]
     wheels = [Path(name).resolve() for name in packages if name.endswith(".whl")]
     copied = {_name(path, folder): path for path in dict.fromkeys(needed)}
-    copied |= {path.name: path for path in wheels}
+    copied |= {_name(path, path.parent): path for path in wheels}
     where = RUNTIME if isinstance(runtime, Path) else runtime.rstrip("/") + "/"
     if isinstance(runtime, Path) and not (runtime / "weblayers-run.js").is_file():
         raise ValueError(f"{runtime} has no weblayers-run.js: it is not a runtime's folder")
@@ -85,22 +85,23 @@ def build_page(
     flags = [*(["autorun"] if autorun else []), *([f'offline="{WORKER}"'] if offline else [])]
     text = _page(program.name, tree, where, [n for n in copied if not n.endswith(".whl")], packages, title, flags)
 
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "index.html").write_text(text, encoding="utf-8")
-    (out / "page.css").write_bytes(resources.files(__package__).joinpath("template/page.css").read_bytes())
-    for name, path in {program.name: program, **copied}.items():
+    made = {
+        "index.html": text.encode(),
+        "page.css": resources.files(__package__).joinpath("template/page.css").read_bytes(),
+    }
+    beside = read_tree(runtime, RUNTIME) if isinstance(runtime, Path) else {}
+    own = {name: path.read_bytes() for name, path in {program.name: program, **copied}.items()}
+    if taken := sorted(own.keys() & {*made, *beside, *([WORKER] if offline else [])}):
+        raise ValueError(f"the page has a file of its own that is called {taken[0]}: give yours another name")
+    made |= own
+    if offline:
+        made[WORKER] = offline_worker({**made, **beside}, RUNTIME)
+    # all is there before anything is written
+    for name, data in {**made, **beside}.items():
         target = out / name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.resolve() != path.resolve():
-            shutil.copyfile(path, target)
-    if isinstance(runtime, Path):
-        shutil.copytree(runtime, out / RUNTIME, dirs_exist_ok=True)
-    names = ["index.html", "page.css", program.name, *copied]
-    if offline:
-        own = {name: (out / name).read_bytes() for name in names}
-        (out / WORKER).write_bytes(offline_worker({**own, **read_tree(out / RUNTIME, RUNTIME)}, RUNTIME))
-        names.append(WORKER)
-    return names
+        target.write_bytes(data)
+    return list(made)
 
 
 def new_page(folder: Path) -> list[str]:
