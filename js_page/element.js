@@ -16,6 +16,7 @@ import { View } from "./view.js";
 /** @typedef {"idle" | "loading" | "running" | "done" | "failed"} State */
 /** One run: whether it was told to stop, and whether it has ended. @typedef {{isStopped: boolean, isOver: boolean}} Run */
 
+const UNREAD = "The program could not be loaded";
 // What a control has Python do for longer can be stopped, as who looks at the buttons sees then.
 const WORKING_MS = 200;
 
@@ -130,7 +131,7 @@ class WeblayersRun extends HTMLElement {
       await this._read();
       if (this.hasAttribute("autorun")) await this.run();
     } catch (error) {
-      this._fail(problemOf(error, "The program could not be loaded."));
+      this._fail(problemOf(error, UNREAD));
     }
   }
 
@@ -148,6 +149,7 @@ class WeblayersRun extends HTMLElement {
 
   /** @param {Run} run */
   async _begin(run) {
+    let failed = UNREAD;
     try {
       await this._quiet();
       if (run.isOver) return false;
@@ -158,6 +160,7 @@ class WeblayersRun extends HTMLElement {
       // Python takes all the processor that there is, and the reader sees the program first.
       await this._view.settled;
       if (run.isOver) return false;
+      failed = "Python could not be started";
       const session = this._opened();
       const thread = await this._loaded(session);
       if (run.isOver) return false;
@@ -172,7 +175,7 @@ class WeblayersRun extends HTMLElement {
       else if (!run.isOver) {
         run.isOver = true;
         this._end();
-        this._fail(problemOf(error, "Python could not be started."));
+        this._fail(problemOf(error, failed));
       }
       return false;
     }

@@ -57,8 +57,8 @@ function causeOf(message) {
   return cause && file ? `${file}: ${cause}` : (cause ?? "");
 }
 
-/** @param {unknown} error while loading @param {string} what has failed */
+/** @param {unknown} error while loading, whose last line says what came of what @param {string} what has failed */
 export function problemOf(error, what) {
   const message = error instanceof Error ? error.message : String(error);
-  return { text: what, advice: causeOf(message) || message.trim().split("\n").at(-1), traceback: message };
+  return { text: `${what}: ${message.trim().split("\n").at(-1)}`, advice: causeOf(message), traceback: message };
 }

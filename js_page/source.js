@@ -16,11 +16,11 @@ export async function readSource(element) {
   try {
     response = await fetch(url);
   } catch (error) {
-    throw new Error(`${src} could not be loaded: ${error instanceof Error ? error.message : error}`);
+    throw new Error(`${url.href}: ${error instanceof Error ? error.message : error}`);
   }
-  if (!response.ok) throw new Error(`${src} could not be loaded: the server answered ${response.status}`);
+  if (!response.ok) throw new Error(`${url.href}: the server answered ${response.status}`);
   const source = await response.text();
-  if (/^\s*<!doctype|^\s*<html/i.test(source)) throw new Error(`${src} is no program: the server sent a page`);
+  if (/^\s*<!doctype|^\s*<html/i.test(source)) throw new Error(`${url.href}: the server sent a page, which is no program`);
   return { source, name: decoded(url.pathname).split("/").at(-1) || "program.py" };
 }
 

@@ -96,6 +96,7 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; }
 .log { max-height: 14rem; overflow: auto; padding: 0.6rem 0.8rem; border-top: 1px solid var(--line); background: var(--raised); }
 .log:empty { display: none; }
 .log .err { color: var(--bad); }
+.log .note { color: var(--quiet); }
 .costs { border-top: 1px solid var(--line); padding: 0.3rem 0.8rem; font-size: 0.85rem; color: var(--quiet); }
 .costs summary { cursor: pointer; }
 .costs dl { margin: 0.4rem 0; display: grid; gap: 0.3rem 1.2rem; grid-template-columns: repeat(auto-fill, minmax(min(100%, 16rem), 1fr)); }

@@ -50,6 +50,11 @@ export class View {
     this._log.tabIndex = 0;
     this._log.setAttribute("role", "log");
     this._log.setAttribute("aria-label", "Output");
+    this._left = 0;
+    this._note = document.createElement("span");
+    this._note.className = "note";
+    // A reader that speaks need not hear each count.
+    this._note.ariaLive = "off";
     this._costs = /** @type {HTMLDetailsElement} */ (make("details", "costs", frame));
     make("summary", "", this._costs).textContent = "What it costs";
     this._costs.addEventListener("toggle", () => this._watchCosts());
@@ -124,6 +129,7 @@ export class View {
     this.failures.clear();
     this._lines = [];
     this._log.replaceChildren();
+    this._left = 0;
     this.controls.replaceChildren();
     this.say("");
   }
@@ -195,7 +201,8 @@ export class View {
 
   /** @param {Line[]} lines */
   log(lines) {
-    this._lines = [...this._lines, ...lines].slice(-MOST_LINES);
+    this._lines.push(...lines);
+    this._left += this._lines.splice(0, Math.max(0, this._lines.length - MOST_LINES)).length;
     if (this._restsUntil <= performance.now()) return this._showLines();
     this._timer ??= setTimeout(() => this._showLines(), this._restsUntil - performance.now());
   }
@@ -216,7 +223,9 @@ export class View {
       }),
     );
     this._lines = [];
-    while (log.childElementCount > MOST_LINES) log.firstElementChild?.remove();
+    if (!this._note.isConnected && (this._left || log.childElementCount > MOST_LINES)) log.prepend(this._note);
+    for (; log.childElementCount > MOST_LINES + 1; this._left++) this._note.nextElementSibling?.remove();
+    this._note.textContent = `(${this._left} earlier lines were left out)\n`;
     if (follows) log.scrollTop = log.scrollHeight;
     const now = performance.now();
     this._restsUntil = now + REST * (now - begun);

@@ -104,6 +104,26 @@ def test_who_prints_without_end_can_be_stopped(chromium, site):
         assert "lines were too many to show" in ended(chromium)
 
 
+def test_output_for_a_terminal_is_shown_as_a_page_can(chromium, site):
+    program = r"""
+    import sys
+    for i in range(3):
+        print(f"\r{i} of 2", end="", flush=True)
+    print("\n\x1b[1;31mred\x1b[0m \x1b]0;title\x07plain\x1b[K\r")
+    sys.stderr.write("kept\r")
+    """
+    with served(site(program)) as url:
+        chromium.get(url)
+        ended(chromium)
+        log = f"{SHADOW}.querySelector('.log')"
+        assert until(chromium, f"{log}.textContent").splitlines() == ["2 of 2", "red plain", "kept"]
+        # more of the program's own than are kept, a few at a time
+        many = "import asyncio\nfor i in range(2500):\n    print(i)\n    if i % 50 == 0: await asyncio.sleep(0.06)\n"
+        chromium.execute_script(f"{ELEMENT}.source = arguments[0]; return {ELEMENT}.run()", many)
+        lines = chromium.execute_script(f"return {log}.textContent").splitlines()
+    assert lines == ["(500 earlier lines were left out)", *map(str, range(500, 2500))]
+
+
 def test_what_was_stopped_or_run_while_it_loads(chromium, site):
     with served(site("print('here', end='')\n", "")) as url:
         chromium.get(url)
@@ -417,8 +437,8 @@ def test_buttons_work_as_long_as_anything_trains(chromium, site):
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ('src="none.py" autorun', "none.py could not be loaded: the server answered 404"),
-        ('src="program.py" files="data/none.csv" autorun', "A file is missing on the server"),
+        ('src="none.py" autorun', "The program could not be loaded: {url}/none.py: the server answered 404"),
+        ('src="program.py" files="data/none.csv" autorun', "{url}/data/none.csv could not be loaded: the server"),
         ('src="program.py" runtime="elsewhere" autorun', "A module could not be loaded"),
         ('src="program.py" executor="cuda" autorun', "unknown backend 'cuda'"),
         ('src="program.py" packages="nothing" autorun', "No known package with name 'nothing'"),
@@ -431,7 +451,10 @@ def test_what_is_missing_is_named(chromium, site, attributes, message):
     page.write_text(page.read_text().replace('src="program.py" src=', "src="))
     with served(folder) as url:
         chromium.get(url)
-        assert message in problem(chromium)
+        problem(chromium)
+        # without a look at the details
+        shown = f"[...{SHADOW}.querySelectorAll('.problem strong, .problem p')].map((each) => each.textContent)"
+        assert message.format(url=url) in "\n".join(chromium.execute_script(f"return {shown}"))
 
 
 @pytest.mark.parametrize(
