@@ -95,8 +95,9 @@ class Named:
                     return getattr(self, python)
                 except AttributeError:
                     pass
-            raise AttributeError(_missed(type(self), name))  # type: ignore[arg-type]  # classes are hashable
-        raise AttributeError(name)
+            # with its name and no object Python adds no suggestion of its own
+            raise AttributeError(_missed(type(self), name), name=name)  # type: ignore[arg-type]  # classes are hashable
+        raise AttributeError(name, name=name)
 
     def __repr__(self) -> str:
         return representation(self) if isinstance(type(self), Configurable) else object.__repr__(self)
@@ -224,6 +225,7 @@ def module_getattr(module: str, names: Mapping[str, Any]) -> Any:
             raise AttributeError(f"module {module!r} has no attribute {name!r}")
         path = f"{module}.{name}".partition(".")[2].removeprefix("ops.")
         hint = elsewhere.named(path) or suggestion(name, _public(module, names))
-        raise AttributeError(f"module {module!r} has no attribute {name!r}. {hint}".rstrip())
+        # as in Named, without the object
+        raise AttributeError(f"module {module!r} has no attribute {name!r}. {hint}".rstrip(), name=name)
 
     return get

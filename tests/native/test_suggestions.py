@@ -40,6 +40,19 @@ def test_arguments_under_other_names(make, known):
 
 
 @pytest.mark.parametrize(
+    "look",
+    [lambda: wl.layer, lambda: wl.layers.dens, lambda: wl.ones([1]).shap, lambda: wl.train.sgd(0.1).learning_rat],
+    ids=["module", "namespace", "tensor", "optimizer"],
+)
+def test_a_hint_is_given_once(look):
+    with pytest.raises(AttributeError) as caught:
+        look()
+    assert str(caught.value).count("Did you mean") == 1
+    # whose names Python would look through, for a hint of its own
+    assert caught.value.obj is None and caught.value.name
+
+
+@pytest.mark.parametrize(
     "name",
     ["", "layers", "losses", "metrics", "optimizers", "initializers", "constraints", "regularizers", "data", "io"],
 )
