@@ -32,6 +32,17 @@ export function homeOf(element) {
   return `${location.pathname.replace(/index\.html$/, "")}#${element.id || element.getAttribute("src") || ""}`;
 }
 
+/** What attributes may be, where it is one of several: the first if they are left out. @type {Record<string, string[]>} */
+const CHOICES = { executor: ["auto", "webgl", "wasm", "numpy"], thread: ["worker", "main"], theme: ["", "light", "dark"] };
+
+/** One of several that an element asks for. @param {HTMLElement} element @param {string} name */
+function chosen(element, name) {
+  const options = CHOICES[name];
+  const value = element.getAttribute(name) ?? options[0];
+  if (options.includes(value)) return value;
+  throw new Error(`${name}="${value}" is none of ${options.filter(Boolean).join(", ")}`);
+}
+
 /** What an element asks for. @param {HTMLElement} element @param {string} runtime @returns {Settings} */
 export function settingsOf(element, runtime) {
   const words = (/** @type {string} */ name) => (element.getAttribute(name) ?? "").split(/[\s,]+/).filter(Boolean);
@@ -40,9 +51,10 @@ export function settingsOf(element, runtime) {
     base: document.baseURI,
     files: words("files"),
     packages: words("packages"),
-    executor: element.getAttribute("executor") ?? "auto",
+    executor: chosen(element, "executor"),
   };
-  return { options, mainThread: element.getAttribute("thread") === "main" };
+  chosen(element, "theme");
+  return { options, mainThread: chosen(element, "thread") === "main" };
 }
 
 export class Session {

@@ -440,10 +440,12 @@ def test_buttons_work_as_long_as_anything_trains(chromium, site):
         ('src="none.py" autorun', "The program could not be loaded: {url}/none.py: the server answered 404"),
         ('src="program.py" files="data/none.csv" autorun', "{url}/data/none.csv could not be loaded: the server"),
         ('src="program.py" runtime="elsewhere" autorun', "A module could not be loaded"),
-        ('src="program.py" executor="cuda" autorun', "unknown backend 'cuda'"),
+        ('src="program.py" executor="softgpu" autorun', 'executor="softgpu" is none of auto, webgl, wasm, numpy'),
+        ('src="program.py" thread="wroker" autorun', 'thread="wroker" is none of worker, main'),
+        ('src="program.py" theme="drak" autorun', 'theme="drak" is none of light, dark'),
         ('src="program.py" packages="nothing" autorun', "No known package with name 'nothing'"),
     ],
-    ids=["program", "file", "runtime", "executor", "package"],
+    ids=["program", "file", "runtime", "executor", "thread", "theme", "package"],
 )
 def test_what_is_missing_is_named(chromium, site, attributes, message):
     folder = site("print('here')\n", attributes)
