@@ -240,7 +240,10 @@ def test_what_goes_wrong_is_told_with_the_program_s_line(told):
     try:
         exec(compile(program, "program.py", "exec"), {})
     except AttributeError as failed:
-        assert failure(failed, "program.py")["line"] == 2
+        said = failure(failed, "program.py")
+        assert said["line"] == 2
+        # the program's own frames are the first
+        assert said["traceback"].splitlines()[1].strip().startswith('File "program.py", line 2')
     try:
         compile("a b\n", "program.py", "exec")
     except SyntaxError as failed:

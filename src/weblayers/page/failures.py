@@ -12,13 +12,17 @@ def failure(error: BaseException, program: str | None = None) -> Message:
     """What to say of an exception: type and first line, the program's own lines, and all of it for who wants it."""
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if program is not None and frame.filename == program]
+    # what has called the program is none of its reader's
+    begun, shown = frames.index(own[0]) if own else 0, error.__traceback__
+    for _ in range(begun):
+        shown = shown.tb_next if shown else None
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else own[-1].lineno if own else None
     return {
         "type": "error",
         "text": _headline(error),
         "line": line,
         "source": (own[-1].line or "") if own else (getattr(error, "text", "") or "").strip(),
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": "".join(traceback.format_exception(type(error), error, shown)),
     }
 
 
