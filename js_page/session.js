@@ -33,14 +33,14 @@ export function homeOf(element) {
 }
 
 /** What attributes may be, where it is one of several: the first if they are left out. @type {Record<string, string[]>} */
-const CHOICES = { executor: ["auto", "webgl", "wasm", "numpy"], thread: ["worker", "main"], theme: ["", "light", "dark"] };
+const CHOICES = { executor: ["auto", "webgl", "wasm", "numpy"], thread: ["worker", "main"], theme: ["auto", "light", "dark"] };
 
 /** One of several that an element asks for. @param {HTMLElement} element @param {string} name */
 function chosen(element, name) {
   const options = CHOICES[name];
   const value = element.getAttribute(name) ?? options[0];
   if (options.includes(value)) return value;
-  throw new Error(`${name}="${value}" is none of ${options.filter(Boolean).join(", ")}`);
+  throw new Error(`${name}="${value}" is none of ${options.join(", ")}`);
 }
 
 /** What an element asks for. @param {HTMLElement} element @param {string} runtime @returns {Settings} */

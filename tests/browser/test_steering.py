@@ -192,3 +192,26 @@ def test_frames_are_drawn_while_numpy_trains_in_the_page(driver, site):
         turns = int(driver.execute_script(f"return {LOG}.match(/numpy gave (\\d+) turns/)[1]"))
         # a turn comes every five milliseconds at most, so that about three are a frame
         assert turns > 50 and driver.execute_script("return during") > turns / 6
+
+
+def test_of_two_tabs_the_first_keeps_the_training(chromium, site):
+    with served(site(PROGRAM.replace("NAME", "'shared'"))) as url:
+        chromium.get(url)
+        until(chromium, f"{LATEST} > 5")
+        first = chromium.current_window_handle
+        chromium.switch_to.new_window("tab")
+        chromium.get(url)
+        until(chromium, f"{LOG}.includes('shared is kept by another tab')")
+        # the first tab has kept it as it was hidden
+        before = chromium.execute_script(f"return {kept('shared')}")
+        until(chromium, f"{LATEST} > {before}")
+        click(chromium, "Pause")
+        time.sleep(1)
+        assert chromium.execute_script(f"return {kept('shared')}") == before
+        chromium.close()
+        chromium.switch_to.window(first)
+        # who has it keeps it over reloads
+        chromium.get(url)
+        until(chromium, f"{LOG}.includes('shared goes on after epoch')")
+        click(chromium, "Stop")
+        until(chromium, problem_or("done"))

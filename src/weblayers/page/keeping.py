@@ -31,9 +31,11 @@ class Keeper:
     """
 
     def __init__(self, models: Sequence[Any], name: str, place: Any, settings: Any) -> None:
+        # whose place it is in the browser's storage, which pages of one origin share
+        self._claim: str | None = None
         if place is None and browser.has_indexed_db():
-            # pages of one origin share a storage
-            place = f"indexeddb://training-{name}@{host().home}"
+            self._claim = f"training-{name}@{host().home}"
+            place = f"indexeddb://{self._claim}"
         places = [] if place is None else [place, *(f"{place}-{i}" for i in range(1, len(models)))]
         self._models, self._name = models, name
         # the models, and where each is kept
@@ -67,6 +69,9 @@ class Keeper:
             forget_steps: has a model's optimizer begin anew.
             is_told: whether the reader is told of a training that begins anew, too.
         """
+        if self._claim is not None and not await browser.claimed(self._claim):
+            print(f"{self._name} is kept by another tab that shows it: here it begins anew, and is not kept")
+            self._places = []
         before = [model.get_weights() for model in self._models]
         found, differences = set(), []
         try:
