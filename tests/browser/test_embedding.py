@@ -442,7 +442,7 @@ def test_buttons_work_as_long_as_anything_trains(chromium, site):
         ('src="program.py" runtime="elsewhere" autorun', "A module could not be loaded"),
         ('src="program.py" executor="softgpu" autorun', 'executor="softgpu" is none of auto, webgl, wasm, numpy'),
         ('src="program.py" thread="wroker" autorun', 'thread="wroker" is none of worker, main'),
-        ('src="program.py" theme="drak" autorun', 'theme="drak" is none of light, dark'),
+        ('src="program.py" theme="drak" autorun', 'theme="drak" is none of auto, light, dark'),
         ('src="program.py" packages="nothing" autorun', "No known package with name 'nothing'"),
     ],
     ids=["program", "file", "runtime", "executor", "thread", "theme", "package"],

@@ -76,43 +76,24 @@ def _is_usable(name: str) -> bool:
         return False
 
 
-# What of :func:`claimed` is this Python's.
-_claims: set[str] = set()
-# A page that goes lets go of its claims a little later than the next one asks.
-CLAIM_SECONDS = 2.0
+# How tabs and workers hear of each other, by names.
+_channels: dict[str, Any] = {}
 
 
-async def claimed(name: str) -> bool:
-    """Have a name of the origin's for oneself, until this Python ends; False if another tab or worker has it.
+def claim(name: str, lost: Callable[[], None]) -> None:
+    """Have a name of the origin's from now on: who has had it, in another tab or worker, is told by its ``lost``.
 
-    Where the browser does not say who has what, everybody has it.
+    The last to come has it. A lock, which the first would have, stays with pages that browsers keep for who goes back.
     """
-    from pyodide.ffi import JsException, create_once_callable, to_js
+    from pyodide.ffi import create_proxy
 
-    js = _js()
-    locks = attribute(js.navigator, "locks")
-    if name in _claims or locks is None:
-        return True
-    answer: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
-
-    def have(_lock: Any) -> Any:
-        _claims.add(name)
-        answer.set_result(True)
-        # the browser takes it back once this is settled
-        return js.Promise.new(create_once_callable(lambda *_: None))
-
-    def refused(_error: Any) -> None:
-        if not answer.done():
-            answer.set_result(False)
-
-    options = {"signal": js.AbortSignal.timeout(CLAIM_SECONDS * 1000)}
-    try:
-        # no task of Python's waits for it: that would never end
-        asked = locks.request(name, to_js(options, dict_converter=js.Object.fromEntries), create_once_callable(have))
-        asked.catch(create_once_callable(refused))
-    except JsException:
-        return True
-    return await answer
+    kind = attribute(_js(), "BroadcastChannel")
+    if kind is None:
+        return
+    # of those who follow each other in this Python the last hears
+    channel = _channels.get(name) or _channels.setdefault(name, kind.new(name))
+    channel.onmessage = create_proxy(lambda _event: lost())
+    channel.postMessage("claimed")
 
 
 def has_packages() -> bool:

@@ -69,9 +69,8 @@ class Keeper:
             forget_steps: has a model's optimizer begin anew.
             is_told: whether the reader is told of a training that begins anew, too.
         """
-        if self._claim is not None and not await browser.claimed(self._claim):
-            print(f"{self._name} is kept by another tab that shows it: here it begins anew, and is not kept")
-            self._places = []
+        if self._claim is not None:
+            browser.claim(self._claim, self._lose)
         before = [model.get_weights() for model in self._models]
         found, differences = set(), []
         try:
@@ -99,6 +98,10 @@ class Keeper:
         for difference in differences:
             print(f"{self._name} keeps its weights, and its optimizer begins anew: {difference}")
         return epoch, last
+
+    def _lose(self) -> None:
+        print(f"{self._name} is kept by another tab from now on, and not by this one")
+        self._places = []
 
     def _expected(self, model: Any) -> dict[str, Any]:
         return {"layers": _described(model), "settings": self._settings}
