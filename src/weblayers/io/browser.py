@@ -85,11 +85,11 @@ def claim(name: str, lost: Callable[[], None]) -> None:
 
     The last to come has it. A lock, which the first would have, stays with pages that browsers keep for who goes back.
     """
-    from pyodide.ffi import create_proxy
-
     kind = attribute(_js(), "BroadcastChannel")
     if kind is None:
         return
+    from pyodide.ffi import create_proxy
+
     # of those who follow each other in this Python the last hears
     channel = _channels.get(name) or _channels.setdefault(name, kind.new(name))
     channel.onmessage = create_proxy(lambda _event: lost())
