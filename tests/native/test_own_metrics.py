@@ -37,6 +37,37 @@ class OwnRecall(wl.metrics.Metric):
         self.both.assign([0, 0])
 
 
+class Counted(wl.metrics.Metric):
+    """Samples so far, with nothing said of how it begins anew."""
+
+    def __init__(self, name="counted", **options):
+        super().__init__(name=name, **options)
+        self.total = self.add_weight()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.total.assign_add(float(y_pred.shape[0]))
+
+    def result(self):
+        return self.total
+
+
+class Balanced(wl.metrics.Metric):
+    """Made of other metrics."""
+
+    def __init__(self, name="balanced", **options):
+        super().__init__(name=name, **options)
+        self.recall, self.own = wl.metrics.Recall(), OwnRecall()
+        self.seen = self.add_weight()
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.recall.update_state(y_true, y_pred)
+        self.own.update_state(y_true, y_pred)
+        self.seen.assign_add(1.0)
+
+    def result(self):
+        return (self.recall.result() + self.own.result()) / 2
+
+
 class Percent(wl.metrics.BinaryAccuracy):
     def result(self):
         return super().result() * 100
@@ -62,7 +93,8 @@ def made(metrics, weighted=()):
 @pytest.mark.parametrize("backend", ["numpy", "softgpu", "wasm"])
 def test_they_are_counted_by_epochs(backend):
     wl.set_backend(backend)
-    model = made([OwnRecall(), "recall", Percent(), "binary_accuracy", Excess(), Distance(), "mae"], [OwnRecall()])
+    own = [OwnRecall(), Percent(), Excess(), Distance(), Counted(), Balanced()]
+    model = made([*own, "recall", "binary_accuracy", "mae"], [OwnRecall()])
 
     async def fit():
         return await model.fit(
@@ -71,8 +103,9 @@ def test_they_are_counted_by_epochs(backend):
 
     logs = asyncio.run(fit()).history
     for before in ("", "val_"):
-        for own, known in (("own_recall", "recall"), ("distance", "mae")):
+        for own, known in (("own_recall", "recall"), ("balanced", "recall"), ("distance", "mae")):
             np.testing.assert_allclose(logs[before + own], logs[before + known], rtol=2e-4)
+        assert logs[f"{before}counted"] == [50] * 3
         np.testing.assert_allclose(logs[f"{before}percent"], 100 * np.array(logs[f"{before}binary_accuracy"]))
     assert min(np.abs(np.subtract(logs["weighted_own_recall"], logs["own_recall"]))) > 1e-3
     # as in Keras, what is validated comes after what is trained
@@ -105,11 +138,12 @@ def test_one_object_counts_each_output():
     inputs = wl.Input((4,))
     outputs = [wl.layers.Dense(1, activation="sigmoid", name=name)(inputs) for name in "ab"]
     model = wl.Model(inputs, outputs)
-    model.compile("sgd", "mse", metrics=OwnRecall())
+    model.compile("sgd", "mse", metrics=[OwnRecall(), Balanced()])
     found = model.evaluate(X, [Y, Y], return_dict=True)
     for name, guess in zip("ab", model.predict(X), strict=True):
         expected = ((guess.numpy() > 0.5) & (Y > 0)).sum() / Y.sum()
-        assert found[f"{name}_own_recall"].array_sync() == pytest.approx(expected)
+        for metric in ("own_recall", "balanced"):
+            assert found[f"{name}_{metric}"].array_sync() == pytest.approx(expected)
 
 
 def test_in_loops_of_ones_own():

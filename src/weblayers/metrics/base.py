@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import initializers, naming
+from .. import initializers, naming, tree
 from ..bound import bound
 from ..losses.matching import matched
 from ..ops import arithmetic as a
@@ -50,14 +50,14 @@ def _counting(update: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(update)
     def counting_update(self: Metric, *args: Any, **kwargs: Any) -> Any:
-        if not self.variables or _step.get() is None:
+        if not self._variables or _step.get() is None:
             return update(self, *args, **kwargs)
         # most pages do without
         from . import counted
 
-        if counted.is_counting(self.variables):
+        if counted.is_counting(self._variables):
             return update(self, *args, **kwargs)
-        return self._add(counted.added(self.name, self.variables, lambda: update(self, *args, **kwargs)))
+        return self._add(counted.added(self.name, self._variables, lambda: update(self, *args, **kwargs)))
 
     return counting_update
 
@@ -112,11 +112,12 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         return self.result()
 
     def __copy__(self) -> Metric:
-        """One of its own variables."""
+        """One of its own variables, and with its own metrics inside."""
         twin = object.__new__(type(self))
-        own = {id(v): Variable(v.numpy(), v.name, trainable=False) for v in self._variables}
+        own: dict[int, Any] = {id(v): Variable(v.numpy(), v.name, trainable=False) for v in self._variables}
+        own |= {id(metric): copy.copy(metric) for metric in vars(self).values() if isinstance(metric, Metric)}
         vars(twin).update({name: own.get(id(value), value) for name, value in vars(self).items()})
-        twin._variables = list(own.values())
+        twin._variables = [own[id(variable)] for variable in self._variables]
         return twin
 
     def add_weight(
@@ -151,9 +152,15 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         return self._dtype or "float32"
 
     @property
+    def parts(self) -> list[Metric]:
+        """The metric, and those that are its attributes, or in lists, tuples and dictionaries there, with theirs."""
+        inner = [m for value in vars(self).values() for m in tree.leaves(value) if isinstance(m, Metric)]
+        return [self, *(part for metric in inner for part in metric.parts)]
+
+    @property
     def variables(self) -> list[Variable]:
-        """What :meth:`add_weight` has made."""
-        return list(self._variables)
+        """What :meth:`add_weight` has made, here and in metrics inside."""
+        return [variable for part in self.parts for variable in part._variables]
 
     def statistics(self, y_true: Tensor, y_pred: Tensor, sample_weight: Tensor | None = None) -> Tensor:
         """A vector of sums over the batch."""
@@ -197,12 +204,17 @@ class Metric(naming.Named, metaclass=naming.Configurable):
                 more = totals[end - variable.size : end].reshape(variable.shape)
                 variable.assign((variable.numpy() + more).astype(variable.numpy().dtype))
 
-    def read(self, totals: np.ndarray) -> Any:
-        """What the result of other sums is."""
-        other = copy.copy(self)
-        other.restore(totals)
-        result = other.result()
-        return result.numpy() if isinstance(result, Tensor) else result
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Inside, other sums may be restored: those of before come back."""
+        before = [(part, part._totals, [v.read() for v in part._variables]) for part in self.parts]
+        try:
+            yield
+        finally:
+            for part, totals, values in before:
+                part._totals = totals
+                for variable, value in zip(part._variables, values, strict=True):
+                    variable.assign(value)
 
     def result(self) -> Any:
         """The metric of all batches since the last reset; in a step that is traced, what stands for it in logs."""
@@ -211,8 +223,11 @@ class Metric(naming.Named, metaclass=naming.Configurable):
         return 0.0 if self._totals is None else self.compute(self._totals)
 
     def reset_state(self) -> None:
-        """Begin anew."""
-        self._totals = None
+        """Begin anew, metrics inside too; variables with zeros, as in Keras."""
+        for part in self.parts:
+            part._totals = None
+            for variable in part._variables:
+                variable.assign(np.zeros(variable.shape, variable.numpy().dtype))
 
     reset_states = reset_state
 

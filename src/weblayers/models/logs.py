@@ -25,11 +25,24 @@ class Entry(NamedTuple):
     metric: Metric | None
     start: int
     stop: int
+    # of the metric what has counted, perhaps metrics inside, and by how many numbers
+    parts: Sequence[tuple[Metric, int]]
 
     def read(self, total: np.ndarray) -> Any:
         """The value, from the rows of several steps together."""
-        part = total[self.start : self.stop].astype(np.float64)
-        return np.float32(part[0]) if self.metric is None else np.asarray(self.metric.read(part), np.float32)
+        if self.metric is None:
+            return np.float32(total[self.start])
+        with self.metric.aside():
+            self.hold(total)
+            result = self.metric.result()
+        return np.asarray(result.numpy() if isinstance(result, Tensor) else result, np.float32)
+
+    def hold(self, total: np.ndarray) -> None:
+        """Have the metric itself know what it has counted."""
+        at = self.start
+        for metric, size in self.parts:
+            metric.restore(total[at : at + size].astype(np.float64))
+            at += size
 
 
 class Layout:
@@ -65,8 +78,7 @@ class Layout:
     def hold(self, total: np.ndarray) -> None:
         """Have the metrics themselves know what they have counted."""
         for entry in self.entries:
-            if entry.metric is not None:
-                entry.metric.restore(total[entry.start : entry.stop].astype(np.float64))
+            entry.hold(total)
 
 
 class Sums:
@@ -109,18 +121,13 @@ def laid_out(trace: Trace, logs: Any, counted: Mapping[Metric, Tensor], owner: s
     parts: list[Node] = []
     at = 1
     for name, value in _flat(logs):
-        metric = value.metric if isinstance(value, Result) and value.metric in counted else None
-        if metric is not None:
-            tensor = counted[metric]
-        elif isinstance(value, Result):
-            # nothing was counted
-            tensor = tracing.constant(0.0)
-        else:
-            tensor = value if isinstance(value, Tensor) else tracing.constant(value)
-        if metric is None and tensor.size != 1:
-            raise ValueError(f"{owner}: logs are numbers, but {name!r} has shape {list(tensor.shape)}: take its mean")
-        parts.append(b.reshape(b.cast(trace.node_of(tensor), "float32"), (tensor.size,)))
-        entries.append(Entry(name, metric, at, at := at + tensor.size))
+        metric = value.metric if isinstance(value, Result) else None
+        counts = {part: counted[part] for part in metric.parts if part in counted} if metric is not None else {}
+        numbers = [*counts.values()] or [_number(name, value, owner)]
+        row = [b.reshape(b.cast(trace.node_of(tensor), "float32"), (tensor.size,)) for tensor in numbers]
+        parts.append(row[0] if len(row) == 1 else b.concat(row, 0))
+        sizes = [(part, tensor.size) for part, tensor in counts.items()]
+        entries.append(Entry(name, metric if counts else None, at, at := at + sum(t.size for t in numbers), sizes))
     firsts = [b.slice_(part, (0,), (1,)) for part in parts]
     losses = [first for first, entry in zip(firsts, entries, strict=True) if entry.name.endswith("loss")]
     told = losses or firsts[:1] or [b.full((1,), 0.0)]
@@ -128,6 +135,21 @@ def laid_out(trace: Trace, logs: Any, counted: Mapping[Metric, Tensor], owner: s
     for one in told[1:]:
         guard = guard + one
     return b.concat([guard, *parts], 0), Layout(entries)
+
+
+def _number(name: str, value: Any, owner: str) -> Tensor:
+    """What a step gave back that no metric has counted.
+
+    Raises:
+        ValueError: it is more than a number.
+    """
+    if isinstance(value, Result):
+        # nothing was counted
+        return tracing.constant(0.0)
+    tensor = value if isinstance(value, Tensor) else tracing.constant(value)
+    if tensor.size != 1:
+        raise ValueError(f"{owner}: logs are numbers, but {name!r} has shape {list(tensor.shape)}: take its mean")
+    return tensor
 
 
 def _flat(logs: Mapping[str, Any]) -> list[tuple[str, Any]]:
