@@ -21,6 +21,7 @@ $("clear").addEventListener("click", () => pad.clear());
 
 program.addEventListener("message", (/** @type {CustomEvent} */ { detail: { name, value } }) => {
   if (name === "show") pad.showImage(value);
+  else if (name === "renewed") for (const id of ["loss", "accuracy", "test-accuracy"]) $(id).textContent = "–";
   else program.send("drawing", drawing);
 });
 program.addEventListener("ready", (/** @type {CustomEvent} */ { detail: { thread } }) => {

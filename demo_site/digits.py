@@ -79,7 +79,7 @@ async def main():
         validation_batch_size=250,
         epochs=epochs.value,
         verbose=0,
-        callbacks=[curves, {"on_epoch_end": tell}],
+        callbacks=[curves, {"on_epoch_end": tell, "on_new_weights": lambda logs: page.send("renewed")}],
     )
 
 

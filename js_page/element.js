@@ -157,6 +157,7 @@ class WeblayersRun extends HTMLElement {
       this._panels?.clear(null);
       this._controls.clear();
       const program = await this._read();
+      if (!this.source.trim()) throw new Error('there is none: name its file by src, or put it into a <script type="text/x-python">');
       // Python takes all the processor that there is, and the reader sees the program first.
       await this._view.settled;
       if (run.isOver) return false;

@@ -8,8 +8,8 @@
 export async function readSource(element) {
   const src = element.getAttribute("src");
   if (!src) {
-    const script = element.querySelector('script[type="text/x-python"], script[type="py"], textarea, pre');
-    return { source: dedented(script?.textContent ?? ""), name: "program.py" };
+    const inside = 'script[type="text/x-python"], script[type="text/python"], script[type="py"], textarea, pre';
+    return { source: dedented(element.querySelector(inside)?.textContent ?? ""), name: "program.py" };
   }
   const url = new URL(src, document.baseURI);
   let response;

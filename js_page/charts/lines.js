@@ -80,7 +80,7 @@ export class Lines {
   }
 
   get isEmpty() {
-    return !this._xs.length;
+    return !this._ys.some((line) => line.some(isNumber));
   }
 
   destroy() {

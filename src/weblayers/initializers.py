@@ -313,6 +313,11 @@ _TABLE: dict[str, Any] = {
     "random_uniform": RandomUniform,
     "random_normal": RandomNormal,
     "truncated_normal": TruncatedNormal,
+    # as Keras calls them, too
+    "zero": Zeros,
+    "one": Ones,
+    "uniform": RandomUniform,
+    "normal": RandomNormal,
     "variance_scaling": VarianceScaling,
     "identity": Identity,
     "identity_initializer": Identity,

@@ -61,6 +61,7 @@ def charts():
         "feature_maps": show.feature_maps(None, model, "conv", rng.random((12, 12, 1))),
         "history": show.history(None, {"loss": loss, "val_loss": loss, "acc": 1 - loss}),
         "empty": render.linechart(None, {"loss": []}, title="Empty"),
+        "none": render.linechart(None, {"loss": [float("nan")] * 4}, title="No numbers"),
     }
 
 
@@ -109,7 +110,7 @@ def test_a_file_of_every_kind(driver, folder, name):
         wait_for(driver, f"[...document.querySelectorAll('.wl-chart')].every(c => c.querySelector('{drawn}'))")
         assert driver.execute_script("return document.documentElement.scrollWidth") <= width
         assert not faults(driver)
-        if name == "empty":
+        if name in ("empty", "none"):
             assert driver.find_element("css selector", ".wl-empty").is_displayed()
         else:
             places = driver.find_elements("css selector", ".wl-place")

@@ -444,8 +444,9 @@ def test_buttons_work_as_long_as_anything_trains(chromium, site):
         ('src="program.py" thread="wroker" autorun', 'thread="wroker" is none of worker, main'),
         ('src="program.py" theme="drak" autorun', 'theme="drak" is none of auto, light, dark'),
         ('src="program.py" packages="nothing" autorun', "No known package with name 'nothing'"),
+        ('src="" autorun', "there is none: name its file by src"),
     ],
-    ids=["program", "file", "runtime", "executor", "thread", "theme", "package"],
+    ids=["program", "file", "runtime", "executor", "thread", "theme", "package", "nothing"],
 )
 def test_what_is_missing_is_named(chromium, site, attributes, message):
     folder = site("print('here')\n", attributes)

@@ -1,5 +1,7 @@
 """Layers called as Keras' are: inputs by name, arrays and lists for tensors, and functions that join what they get."""
 
+import asyncio
+
 import numpy as np
 import pytest
 
@@ -64,3 +66,17 @@ def test_activations_take_what_layers_take(name):
         np.testing.assert_array_equal(np.asarray(wl.tensor(activations.get(name)(given)).numpy()), expected)
     wire = wl.Input((5, 4))
     np.testing.assert_allclose(wl.Model(wire, activations.get(name)(wire)).predict(X).numpy(), expected, rtol=1e-5)
+
+
+def test_names_and_values_that_keras_has_too():
+    for name in ("zero", "one", "uniform", "normal"):
+        assert L.Dense(2, kernel_initializer=name)(X).shape == (2, 5, 2)
+    assert wl.ones_like(X).dtype == "float32" and wl.zeros_like(np.array([1, 2])).dtype == "int32"
+    assert issubclass(wl.optimizers.schedules.ExponentialDecay, wl.optimizers.schedules.LearningRateSchedule)
+    model = wl.Sequential([L.Dense(1, input_shape=(4,))])
+    model.compile("sgd", "mse")
+
+    async def evaluated():
+        return await model.evaluate(iter([(X[0], X[0, :, :1])] * 3), steps=2)
+
+    assert asyncio.run(evaluated()).shape == ()

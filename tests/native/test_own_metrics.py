@@ -45,7 +45,7 @@ class Counted(wl.metrics.Metric):
         self.total = self.add_weight()
 
     def update_state(self, y_true, y_pred, sample_weight=None):
-        self.total.assign_add(float(y_pred.shape[0]))
+        self.total.assign_add(wl.cast(y_pred.shape[0], "float32"))
 
     def result(self):
         return self.total
@@ -173,3 +173,16 @@ def test_variables_that_are_no_sums_are_refused():
     assert Largest()(Y, Y).array_sync() == 1
     with pytest.raises(ValueError, match="'largest' does something else than to add to its variable 'most'"):
         made([Largest()]).evaluate(X, Y)
+
+
+def test_several_numbers_are_refused():
+    class Both(Counted):
+        def result(self):
+            return {"one": self.total, "two": self.total}
+
+    with pytest.raises(TypeError, match="the metric 'both' gives a dictionary .one, two."):
+        asyncio.run(_fitted(made([Both("both")])))
+
+
+async def _fitted(model):
+    await model.fit(X, Y, verbose=0)

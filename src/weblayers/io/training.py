@@ -65,7 +65,8 @@ def _loss(value: Any) -> Any:
     if isinstance(value, str):
         return _TFJS_LOSSES.get(naming.snake(value), naming.snake(value))
     described = losses.serialize(value)
-    if isinstance(described, Mapping):
+    # a class of one's own has no other name
+    if isinstance(described, Mapping) and described["class_name"] in losses.objects.CLASSES:
         name = naming.class_snake(described["class_name"])
         # two classes may have one name, of Keras and of TensorFlow.js
         plain = type(losses.get(name)) is type(losses.get(value)) and losses.serialize(name) == described

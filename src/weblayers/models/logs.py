@@ -35,6 +35,11 @@ class Entry(NamedTuple):
         with self.metric.aside():
             self.hold(total)
             result = self.metric.result()
+        if isinstance(result, Mapping):
+            raise TypeError(
+                f"the metric {self.name!r} gives a dictionary ({', '.join(map(str, result))}): logs have numbers by the"
+                " names of metrics, so make each a metric of its own"
+            )
         return np.asarray(result.numpy() if isinstance(result, Tensor) else result, np.float32)
 
     def hold(self, total: np.ndarray) -> None:

@@ -409,9 +409,15 @@ def _evaluate_options(
 
 
 def _evaluate_dataset_options(
-    batches: int | None = None, verbose: int = 0, return_dict: bool = False, callbacks: Any = None
+    batches: int | None = None,
+    verbose: int = 0,
+    return_dict: bool = False,
+    callbacks: Any = None,
+    steps: int | None = None,
 ) -> dict[str, Any]:
-    return locals()
+    # Keras calls batches steps
+    batches = steps if batches is None else batches
+    return {"batches": batches, "verbose": verbose, "return_dict": return_dict, "callbacks": callbacks}
 
 
 def _save_options(

@@ -238,7 +238,7 @@ def cast(x: Any, dtype: str) -> Any:
     >>> wl.cast([1.9, -1.9], "int32").array_sync()
     [1, -1]
     """
-    return _b.cast(x, dtype)
+    return _b.cast(_b.as_node(x), dtype)
 
 
 @op("x")

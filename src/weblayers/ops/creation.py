@@ -138,7 +138,7 @@ def _like(x: Any, value: int) -> Any:
     if isinstance(x, Overriding) and not is_complex(x):
         # what stands for a tensor of a model may not know its shape yet
         return _filled(x, value=value)
-    like = x if hasattr(x, "dtype") else to_tensor(x)
+    like = x if hasattr(x, "dtype") and not isinstance(x, np.ndarray | np.generic) else to_tensor(x)
     return fill(like.shape, value, like.dtype)
 
 

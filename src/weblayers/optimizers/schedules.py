@@ -207,6 +207,9 @@ class PiecewiseConstantDecay(Schedule):
         return rate
 
 
+# As Keras calls it.
+LearningRateSchedule = Schedule
+
 # The same in the spelling of functions, `wl.optimizers.schedules.cosine_decay(...)`.
 exponential_decay, inverse_time_decay, polynomial_decay = ExponentialDecay, InverseTimeDecay, PolynomialDecay
 cosine_decay, cosine_decay_restarts, piecewise_constant_decay = CosineDecay, CosineDecayRestarts, PiecewiseConstantDecay

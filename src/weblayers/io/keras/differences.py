@@ -79,6 +79,8 @@ _LOSSES = {
 }
 _METRICS = {
     **{spelled(name): name for name in metrics.CLASSES for spelled in (naming.snake, naming.class_snake)},
+    # suits itself to the loss, which the class does not
+    "accuracy": "accuracy",
     "kullback_leibler_divergence": "kl_divergence",
     "kld": "kl_divergence",
     "cce": "categorical_crossentropy",
