@@ -192,15 +192,27 @@ def test_relative_addresses_are_the_page_s(chromium, site):
         assert "only 2" in ended(chromium)
 
 
+WAITS = """
+import asyncio
+
+async def main():
+    await asyncio.sleep(0.1)
+    return 5
+
+print("found", asyncio.run(main()) + 1)
+"""
+
+
 @pytest.mark.parametrize(
     ("program", "state", "text"),
     [
         ("import sys\nprint('x')\nsys.exit()\n", "done", "Done"),
-        ("raise SystemExit(3)\n", "failed", "the program has ended itself: exit(3)"),
-        ("import sys\nsys.exit('no data')\n", "failed", "the program has ended itself: no data"),
+        ("raise SystemExit(3)\n", "failed", "it has ended itself: exit(3)"),
+        ("import sys\nsys.exit('no data')\n", "failed", "it has ended itself: no data"),
         ("input('Name? ')\n", "failed", "ask by wl.page.text"),
+        (WAITS, "done", "found 6"),
     ],
-    ids=["exit", "exit 3", "exit with a text", "input"],
+    ids=["exit", "exit 3", "exit with a text", "input", "a loop"],
 )
 def test_what_only_programs_on_a_terminal_do(chromium, site, program, state, text):
     chromium.get_log("browser")

@@ -142,8 +142,8 @@ def test_what_the_page_gives_is_python_s_and_can_be_sent_back(told, fake_page):
         (ValueError("\n\n  late"), "ValueError: late"),
         (KeyError("x"), "KeyError: 'x'"),
         (AssertionError(), "AssertionError"),
-        (SystemExit(3), "the program has ended itself: exit(3)"),
-        (SystemExit("no data"), "the program has ended itself: no data"),
+        (SystemExit(3), "it has ended itself: exit(3)"),
+        (SystemExit("no data"), "it has ended itself: no data"),
     ],
 )
 def test_headlines_of_errors(error, text):
@@ -157,7 +157,7 @@ def test_headlines_of_errors(error, text):
 
 def test_who_exits_in_a_control_is_told_of(told):
     page.button("Exit", lambda: exit(3)).click()
-    assert told.said[-1]["text"] == "the program has ended itself: exit(3)"
+    assert told.said[-1]["text"] == "it has ended itself: exit(3)"
     # with nothing to complain of
     count = len(told.said)
     for code in (None, 0, False):
@@ -247,7 +247,9 @@ def test_what_goes_wrong_is_told_with_the_program_s_line(told):
     try:
         compile("a b\n", "program.py", "exec")
     except SyntaxError as failed:
-        assert failure(failed, "program.py")["line"] == 1
+        said = failure(failed, "program.py")
+        assert said["line"] == 1
+        assert said["traceback"].startswith('  File "program.py", line 1')
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "uint8", "bool"])

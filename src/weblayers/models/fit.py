@@ -219,7 +219,7 @@ class Fit:
             logs = sums.logs()
             due = plan.validation is not None and (epoch + i + 1) % plan.validation_freq == 0
             if due:
-                logs = {**logs, **await self._validated()}
+                logs = {**await self._validated(), **logs}
             await self._callbacks.call("on_epoch_end", epoch + i, logs)
             self._last = logs
 

@@ -13,7 +13,8 @@ def failure(error: BaseException, program: str | None = None) -> Message:
     frames = traceback.extract_tb(error.__traceback__)
     own = [frame for frame in frames if program is not None and frame.filename == program]
     # what has called the program is none of its reader's
-    begun, shown = frames.index(own[0]) if own else 0, error.__traceback__
+    shown = error.__traceback__
+    begun = frames.index(own[0]) if own else len(frames) if isinstance(error, SyntaxError) else 0
     for _ in range(begun):
         shown = shown.tb_next if shown else None
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else own[-1].lineno if own else None
@@ -33,7 +34,7 @@ def ends_well(error: BaseException) -> bool:
 
 def _headline(error: BaseException) -> str:
     if isinstance(error, SystemExit):
-        return f"the program has ended itself: {error.code if isinstance(error.code, str) else f'exit({error.code})'}"
+        return f"it has ended itself: {error.code if isinstance(error.code, str) else f'exit({error.code})'}"
     # of a syntax error the lines of its place, which are indented, come before
     said = next(each for each in traceback.format_exception_only(error) if not each.startswith(" "))
     first, *rest = [line.strip() for line in said.splitlines() if line.strip()]

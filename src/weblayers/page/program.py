@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import asyncio
 import linecache
 import sys
@@ -16,6 +17,7 @@ from ..io import browser
 from ..models import watching
 from ..runtime import device
 from . import reins
+from .awaiting import awaiting
 from .crossing import received, sent
 from .failures import ends_well, failure
 from .hosts import host
@@ -72,11 +74,13 @@ class Program:
         return None
 
     async def _run(self, source: str, filename: str) -> None:
-        from pyodide.code import eval_code_async
+        from pyodide.code import CodeRunner
 
-        # in a page it cannot wait, and would come back at once: the program has ended when what it began has
+        # in functions it cannot wait, and would come back at once: the program has ended when what it began has
         asyncio.run = self._begin  # type: ignore[assignment]
-        await eval_code_async(source, self.names, filename=filename)
+        runner = CodeRunner(source, filename=filename, flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        runner.ast = awaiting(runner.ast)
+        await runner.compile().run_async(self.names)
         while self._others:
             await self._others.pop(0)
 
@@ -99,7 +103,7 @@ class Program:
 
     def uncaught(self, address: int, text: str) -> None:
         """Tell of an exception that JavaScript was left with, by a listener, a timer or what follows a promise."""
-        error = getattr(sys, "last_value", None)
+        error = vars(sys).get("last_value")
         if error is not None and id(error) == address:
             host().fail(error, "task")
         else:

@@ -11,7 +11,7 @@ import numpy as np
 def thin(xs: list[Any], lines: Sequence[list[Any]], stretches: int) -> None:
     """Of lines that have become long, at their common x, leave what shows how they go.
 
-    That are each line's first, last, lowest and highest values in equal stretches of x. These do not depend on what was
+    These are each line's first, last, lowest and highest values in equal stretches of x. They do not depend on what was
     left out before, so that a line that grows for long keeps its shape everywhere.
 
     >>> xs, ys = list(range(1000)), [0.0] * 1000

@@ -45,6 +45,8 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
 
     >>> line("loss", np.arange(1, 4), np.array([0.9, 0.09, 0.1]), "epoch")
     'loss over 3 epochs: falls from 0.9 to 0.1, lowest 0.09 at epoch 2'
+    >>> line("a", np.array([3, 1, 2]), np.array([1.0, 2.0, 3.0]), "x")
+    'a over x 1 to 3: falls from 2 to 1'
     """
     known = np.isfinite(y) & np.isfinite(x)
     if not known.any():
@@ -54,6 +56,9 @@ def line(name: str, x: np.ndarray, y: np.ndarray, unit: str = "x") -> str:
     # of batches, some may have been left out
     counted = unit in ("epoch", "batch", "step") and bool(np.all(np.diff(x) == 1))
     over, (x, y) = count(len(y), unit), (x[known], y[known])
+    # as they are drawn
+    order = np.argsort(x, kind="stable")
+    x, y = x[order], y[order]
     if not counted:
         over = f"{unit} {number(x.min())} to {number(x.max())}"
     if len(y) == 1:
