@@ -144,7 +144,7 @@ def test_training_goes_on_in_keras_and_back(tmp_path):
         if name in both:
             pairs["from Keras' older file"] = (fitted(loaded(tmp_path / "again" / f"{name}.h5"), given), then)
         for what, (got, expected) in pairs.items():
-            if not np.allclose(got, expected, rtol=1e-4, atol=1e-6):
+            if not np.allclose(got, expected, rtol=1e-5, atol=1e-6):
                 failures.append(f"{name}, {what}: {got}, Keras {expected}")
     assert not failures, "\n\n".join(failures)
 

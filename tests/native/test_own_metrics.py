@@ -90,9 +90,8 @@ def made(metrics, weighted=()):
     return model
 
 
-@pytest.mark.parametrize("backend", ["numpy", "softgpu", "wasm"])
-def test_they_are_counted_by_epochs(backend):
-    wl.set_backend(backend)
+@pytest.mark.usefixtures("backend")
+def test_they_are_counted_by_epochs():
     own = [OwnRecall(), Percent(), Excess(), Distance(), Counted(), Balanced()]
     model = made([*own, "recall", "binary_accuracy", "mae"], [OwnRecall()])
 

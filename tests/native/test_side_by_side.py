@@ -35,6 +35,7 @@ def test_products_are_those_of_numpy(name):
     for backend in ("numpy", "softgpu", "wasm"):
         wl.set_backend(backend)
         found[backend] = model.predict(x).numpy(), np.asarray(model.evaluate(x, y).numpy())
+    wl.set_backend("numpy")
     for backend in ("softgpu", "wasm"):
         for got, expected in zip(found[backend], found["numpy"], strict=True):
             np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5)
