@@ -32,8 +32,8 @@ counted = run_js('''(device) => {
     const state = { calls: 0, at: Infinity, lost: false, extension: device.gl.getExtension("WEBGL_lose_context") };
     const methods = ["loadPlan", "planReady", "upload", "alloc", "run", "repeat", "read", "readSync", "train"];
     state.lose = () => { if (!state.lost) { state.lost = true; state.extension.loseContext(); } };
-    for (const name of methods) {
-        const method = device[name];
+    const before = methods.map((name) => [name, device[name]]);
+    for (const [name, method] of before) {
         device[name] = function (...args) {
             const made = method.apply(this, args);
             if (++state.calls >= state.at) state.lose();
@@ -46,6 +46,10 @@ counted = run_js('''(device) => {
         const made = issue.apply(this, args);
         if (++state.calls >= state.at) state.lose();
         return made;
+    };
+    state.mend = () => {
+        for (const [name, method] of before) device[name] = method;
+        device.executor.draw = issue;
     };
     return state;
 }''')
@@ -87,6 +91,7 @@ async def losing(at, back, asked):
             state.extension.restoreContext()
         return await task, state.calls, state.lost
     finally:
+        state.mend()
         for _ in range(1000):
             if "webgl" in backends.started:
                 break
@@ -104,17 +109,19 @@ def test_a_program_does_not_notice_that_the_context_is_lost(browser, back, asked
     expected, found = browser.run_python(
         PROGRAM
         + """
-expected, _, _ = await losing(float("inf"), back, asked)
-# what is compiled already takes fewer
-_, calls, _ = await losing(float("inf"), back, asked)
-chosen = random.Random(int(back))
-found = []
-for at in sorted(chosen.sample(range(1, calls * 7 // 10), count)):
-    values, _, lost = await losing(at, back, asked)
-    found.append([at, lost, wl.get_backend(), values])
-wl.set_backend("auto")
-# others share the page
-del backends._chosen
+try:
+    expected, _, _ = await losing(float("inf"), back, asked)
+    # what is compiled already takes fewer
+    _, calls, _ = await losing(float("inf"), back, asked)
+    chosen = random.Random(int(back))
+    found = []
+    for at in sorted(chosen.sample(range(1, calls * 7 // 10), count)):
+        values, _, lost = await losing(at, back, asked)
+        found.append([at, lost, wl.get_backend(), values])
+finally:
+    # others share the page
+    wl.set_backend("auto")
+    del backends._chosen
 [expected, found]
 """,
         back=back,

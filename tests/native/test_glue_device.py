@@ -105,6 +105,23 @@ def test_what_javascript_throws_is_an_error_of_pythons(use, proxies):
     assert told == [device]
 
 
+def test_a_call_that_failed_without_an_exception_is_of_the_lost_device(proxies):
+    """Pyodide 0.27 may lose what JavaScript threw: Python says that a call failed and nothing was raised."""
+    told, glue = [], Glue(lost=True)
+
+    def upload(*args):
+        raise SystemError("error return without exception set")
+
+    glue.upload = upload
+    device = glue_device.webgl(types.SimpleNamespace(createDevice=lambda options: glue), told.append, print)
+    with pytest.raises(DeviceLostError, match="without exception set"):
+        uses(device)["upload"]()
+    assert told == [device]
+    glue.lost = False
+    with pytest.raises(RuntimeError, match="without exception set"):
+        uses(device)["upload"]()
+
+
 def test_a_page_that_is_told_of_a_loss_tells_python_at_once(proxies):
     told, restored, glue, another = [], [], Glue(), Glue()
     options = []

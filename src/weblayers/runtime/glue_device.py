@@ -164,13 +164,15 @@ class _Errors:
     def __init__(self, device: GlueDevice) -> None:
         from pyodide.ffi import JsException
 
-        self._device, self._kind = ref(device), JsException
+        # Pyodide 0.27 has been seen to lose the exception that JavaScript threw: Python then finds a failed call
+        # without one, which is a SystemError
+        self._device, self._kinds = ref(device), (JsException, SystemError)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if not isinstance(error, self._kind):
+        if not isinstance(error, self._kinds):
             return
         message = str(error).removeprefix("Error: ")
         device = self._device()
