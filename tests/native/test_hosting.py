@@ -248,3 +248,28 @@ def test_serving_names_the_types_that_browsers_insist_on(tmp_path, capsys):
     assert main(["new", ""]) == 1
     assert main(["serve", str(tmp_path / "none")]) == 1
     assert "weblayers build" in capsys.readouterr().err
+
+
+def test_serving_says_that_a_port_is_taken(tmp_path, capsys, monkeypatch):
+    def interrupted(server):
+        raise KeyboardInterrupt
+
+    with make_server(tmp_path) as other:
+        monkeypatch.setattr("http.server.ThreadingHTTPServer.serve_forever", interrupted)
+        assert main(["serve", str(tmp_path), "--port", str(other.server_port)]) == 0
+        first, second = capsys.readouterr().out.split("\n")[:2]
+        assert first == f"Port {other.server_port} is taken; this is another:" and second.startswith("Open http://")
+        assert f":{other.server_port}/" not in second
+    assert main(["serve", str(tmp_path), "--port", "0"]) == 0
+    assert "taken" not in capsys.readouterr().out
+
+
+def test_a_pages_foot_names_all_its_python(tmp_path, program, runtime):
+    build_page(program, tmp_path / "site", runtime)
+    foot = (tmp_path / "site" / "index.html").read_text().split("<footer>")[1]
+    assert '<a href="train.py">train.py</a>, <a href="helper.py">helper.py</a>' in foot
+    assert '<a href="deeper/more.py">deeper/more.py</a> are all the Python of this page, and run without' in foot
+    program.write_text("print(1)")
+    build_page(program, tmp_path / "single", runtime)
+    foot = (tmp_path / "single" / "index.html").read_text().split("<footer>")[1]
+    assert '<a href="train.py">train.py</a> is all the Python of this page, and runs without' in foot

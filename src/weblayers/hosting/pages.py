@@ -32,7 +32,7 @@ PAGE = """<!doctype html>
   <weblayers-run {attributes}></weblayers-run>
   <noscript><p>This page runs a program: please allow JavaScript.</p></noscript>
   <footer>
-    <p><a href="{address}">{program}</a> is all the Python of this page, and runs without one too.</p>
+    <p>{python} all the Python of this page, and {runs} without one too.</p>
   </footer>
 </body>
 </html>
@@ -136,12 +136,14 @@ def _page(
     # by spaces one address ends and the next begins
     addresses = {name: " ".join(address_of(each) for each in names) for name, names in given.items()}
     attributes = [f'{name}="{value}"' for name, value in addresses.items() if value]
+    python = [program, *(name for name in files if name.endswith(".py"))]
+    *links, last = [f'<a href="{address_of(name)}">{html.escape(name)}</a>' for name in python]
     return PAGE.format(
         title=html.escape(title or " ".join(first.split()).rstrip(".")),
         prose="\n".join(f"  <p>{html.escape(' '.join(part.split()))}</p>" for part in rest),
         runtime=html.escape(runtime),
-        program=html.escape(program),
-        address=address_of(program),
+        python=f"{', '.join(links)} and {last} are" if links else f"{last} is",
+        runs="run" if links else "runs",
         attributes=" ".join([*attributes, *flags]),
     )
 

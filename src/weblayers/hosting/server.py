@@ -57,8 +57,10 @@ def serving(folder: Path, handler: type[http.server.SimpleHTTPRequestHandler] = 
 
 
 def serve(folder: Path, port: int) -> None:
-    """Serve a folder until somebody presses Ctrl+C; prints the URL."""
+    """Serve a folder until somebody presses Ctrl+C; prints the URL, and that the port was taken if it was."""
     with make_server(folder, port) as server:
+        if port not in (0, server.server_port):
+            print(f"Port {port} is taken; this is another:", flush=True)
         print(f"Open http://localhost:{server.server_port}/ in a browser; Ctrl+C ends the server.", flush=True)
         try:
             server.serve_forever()
